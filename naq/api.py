@@ -1,0 +1,134 @@
+"""The module-level calls of `naq`, over the running loop's default client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from naq.client import default_client
+from naq.models.job import Job, JobStatus
+from naq.models.queue import QueueStats
+from naq.models.schedule import Schedule
+from naq.models.worker import WorkerRecord
+from naq.names import DEFAULT_QUEUE
+from naq.queue import Call
+
+
+async def enqueue(
+    function: Callable[..., Any] | str, *args: Any, queue_name: str = DEFAULT_QUEUE, **options: Any
+) -> Job:
+    """Run `function(*args, **kwargs)` in the background.
+
+    Args:
+        function: an importable function, or its reference "module:qualname" (then its arguments are not checked here).
+        queue_name: where workers look for it.
+        job_id: your own id; the same id enqueued again within two minutes is the same job. One is made where None.
+        max_retries: runs after a failure, beyond the first run.
+        retry_delay: seconds before a retry, or a list with one figure per retry.
+        retry_strategy: "linear" or "exponential" growth of a single `retry_delay`; always with jitter.
+        retry_on, ignore_on: exception classes (or names) to retry, and never to retry.
+        timeout: seconds one run of an async function may take.
+        result_ttl: seconds the result is kept.
+        tags: texts to find it by.
+        Every other keyword goes to the function.
+
+    Raises:
+        ConfigurationError, SerializationError: the call is wrong (nothing was sent).
+        EnqueueError, NaqConnectionError: the server did not take it.
+    """
+    return await (await default_client()).enqueue(function, *args, queue_name=queue_name, **options)
+
+
+async def enqueue_many(
+    calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any
+) -> list[Job]:
+    """Enqueue many calls, each `(function, args)` or `(function, args, kwargs)`; all are checked before one is sent.
+
+    Options and errors as for `enqueue`. Returns the jobs in the order of the calls.
+    """
+    return await (await default_client()).enqueue_many(calls, queue_name=queue_name, **options)
+
+
+async def enqueue_at(moment: datetime, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
+    """Enqueue at `moment`; a naive datetime is taken as UTC, a past one runs at once. Needs a running scheduler."""
+    return await (await default_client()).enqueue_at(moment, function, *args, **options)
+
+
+async def enqueue_in(delay: timedelta | float, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
+    """Enqueue after `delay` (seconds or timedelta), by the server's clock. Needs a running scheduler."""
+    return await (await default_client()).enqueue_in(delay, function, *args, **options)
+
+
+async def schedule(function: Callable[..., Any] | str, *args: Any, **options: Any) -> Schedule:
+    """Enqueue again and again.
+
+    Args:
+        cron: "minute hour day month weekday", or six fields with seconds first. One of `cron` and `interval`.
+        interval: seconds, timedelta or text like "15m".
+        repeat: runs in all; None means without end.
+        timezone: IANA name the cron text is read in.
+        misfire: "skip", "run_once" or "run_all" for runs that were due while no scheduler was up.
+        schedule_id: its name; one is made where None.
+        Other options and keywords as for `enqueue`.
+
+    Raises:
+        ScheduleSpecError: cron text, interval or timezone can't be understood; the message has the position.
+    """
+    return await (await default_client()).schedule(function, *args, **options)
+
+
+async def cancel_scheduled_job(schedule_id: str, *, reason: str | None = None) -> Schedule:
+    """End a schedule. Raises ScheduleNotFoundError."""
+    return await (await default_client()).cancel_scheduled_job(schedule_id, reason=reason)
+
+
+async def pause_scheduled_job(schedule_id: str, *, reason: str | None = None) -> Schedule:
+    """Stop a schedule until it is resumed. Raises ScheduleNotFoundError."""
+    return await (await default_client()).pause_scheduled_job(schedule_id, reason=reason)
+
+
+async def resume_scheduled_job(schedule_id: str, *, reason: str | None = None) -> Schedule:
+    """Let a paused schedule fire again. Raises ScheduleNotFoundError."""
+    return await (await default_client()).resume_scheduled_job(schedule_id, reason=reason)
+
+
+async def modify_scheduled_job(schedule_id: str, **changes: Any) -> Schedule:
+    """Change cron, interval, repeat, timezone, misfire, args, kwargs, queue_name or run_at of a schedule."""
+    return await (await default_client()).modify_scheduled_job(schedule_id, **changes)
+
+
+async def purge_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
+    """Remove every waiting job of a queue; returns how many. The log keeps QUEUE_PURGED with who did it."""
+    return await (await default_client()).purge_queue(queue_name, reason=reason)
+
+
+async def fetch_job_result(job_id: str, *, timeout: float | None = None) -> Any:
+    """The return value of a job; with `timeout` (seconds) waits for it to end.
+
+    Raises:
+        JobExecutionError: it failed.
+        JobNotCompletedError: it has not ended (in time).
+        JobNotFoundError: nothing is stored of it (only without `timeout`).
+    """
+    return await (await default_client()).fetch_job_result(job_id, timeout=timeout)
+
+
+async def get_job_status(job_id: str) -> JobStatus:
+    """Where a job stands. Raises JobNotFoundError where neither result, queue, worker nor schedule knows it."""
+    return await (await default_client()).get_job_status(job_id)
+
+
+async def list_workers() -> list[WorkerRecord]:
+    """Every worker and scheduler that has a heartbeat record, dead ones included (`record.status_at(now)`)."""
+    return await (await default_client()).list_workers()
+
+
+async def list_queues() -> list[QueueStats]:
+    """Every queue that holds jobs or was ever served."""
+    return await (await default_client()).list_queues()
+
+
+async def list_schedules() -> list[Schedule]:
+    """Every schedule, by next run."""
+    return await (await default_client()).list_schedules()

@@ -1,0 +1,97 @@
+"""What the commands share: the connection options, the client, and how things are printed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from naq.client import AsyncClient
+from naq.settings import Settings
+
+
+def command(subparsers: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    """A subcommand's parser, with the options that every one of them has."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    group = parser.add_argument_group("connection")
+    group.add_argument("--server", metavar="URL", help="NATS server (NAQ_NATS_URL; default nats://localhost:4222)")
+    group.add_argument("--context", metavar="NAME", help="context of the nats command line (NAQ_CONTEXT)")
+    group.add_argument("--prefix", metavar="NAME", help="first part of all stream names (NAQ_PREFIX; default naq)")
+    group.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Settings from the options of `command` and the environment."""
+    return Settings.load(nats_url=args.server, context=args.context, prefix=args.prefix)
+
+
+def with_client(args: argparse.Namespace, use: Callable[[AsyncClient], Awaitable[int]]) -> int:
+    """Open a client by the options, run `use` with it, close it; returns what `use` returns."""
+    settings = settings_of(args)
+
+    async def run() -> int:
+        async with AsyncClient(settings, program="naq cli") as client:
+            return await use(client)
+
+    return asyncio.run(run())
+
+
+def import_from_here() -> None:
+    """Let modules of the current folder be imported, as `python -m` does."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def print_json(record: Any) -> None:
+    """One JSON object on one line."""
+    from naq import codec
+
+    sys.stdout.write(codec.dumps(record).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Aligned columns; those named in `right` are right-aligned. Control characters are made visible."""
+    table = [[inert(cell) for cell in row] for row in rows]
+    widths = [max([len(title), *(len(row[column]) for row in table)]) for column, title in enumerate(titles)]
+    for row in [[title.upper() for title in titles], *table]:
+        cells = [
+            cell.rjust(width) if titles[column] in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def inert(text: str) -> str:
+    """`text` on one line with nothing in it that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def duration(milliseconds: float | None) -> str:
+    """`228 ms`, `1.2 s`, `14 min`; `-` where there is none."""
+    if milliseconds is None:
+        return "-"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+    seconds = milliseconds / 1000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

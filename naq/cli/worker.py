@@ -1,0 +1,58 @@
+"""`naq worker`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import threading
+from typing import Any
+
+from naq.cli.common import command, import_from_here, settings_of
+from naq.logs import setup_logging
+
+
+def register(subparsers: Any) -> None:
+    parser = command(subparsers, "worker", "run jobs", "naq worker mail reports -m myapp.tasks --concurrency 20")
+    parser.add_argument(
+        "queues", nargs="*", default=["default"], metavar="QUEUE", help="queues to serve (default: default)"
+    )
+    parser.add_argument(
+        "-m",
+        "--module",
+        action="append",
+        dest="modules",
+        default=[],
+        metavar="MODULE",
+        help="module whose functions may run, repeatable; 'pkg.*' takes all of a package",
+    )
+    parser.add_argument("--concurrency", type=int, default=10, metavar="N", help="jobs at once (default 10)")
+    parser.add_argument("--name", help="a name to know it by")
+    parser.add_argument(
+        "--drain", type=float, default=30.0, metavar="S", help="seconds running jobs get at a stop (30)"
+    )
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from naq.worker import Worker
+
+    setup_logging(args.log_level)
+    import_from_here()
+    worker = Worker(
+        args.queues,
+        modules=args.modules,
+        concurrency=args.concurrency,
+        name=args.name,
+        settings=settings_of(args),
+        drain_s=args.drain,
+    )
+    asyncio.run(worker.run(handle_signals=True))
+    if any(thread.name.startswith("naq-job") and thread.is_alive() for thread in threading.enumerate()):
+        # idle job threads end with the interpreter; a function that would not stop must not keep it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0

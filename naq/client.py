@@ -1,0 +1,165 @@
+"""One connection and everything that can be done over it; and the default one behind `naq.enqueue` and its kin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from naq.connection import Connection
+from naq.eventlog import EventLog
+from naq.events import Events
+from naq.inspector import Inspector
+from naq.models.job import Job, JobStatus
+from naq.models.queue import QueueStats
+from naq.models.schedule import Schedule
+from naq.models.worker import WorkerRecord
+from naq.names import DEFAULT_QUEUE
+from naq.queue import Call, Queue
+from naq.results import Results
+from naq.schedules import ScheduledJobManager
+from naq.settings import Settings
+from naq.topology import Topology, ensure_topology
+
+
+class AsyncClient:
+    """One connection, many calls. Use as an async context manager, or `open` and `close`."""
+
+    def __init__(self, settings: Settings | None = None, *, program: str = "naq", **overrides: Any) -> None:
+        """`overrides` are fields of `Settings`; `program` names this client in events and on the server."""
+        base = settings or Settings.load(**overrides)
+        self.settings = base.with_(**overrides) if settings and overrides else base
+        self.connection = Connection(self.settings, name=program)
+        self.results = Results(self.connection)
+        self.events = Events(self.connection)
+        self.log = EventLog(self.connection)
+        self.schedules = ScheduledJobManager(self.connection, self.results, program=program)
+        self.inspector = Inspector(self.connection)
+        self.topology: Topology | None = None
+        self._program = program
+
+    async def __aenter__(self) -> AsyncClient:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect and make what is missing on the server.
+
+        Raises:
+            NaqConnectionError: no server, refused credentials, or no JetStream.
+        """
+        await self.connection.open()
+        try:
+            self.topology = await ensure_topology(self.connection)
+        except BaseException:
+            await self.connection.close()
+            raise
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    def queue(self, name: str = DEFAULT_QUEUE) -> Queue:
+        """Raises InvalidQueueNameError."""
+        return Queue(name, self.connection, self.results)
+
+    async def enqueue(
+        self, function: Callable[..., Any] | str, *args: Any, queue_name: str = DEFAULT_QUEUE, **options: Any
+    ) -> Job:
+        """See `naq.enqueue`."""
+        return await self.queue(queue_name).enqueue(function, *args, **options)
+
+    async def enqueue_many(
+        self, calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any
+    ) -> list[Job]:
+        """See `naq.enqueue_many`."""
+        return await self.queue(queue_name).enqueue_many(calls, **options)
+
+    async def enqueue_at(self, moment: datetime, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
+        """See `naq.enqueue_at`."""
+        return await self.schedules.enqueue_at(moment, function, *args, **options)
+
+    async def enqueue_in(
+        self, delay: timedelta | float, function: Callable[..., Any] | str, *args: Any, **options: Any
+    ) -> Job:
+        """See `naq.enqueue_in`."""
+        return await self.schedules.enqueue_in(delay, function, *args, **options)
+
+    async def schedule(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Schedule:
+        """See `naq.schedule`."""
+        return await self.schedules.schedule(function, *args, **options)
+
+    async def cancel_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """See `naq.cancel_scheduled_job`."""
+        return await self.schedules.cancel(schedule_id, reason=reason)
+
+    async def pause_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """See `naq.pause_scheduled_job`."""
+        return await self.schedules.pause(schedule_id, reason=reason)
+
+    async def resume_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """See `naq.resume_scheduled_job`."""
+        return await self.schedules.resume(schedule_id, reason=reason)
+
+    async def modify_scheduled_job(self, schedule_id: str, **changes: Any) -> Schedule:
+        """See `naq.modify_scheduled_job`."""
+        return await self.schedules.modify(schedule_id, **changes)
+
+    async def purge_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
+        """See `naq.purge_queue`."""
+        return await self.queue(queue_name).purge(reason=reason, program=self._program)
+
+    async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """See `naq.fetch_job_result`."""
+        if timeout is None:
+            return await self.results.fetch(job_id)
+        return await self.results.wait(job_id, timeout=timeout)
+
+    async def get_job_status(self, job_id: str) -> JobStatus:
+        """See `naq.get_job_status`."""
+        return await self.inspector.job_status(job_id)
+
+    async def list_workers(self) -> list[WorkerRecord]:
+        """See `naq.list_workers`."""
+        return await self.inspector.workers()
+
+    async def list_queues(self) -> list[QueueStats]:
+        """See `naq.list_queues`."""
+        return await self.inspector.queues()
+
+    async def list_schedules(self) -> list[Schedule]:
+        """See `naq.list_schedules`."""
+        return await self.schedules.list()
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[AsyncClient]] = WeakKeyDictionary()
+
+
+async def default_client() -> AsyncClient:
+    """The client of the running loop, connected by the environment's settings on first use."""
+    loop = asyncio.get_running_loop()
+    opening = _clients.get(loop)
+    if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+        opening = loop.create_task(_open_client(), name="naq-default-client")
+        _clients[loop] = opening
+    return await asyncio.shield(opening)
+
+
+async def close_default_client() -> None:
+    """Close the running loop's default client, if it has one; the next call opens another."""
+    opening = _clients.pop(asyncio.get_running_loop(), None)
+    if opening is not None:
+        await (await opening).close()
+
+
+async def _open_client() -> AsyncClient:
+    client = AsyncClient()
+    await client.open()
+    return client

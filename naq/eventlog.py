@@ -1,0 +1,157 @@
+"""Read the event log (or any stream) at any place: pages by sequence or time, straight from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import nats.errors
+
+from naq import codec
+from naq.connection import Connection
+from naq.errors import JetStreamUnavailableError, NaqConnectionError
+from naq.models.event import StoredEvent
+from naq.models.times import format_time, parse_time, utcnow
+from naq.tail import TailMessage
+
+DIRECT_BATCH_SINCE = (2, 11, 0)
+"""Servers before this answer one direct read at a time."""
+
+
+class Page(NamedTuple):
+    """Messages of a stream in order."""
+
+    messages: list[TailMessage]
+    pending: int
+    """Matching messages behind the last one."""
+
+
+class StreamRange(NamedTuple):
+    """What a stream holds now."""
+
+    first_seq: int
+    last_seq: int
+    """first_seq - 1 where the stream is empty."""
+    messages: int
+    size_bytes: int
+
+
+async def direct_batch(connection: Connection, stream: str, request: Mapping[str, Any]) -> Page:
+    """One batched direct read (ADR-31): `seq` or `start_time`, `batch`, `next_by_subj`, `multi_last`, …
+
+    Raises:
+        NaqConnectionError: no answer in time.
+    """
+    client = connection.client
+    inbox = client.new_inbox()
+    messages: list[TailMessage] = []
+    end: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+
+    async def on_message(message: Any) -> None:
+        headers = message.headers or {}
+        if not message.data and "Status" in headers:
+            if not end.done():
+                end.set_result(headers)
+            return
+        messages.append(
+            TailMessage(
+                seq=int(headers.get("Nats-Sequence", 0)),
+                stored_at=parse_time(headers.get("Nats-Time-Stamp")) or utcnow(),
+                subject=headers.get("Nats-Subject", ""),
+                data=message.data,
+                headers=headers,
+            )
+        )
+
+    subscription = await client.subscribe(inbox, cb=on_message)
+    try:
+        await client.publish(f"$JS.API.DIRECT.GET.{stream}", codec.dumps(request), reply=inbox)
+        headers = await asyncio.wait_for(end, connection.settings.connect_timeout_s)
+    except (TimeoutError, nats.errors.Error) as exc:
+        raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
+    finally:
+        try:
+            await subscription.unsubscribe()
+        except nats.errors.Error:
+            pass
+    status = headers.get("Status")
+    if status == "503":
+        raise JetStreamUnavailableError(f"stream {stream} does not answer; does it exist?")
+    return Page(messages, int(headers.get("Nats-Num-Pending", 0) or 0))
+
+
+class EventLog:
+    """Random access to `naq_events`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stream = connection.names.events
+
+    async def range(self) -> StreamRange:
+        """First and last sequence that can be read now."""
+        return await stream_range(self._connection, self._stream)
+
+    async def read(self, first_seq: int, count: int) -> list[StoredEvent]:
+        """Up to `count` events from sequence `first_seq` on, in order; fewer at the end of the log."""
+        return _events(await self._page({"seq": max(1, first_seq), "batch": count}))
+
+    async def newest(self, count: int) -> list[StoredEvent]:
+        """The last `count` events, oldest first."""
+        held = await self.range()
+        if held.last_seq < held.first_seq:
+            return []
+        return await self.read(max(held.first_seq, held.last_seq - count + 1), count)
+
+    async def since(self, moment: datetime, count: int, *, subject: str | None = None) -> list[StoredEvent]:
+        """Up to `count` events stored at or after `moment` (the server's clock); `subject` may be a wildcard."""
+        request: dict[str, Any] = {"start_time": format_time(moment), "batch": count}
+        if subject is not None:
+            request["next_by_subj"] = subject
+        return _events(await self._page(request))
+
+    async def _page(self, request: dict[str, Any]) -> Page:
+        if self._connection.server_version >= DIRECT_BATCH_SINCE:
+            return await direct_batch(self._connection, self._stream, request)
+        return await _page_by_consumer(self._connection, self._stream, request)
+
+
+async def stream_range(connection: Connection, stream: str) -> StreamRange:
+    """What `stream` holds now."""
+    state = (await connection.api(f"STREAM.INFO.{stream}")).get("state", {})
+    first = int(codec.number(state, "first_seq", 0))
+    last = int(codec.number(state, "last_seq", 0))
+    return StreamRange(
+        first_seq=max(1, first),
+        last_seq=last,
+        messages=int(codec.number(state, "messages", 0)),
+        size_bytes=int(codec.number(state, "bytes", 0)),
+    )
+
+
+async def _page_by_consumer(connection: Connection, stream: str, request: Mapping[str, Any]) -> Page:
+    """The same page on a server without batched direct reads, by a short-lived tail."""
+    from naq.tail import Tail
+
+    tail = Tail(
+        connection,
+        stream,
+        [request["next_by_subj"]] if "next_by_subj" in request else (),
+        start_seq=request.get("seq"),
+        start_time=parse_time(request.get("start_time")),
+    )
+    wanted, found = int(request["batch"]), list[TailMessage]()
+    batches = tail.batches()
+    try:
+        async for batch in batches:
+            found += batch.messages
+            if batch.is_caught_up or len(found) >= wanted:
+                break
+    finally:
+        await batches.aclose()  # type: ignore[attr-defined]
+    return Page(found[:wanted], max(0, len(found) - wanted))
+
+
+def _events(page: Page) -> list[StoredEvent]:
+    return [StoredEvent.from_stream(m.seq, m.stored_at, m.subject, m.data) for m in page.messages]

@@ -1,0 +1,1 @@
+"""Functions to try naq with, and the examples of the documentation."""

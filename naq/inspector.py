@@ -1,0 +1,187 @@
+"""Read-only views of the whole system, for the console, the command line and anybody's own tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import nats.errors
+
+from naq import codec
+from naq.connection import Connection
+from naq.errors import JobNotFoundError, SerializationError
+from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch
+from naq.kv import Bucket, BucketBatch, Entry
+from naq.models.job import JobStatus
+from naq.models.queue import QueueStats
+from naq.models.schedule import ScheduleStatus
+from naq.models.times import parse_time
+from naq.models.worker import WorkerRecord
+from naq.results import record_of
+from naq.schedules import schedule_of
+
+
+class Inspector:
+    """What can be asked about one system."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        names = connection.names
+        self._workers = Bucket(connection, names.workers)
+        self._results = Bucket(connection, names.results)
+        self._schedules = Bucket(connection, names.schedules)
+
+    async def workers(self) -> list[WorkerRecord]:
+        """Every heartbeat record that can be read, dead workers included, sorted by host and id."""
+        records = []
+        for entry in await self._workers.entries():
+            try:
+                records.append(worker_of(entry))
+            except SerializationError:
+                continue
+        return sorted(records, key=lambda record: (record.kind, record.host, record.worker_id))
+
+    async def watch_workers(self) -> AsyncIterator[BucketBatch]:
+        """The workers bucket, then every heartbeat; entries are undecoded (`worker_of` reads one)."""
+        async for batch in self._workers.watch():
+            yield batch
+
+    async def queues(self) -> list[QueueStats]:
+        """Every queue that holds jobs or was ever served, by name."""
+        names = self._connection.names
+        info, consumers = await asyncio.gather(
+            self._connection.api(f"STREAM.INFO.{names.jobs}", {"subjects_filter": names.queue_wildcard}),
+            self._consumers(),
+        )
+        stored: dict[str, int] = info.get("state", {}).get("subjects") or {}
+        queues = {names.queue_of(subject): count for subject, count in stored.items()}
+        for queue in consumers:
+            queues.setdefault(queue, 0)
+        oldest = await self._oldest([queue for queue, count in queues.items() if count])
+        return [_stats(queue, queues[queue], consumers.get(queue), oldest.get(queue)) for queue in sorted(queues)]
+
+    async def job_status(self, job_id: str) -> JobStatus:
+        """Where a job stands, from its result, the workers that run it, its schedule or its queue.
+
+        Raises:
+            JobNotFoundError: none of them knows it.
+        """
+        entry = await self._results.get(job_id)
+        if entry is not None:
+            status = record_of(entry).status
+            return JobStatus(status) if status in JobStatus.__members__ else JobStatus.PENDING
+        for worker in await self.workers():
+            if any(job.job_id == job_id for job in worker.running):
+                return JobStatus.RUNNING
+        entry = await self._schedules.get(job_id)
+        if entry is not None:
+            schedule = schedule_of(entry)
+            if schedule.status == ScheduleStatus.PAUSED:
+                return JobStatus.PAUSED
+            if schedule.status == ScheduleStatus.CANCELLED:
+                return JobStatus.CANCELLED
+            return JobStatus.SCHEDULED
+        if await self._is_stored(job_id):
+            return JobStatus.PENDING
+        raise JobNotFoundError(f"job {job_id} is not known: no result, worker, schedule or queue has it")
+
+    async def _is_stored(self, job_id: str) -> bool:
+        """Whether a job of this id lies in a queue: read past every job stored, so only asked last."""
+        needle = job_id.encode()
+        info = await self._connection.api(f"STREAM.INFO.{self._connection.names.jobs}")
+        if not info.get("state", {}).get("messages"):
+            return False
+        first = int(codec.number(info["state"], "first_seq", 1))
+        last = int(codec.number(info["state"], "last_seq", 0))
+        while first <= last:
+            found = await self._stored_jobs(first)
+            if not found:
+                return False
+            for seq, data in found:
+                if needle in data:
+                    try:
+                        record = codec.loads(data)
+                    except SerializationError:
+                        continue
+                    if isinstance(record, dict) and record.get("job_id") == job_id:
+                        return True
+                first = seq + 1
+        return False
+
+    async def _stored_jobs(self, first: int) -> list[tuple[int, bytes]]:
+        """Up to 500 stored jobs from a sequence on; a work queue can't be read by a second consumer."""
+        stream = self._connection.names.jobs
+        if self._connection.server_version >= DIRECT_BATCH_SINCE:
+            page = await direct_batch(
+                self._connection,
+                stream,
+                {"seq": first, "batch": 500, "next_by_subj": self._connection.names.queue_wildcard},
+            )
+            return [(message.seq, message.data) for message in page.messages]
+        message = await self._next_stored(first, self._connection.names.queue_wildcard)
+        return [] if message is None else [(int(message.headers["Nats-Sequence"]), message.data)]
+
+    async def _next_stored(self, first: int, subject: str) -> Any:
+        message = await self._connection.client.request(
+            f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
+            codec.dumps({"seq": first, "next_by_subj": subject}),
+            timeout=self._connection.settings.connect_timeout_s,
+        )
+        headers = message.headers or {}
+        return None if headers.get("Status") else message
+
+    async def _oldest(self, queues: list[str]) -> dict[str, datetime]:
+        names = self._connection.names
+
+        async def of(queue: str) -> datetime | None:
+            try:
+                message = await self._next_stored(1, names.queue_subject(queue))
+            except (TimeoutError, nats.errors.Error):
+                return None
+            return None if message is None else parse_time(message.headers.get("Nats-Time-Stamp"))
+
+        moments = await asyncio.gather(*(of(queue) for queue in queues[:200]))
+        return {queue: moment for queue, moment in zip(queues, moments, strict=False) if moment is not None}
+
+    async def _consumers(self) -> dict[str, dict[str, Any]]:
+        names = self._connection.names
+        found: dict[str, dict[str, Any]] = {}
+        offset = 0
+        while True:
+            answer = await self._connection.api(f"CONSUMER.LIST.{names.jobs}", {"offset": offset})
+            page = answer.get("consumers") or []
+            for consumer in page:
+                subject = consumer.get("config", {}).get("filter_subject", "")
+                found[names.queue_of(subject)] = consumer
+            offset += len(page)
+            if not page or offset >= int(codec.number(answer, "total", 0)):
+                return found
+
+
+def worker_of(entry: Entry) -> WorkerRecord:
+    """Raises SerializationError where the entry is no heartbeat."""
+    return WorkerRecord.from_wire(entry.value, beat_at=entry.saved_at)
+
+
+def _stats(queue: str, stored: int, consumer: dict[str, Any] | None, oldest: datetime | None) -> QueueStats:
+    if consumer is None:
+        return QueueStats(
+            queue=queue,
+            waiting=stored,
+            running=0,
+            redelivered=0,
+            pulls=0,
+            oldest_at=oldest,
+            has_consumer=False,
+        )
+    return QueueStats(
+        queue=queue,
+        waiting=int(codec.number(consumer, "num_pending", 0)),
+        running=int(codec.number(consumer, "num_ack_pending", 0)),
+        redelivered=int(codec.number(consumer, "num_redelivered", 0)),
+        pulls=int(codec.number(consumer, "num_waiting", 0)),
+        oldest_at=oldest,
+        has_consumer=True,
+    )

@@ -1,0 +1,23 @@
+"""Logging for naq's programs. The library itself only logs to `naq.*` loggers and configures nothing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def setup_logging(level: int | str = logging.INFO) -> None:
+    """Write naq's log lines to standard error, times in UTC.
+
+    Raises ValueError for a level that `logging` does not know.
+    """
+    import time
+
+    formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("naq")
+    logger.setLevel(level.upper() if isinstance(level, str) else level)
+    logger.handlers[:] = [handler]
+    logger.propagate = False

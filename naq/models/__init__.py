@@ -1,0 +1,1 @@
+"""The records naq keeps on the wire, each with its reader and writer."""

@@ -1,0 +1,208 @@
+"""Events: the append-only record of every state change, schema version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from naq import codec
+from naq.errors import SerializationError
+from naq.ids import uuid7
+from naq.models.times import format_time, parse_time, utcnow
+
+SCHEMA_VERSION = 1
+
+
+class Entity(StrEnum):
+    """What an event is about; the third token of its subject."""
+
+    JOB = "job"
+    WORKER = "worker"
+    SCHEDULE = "schedule"
+    QUEUE = "queue"
+    OPERATOR = "operator"
+
+
+class JobEventType(StrEnum):
+    """Every event type naq writes. Other writers may use others: they are kept as plain text."""
+
+    ENQUEUED = "ENQUEUED"
+    STARTED = "STARTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    RETRY_SCHEDULED = "RETRY_SCHEDULED"
+    CANCELLED = "CANCELLED"
+    PROGRESS = "PROGRESS"
+    RELEASED = "RELEASED"
+    LOST = "LOST"
+    SCHEDULED = "SCHEDULED"
+    SCHEDULE_TRIGGERED = "SCHEDULE_TRIGGERED"
+    SCHEDULE_PAUSED = "SCHEDULE_PAUSED"
+    SCHEDULE_RESUMED = "SCHEDULE_RESUMED"
+    SCHEDULE_MODIFIED = "SCHEDULE_MODIFIED"
+    SCHEDULE_CANCELLED = "SCHEDULE_CANCELLED"
+    SCHEDULE_MISFIRED = "SCHEDULE_MISFIRED"
+    SCHEDULE_FAILED = "SCHEDULE_FAILED"
+    WORKER_STARTED = "WORKER_STARTED"
+    WORKER_STOPPED = "WORKER_STOPPED"
+    WORKER_LOST = "WORKER_LOST"
+    LEADER_ELECTED = "LEADER_ELECTED"
+    LEADER_LOST = "LEADER_LOST"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
+    QUEUE_RESUMED = "QUEUE_RESUMED"
+    QUEUE_PURGED = "QUEUE_PURGED"
+    OPERATOR_ACTION = "OPERATOR_ACTION"
+
+    @property
+    def entity(self) -> Entity:
+        """The entity this type belongs to (leadership belongs to schedules, which it serves)."""
+        if self.startswith(("SCHEDULE", "LEADER")):
+            return Entity.SCHEDULE
+        if self.startswith("WORKER"):
+            return Entity.WORKER
+        if self.startswith("QUEUE"):
+            return Entity.QUEUE
+        if self is JobEventType.OPERATOR_ACTION:
+            return Entity.OPERATOR
+        return Entity.JOB
+
+
+_WIRE_NAMES = {"from_status": "from", "to_status": "to"}
+_OPTIONAL = (
+    "from_status",
+    "to_status",
+    "job_id",
+    "queue",
+    "function",
+    "worker_id",
+    "schedule_id",
+    "attempt",
+    "wait_ms",
+    "run_ms",
+    "error",
+    "actor",
+    "reason",
+    "action_id",
+    "code_version",
+    "details",
+)
+_KNOWN = {"v", "id", "type", "ts", "entity", *(_WIRE_NAMES.get(name, name) for name in _OPTIONAL)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One state change. `None` means the fact does not apply, and is absent on the wire."""
+
+    type: str
+    """A `JobEventType`, or the text another writer used."""
+    ts: datetime = field(default_factory=utcnow)
+    """The writer's clock, aware UTC; the order of events is the stream's sequence, not this."""
+    id: str = field(default_factory=uuid7)
+    entity: str = Entity.JOB
+    v: int = SCHEMA_VERSION
+    from_status: str | None = None
+    to_status: str | None = None
+    job_id: str | None = None
+    queue: str | None = None
+    function: str | None = None
+    worker_id: str | None = None
+    schedule_id: str | None = None
+    attempt: int | None = None
+    """1 for the first run of a job, 2 for its first retry."""
+    wait_ms: float | None = None
+    run_ms: float | None = None
+    error: Mapping[str, Any] | None = None
+    """`type`, `message`, `fingerprint` of an exception, all text."""
+    actor: Mapping[str, Any] | None = None
+    """`user`, `host`, `ssh`, `program` of whoever asked for it."""
+    reason: str | None = None
+    action_id: str | None = None
+    code_version: str | None = None
+    details: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields this version does not know, kept as they came."""
+
+    @classmethod
+    def of(cls, event_type: JobEventType, **fields: Any) -> JobEvent:
+        """An event of a known type, with the entity that goes with it."""
+        return cls(type=event_type, entity=event_type.entity, **fields)
+
+    def to_wire(self) -> bytes:
+        record: dict[str, Any] = {
+            "v": self.v,
+            "id": self.id,
+            "type": self.type,
+            "ts": format_time(self.ts),
+            "entity": self.entity,
+        }
+        for name in _OPTIONAL:
+            value = getattr(self, name)
+            if value is not None:
+                record[_WIRE_NAMES.get(name, name)] = value
+        if self.extra:
+            record = {**self.extra, **record}
+        return codec.dumps(record)
+
+    @classmethod
+    def from_wire(cls, raw: bytes) -> JobEvent:
+        """Read an event written by any version.
+
+        Raises:
+            SerializationError: not a JSON object with a text `type`; `raw` keeps the bytes.
+        """
+        record = codec.loads(raw)
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            raise SerializationError("not an event: a JSON object with a 'type' was expected", raw=raw)
+        ts = parse_time(record.get("ts"))
+        values = {name: record.get(_WIRE_NAMES.get(name, name)) for name in _OPTIONAL}
+        extra = {key: value for key, value in record.items() if key not in _KNOWN}
+        for name in ("error", "actor", "details"):
+            if values[name] is not None and not isinstance(values[name], dict):
+                extra[name], values[name] = values[name], None
+        for name in ("attempt", "wait_ms", "run_ms"):
+            if values[name] is not None and (
+                isinstance(values[name], bool) or not isinstance(values[name], int | float)
+            ):
+                extra[name], values[name] = values[name], None
+        for name in _OPTIONAL:
+            if name not in ("error", "actor", "details", "attempt", "wait_ms", "run_ms"):
+                if values[name] is not None and not isinstance(values[name], str):
+                    extra[_WIRE_NAMES.get(name, name)], values[name] = values[name], None
+        if ts is None and "ts" in record:
+            extra["ts"] = record["ts"]
+        version = record.get("v")
+        return cls(
+            type=record["type"],
+            ts=ts or datetime.fromtimestamp(0, tz=utcnow().tzinfo),
+            id=str(record.get("id", "")),
+            entity=str(record.get("entity", "")),
+            v=version if isinstance(version, int) else 0,
+            extra=extra,
+            **values,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as the stream holds it."""
+
+    seq: int
+    """Sequence in the stream: the order of events."""
+    stored_at: datetime
+    """The server's clock when it was stored, aware UTC."""
+    subject: str
+    raw: bytes
+    event: JobEvent | None
+    """None when `raw` is not an event that can be read."""
+
+    @classmethod
+    def from_stream(cls, seq: int, stored_at: datetime, subject: str, raw: bytes) -> StoredEvent:
+        """Never raises: what can't be read is kept as bytes."""
+        try:
+            event = JobEvent.from_wire(raw)
+        except SerializationError:
+            event = None
+        return cls(seq=seq, stored_at=stored_at, subject=subject, raw=raw, event=event)

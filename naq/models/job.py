@@ -1,0 +1,195 @@
+"""A job: one call of one function, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from naq import codec
+from naq.errors import ConfigurationError, SerializationError
+from naq.models.retry import NEVER, RetryPolicy
+from naq.models.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from naq.results import Results
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. PENDING, RUNNING, COMPLETED and FAILED follow from its times and error."""
+
+    PENDING = "PENDING"
+    """Stored in its queue, not started."""
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    """Final: no retry is left."""
+    RETRY = "RETRY"
+    """Failed and waiting for its next run."""
+    SCHEDULED = "SCHEDULED"
+    """Due at a time to come; the scheduler enqueues it then."""
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
+    """Final: it will not run."""
+
+
+FINAL_STATUSES = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """One call of one function.
+
+    Producers get it from `enqueue`; workers read it from the wire. `args` and `kwargs` are in packed form
+    (`naq.codec.pack_call`), so a job can be shown and handed on without importing anything.
+    """
+
+    job_id: str
+    function: str
+    """`module:qualname`."""
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    queue_name: str = "default"
+    enqueued_at: datetime | None = None
+    """The producer's clock, aware UTC; None before it is enqueued."""
+    retry: RetryPolicy = NEVER
+    timeout: float | None = None
+    """Seconds one run may take; None means no limit."""
+    result_ttl: float | None = None
+    """Seconds the result is kept; None means the bucket's own limit."""
+    tags: tuple[str, ...] = ()
+    schedule_id: str | None = None
+    """The schedule that fired it, if one did."""
+    run_at: datetime | None = None
+    """When it is due, for a job given to the scheduler."""
+    is_duplicate: bool = False
+    """True where this call found the job already enqueued; the first call's job stands."""
+    error: str | None = None
+    """`Type: message` of the failure, once known."""
+    _start_time: datetime | None = None
+    _finish_time: datetime | None = None
+    _stored_status: JobStatus | None = None
+    _results: Results | None = field(default=None, repr=False)
+
+    @property
+    def status(self) -> JobStatus:
+        """Where the job stands as far as this object knows; `refresh()` asks the server."""
+        if self._stored_status is not None:
+            return self._stored_status
+        if self._finish_time is not None:
+            return JobStatus.FAILED if self.error is not None else JobStatus.COMPLETED
+        if self._start_time is not None:
+            return JobStatus.RUNNING
+        return JobStatus.SCHEDULED if self.run_at is not None else JobStatus.PENDING
+
+    async def refresh(self) -> JobStatus:
+        """Ask the server where the job stands, and remember it."""
+        record = await self._reader().get_record(self.job_id)
+        if record is not None:
+            self._start_time, self._finish_time = record.started_at, record.finished_at
+            self.error = f"{record.error.type}: {record.error.message}" if record.error else None
+            known = record.status in JobStatus.__members__
+            self._stored_status = JobStatus(record.status) if known else None
+        return self.status
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """Wait for the job to end and return what its function returned.
+
+        Args:
+            timeout: seconds to wait; None waits for as long as it takes.
+
+        Raises:
+            JobExecutionError: it failed, with the worker's exception.
+            JobNotCompletedError: not final within `timeout`.
+        """
+        return await self._reader().wait(self.job_id, timeout=timeout)
+
+    async def fetch_result(self) -> Any:
+        """The result as it stands now; raises JobNotCompletedError or JobNotFoundError where there is none."""
+        return await self._reader().fetch(self.job_id)
+
+    def fetch_result_sync(self, timeout: float | None = None) -> Any:
+        """`fetch_result` for code that does not run in an event loop; waits up to `timeout` seconds where given."""
+        from naq.sync import fetch_job_result_sync
+
+        return fetch_job_result_sync(self.job_id, timeout=timeout)
+
+    def _reader(self) -> Results:
+        if self._results is None:
+            raise ConfigurationError(
+                f"job {self.job_id} was read from the wire and has no connection: use fetch_job_result(job_id)"
+            )
+        return self._results
+
+    def to_record(self) -> dict[str, Any]:
+        """The job as plain data, without what only this process knows."""
+        record: dict[str, Any] = {
+            "v": 1,
+            "job_id": self.job_id,
+            "function": self.function,
+            "args": self.args,
+            "kwargs": self.kwargs,
+            "queue": self.queue_name,
+        }
+        if self.enqueued_at is not None:
+            record["enqueued_at"] = format_time(self.enqueued_at)
+        if self.retry is not NEVER:
+            record.update(self.retry.to_wire())
+        if self.timeout is not None:
+            record["timeout"] = self.timeout
+        if self.result_ttl is not None:
+            record["result_ttl"] = self.result_ttl
+        if self.tags:
+            record["tags"] = list(self.tags)
+        if self.schedule_id is not None:
+            record["schedule_id"] = self.schedule_id
+        return record
+
+    def to_wire(self) -> bytes:
+        return codec.dumps(self.to_record())
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], *, raw: bytes | None = None) -> Job:
+        """Read `to_record`'s form.
+
+        Raises:
+            SerializationError: a part is missing or has another shape.
+        """
+        job_id, function = record.get("job_id"), record.get("function")
+        args, kwargs = record.get("args", []), record.get("kwargs", {})
+        if not isinstance(job_id, str) or not isinstance(function, str):
+            raise SerializationError("not a job: text 'job_id' and 'function' were expected", raw=raw)
+        if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
+            raise SerializationError(f"job {job_id}: 'args' must be a list and 'kwargs' an object", raw=raw)
+        try:
+            retry = RetryPolicy.from_wire(record)
+        except (ConfigurationError, TypeError) as exc:
+            raise SerializationError(f"job {job_id}: {exc}", raw=raw) from None
+        return cls(
+            job_id=job_id,
+            function=function,
+            args=args,
+            kwargs=kwargs,
+            queue_name=codec.text(record, "queue", "default"),
+            enqueued_at=parse_time(record.get("enqueued_at")),
+            retry=retry,
+            timeout=codec.number(record, "timeout", None),
+            result_ttl=codec.number(record, "result_ttl", None),
+            tags=codec.texts(record, "tags"),
+            schedule_id=record["schedule_id"] if isinstance(record.get("schedule_id"), str) else None,
+        )
+
+    @classmethod
+    def from_wire(cls, raw: bytes) -> Job:
+        """Raises SerializationError (with the bytes) where `raw` is no job."""
+        record = codec.loads(raw)
+        if not isinstance(record, dict):
+            raise SerializationError("not a job: a JSON object was expected", raw=raw)
+        return cls.from_record(record, raw=raw)
+
+
+def function_label(function: str | Callable[..., Any]) -> str:
+    """The part of `module:qualname` that people recognise: the qualified name."""
+    return function.rsplit(":", 1)[-1] if isinstance(function, str) else function.__qualname__

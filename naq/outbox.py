@@ -1,0 +1,247 @@
+"""All JetStream writes of a process: pipelined over one reply inbox, each with its own future, deadline and retry.
+
+A write goes to the socket at once; its answer comes back on one multiplexed inbox, so thousands can be under way with no
+task or timer each. One timer serves all of them and runs only while something is outstanding. A write without an
+answer by its deadline is sent again under the same token and the same `Nats-Msg-Id`, so the server stores it once;
+after a reconnect everything outstanding is sent again at once. What this gives up is only knowledge: a write that
+failed with NaqConnectionError may have been stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nats.errors
+
+from naq import codec
+from naq.errors import ConflictError, NaqConnectionError, NaqException, SerializationError
+
+if TYPE_CHECKING:
+    from naq.connection import Connection
+
+log = logging.getLogger(__name__)
+
+WINDOW = 4096
+"""Writes under way at once; the next one waits."""
+ANSWER_WITHIN_S = 2.0
+"""Seconds after which an unanswered write is sent again."""
+UNAVAILABLE_RETRY_S = 0.25
+"""Pause after "no responders": the stream has no leader right now, or the server just came up."""
+PATIENCE_S = 30.0
+"""Seconds after which a write is given up, unless the caller says otherwise."""
+
+WRONG_LAST_SEQUENCE = 10071
+CONFLICT_CODES = (WRONG_LAST_SEQUENCE, 10164)
+
+
+class PublishAck(NamedTuple):
+    """The server's word that a message is stored."""
+
+    seq: int
+    is_duplicate: bool
+    """True where a message with this `Nats-Msg-Id` was stored before; `seq` is then that one's."""
+
+
+class StorageRefusedError(NaqException):
+    """The server refused a write for good (stream full, message too large, …); the message is the server's."""
+
+
+class _Write:
+    __slots__ = ("data", "future", "give_up_at", "headers", "resend_at", "subject")
+
+    def __init__(
+        self,
+        subject: str,
+        data: bytes,
+        headers: dict[str, str] | None,
+        future: asyncio.Future[PublishAck],
+        resend_at: float,
+        give_up_at: float,
+    ) -> None:
+        self.subject, self.data, self.headers, self.future = subject, data, headers, future
+        self.resend_at, self.give_up_at = resend_at, give_up_at
+
+
+class Outbox:
+    """The writes of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._writes: OrderedDict[str, _Write] = OrderedDict()
+        self._tokens = itertools.count(1)
+        self._room = asyncio.Semaphore(WINDOW)
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self._inbox = ""
+
+    async def start(self) -> None:
+        """Subscribe to the reply inbox; the connection does this as it opens."""
+        self._loop = asyncio.get_running_loop()
+        self._inbox = self._connection.client.new_inbox() + "."
+        await self._connection.client.subscribe(self._inbox + "*", cb=self._on_reply)
+
+    def stop(self) -> None:
+        """Fail everything outstanding; the connection does this as it closes."""
+        if self._timer:
+            self._timer.cancel()
+        for token in list(self._writes):
+            self._fail(token, NaqConnectionError("the connection was closed before the server answered"))
+
+    @property
+    def outstanding(self) -> int:
+        return len(self._writes)
+
+    async def publish(
+        self,
+        subject: str,
+        data: bytes,
+        *,
+        msg_id: str | None = None,
+        headers: dict[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> PublishAck:
+        """Store one message and wait for the server's word; see `send` for arguments and errors."""
+        return await (await self.send(subject, data, msg_id=msg_id, headers=headers, patience_s=patience_s))
+
+    async def send(
+        self,
+        subject: str,
+        data: bytes,
+        *,
+        msg_id: str | None = None,
+        headers: dict[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> asyncio.Future[PublishAck]:
+        """Write one message now and return the future of its ack; waits only while the window is full.
+
+        Args:
+            msg_id: makes a repeated send harmless. Without it the write must be harmless to repeat by itself.
+            patience_s: seconds of silence after which it is given up.
+
+        The future raises:
+            ConflictError: an expected sequence did not hold.
+            StorageRefusedError: the server refuses it for good.
+            NaqConnectionError: no answer within `patience_s`; it may or may not be stored.
+        """
+        if msg_id is not None:
+            headers = {**headers, "Nats-Msg-Id": msg_id} if headers else {"Nats-Msg-Id": msg_id}
+        await self._room.acquire()
+        now = self._loop.time()
+        token = str(next(self._tokens))
+        write = _Write(subject, data, headers, self._loop.create_future(), now + ANSWER_WITHIN_S, now + patience_s)
+        self._writes[token] = write
+        try:
+            await self._connection.client.publish(subject, data, reply=self._inbox + token, headers=headers)
+        except nats.errors.OutboundBufferLimitError:
+            pass  # the link is down and the buffer full: the timer sends it again
+        except (nats.errors.Error, OSError, ValueError) as exc:
+            self._fail(token, _write_error(exc, subject, data))
+        except asyncio.CancelledError:
+            self._drop(token)
+            raise
+        if self._timer is None and self._writes:
+            self._timer = self._loop.call_later(ANSWER_WITHIN_S / 2, self._sweep)
+        return write.future
+
+    async def ack(self, reply: str, kind: bytes = b"+ACK") -> None:
+        """Acknowledge a delivery and wait until the server has it (a plain ack is lost when either side dies).
+
+        Raises:
+            NaqConnectionError: the server did not confirm; it will deliver the message again.
+        """
+        await self.publish(reply, kind, patience_s=10.0)
+
+    def resend(self) -> None:
+        """Send everything outstanding again, at once: the link was lost in between."""
+        for token in list(self._writes):
+            self._again(token)
+
+    async def _on_reply(self, message: Any) -> None:
+        token = message.subject[len(self._inbox) :]
+        write = self._writes.get(token)
+        if write is None:
+            return
+        if message.headers and message.headers.get("Status") == "503":
+            write.resend_at = self._loop.time() + UNAVAILABLE_RETRY_S
+            self._rearm(UNAVAILABLE_RETRY_S)
+            return
+        if not message.data:
+            self._finish(token, PublishAck(0, False))
+            return
+        try:
+            answer = codec.loads(message.data)
+        except SerializationError as exc:
+            self._fail(token, exc)
+            return
+        error = answer.get("error")
+        if error is None:
+            self._finish(token, PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
+            return
+        code = error.get("err_code", 0)
+        text = f"{write.subject}: {error.get('description', 'refused')}"
+        self._fail(token, ConflictError(text) if code in CONFLICT_CODES else StorageRefusedError(text))
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        next_at = now + ANSWER_WITHIN_S / 2
+        for token, write in list(self._writes.items()):
+            if write.give_up_at <= now:
+                label = self._connection.settings.server_label
+                self._fail(token, NaqConnectionError(f"{label} did not confirm a write to {write.subject}"))
+            elif write.resend_at <= now:
+                self._again(token)
+            else:
+                next_at = min(next_at, write.resend_at)
+        if self._writes:
+            self._timer = self._loop.call_later(max(0.02, next_at - now), self._sweep)
+
+    def _rearm(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay, self._sweep)
+
+    def _again(self, token: str) -> None:
+        self._writes[token].resend_at = self._loop.time() + ANSWER_WITHIN_S
+        task = self._loop.create_task(self._write_again(token), name="outbox-resend")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _write_again(self, token: str) -> None:
+        write = self._writes.get(token)
+        if write is None:
+            return
+        try:
+            await self._connection.client.publish(
+                write.subject, write.data, reply=self._inbox + token, headers=write.headers
+            )
+        except nats.errors.OutboundBufferLimitError:
+            return
+        except (nats.errors.Error, OSError) as exc:
+            self._fail(token, _write_error(exc, write.subject, write.data))
+
+    def _finish(self, token: str, ack: PublishAck) -> None:
+        write = self._drop(token)
+        if write is not None and not write.future.done():
+            write.future.set_result(ack)
+
+    def _fail(self, token: str, error: Exception) -> None:
+        write = self._drop(token)
+        if write is not None and not write.future.done():
+            write.future.set_exception(error)
+
+    def _drop(self, token: str) -> _Write | None:
+        write = self._writes.pop(token, None)
+        if write is not None:
+            self._room.release()
+        return write
+
+
+def _write_error(exc: Exception, subject: str, data: bytes) -> NaqException:
+    if isinstance(exc, nats.errors.MaxPayloadError):
+        return StorageRefusedError(f"{subject}: {len(data):,} bytes is more than the server takes in one message")
+    return NaqConnectionError(f"{subject}: {exc or type(exc).__name__}")

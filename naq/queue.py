@@ -1,0 +1,274 @@
+"""Put jobs into queues.
+
+What a crash does: the ENQUEUED event and the job leave this process together, event first. A producer that dies between
+the two leaves an event without a job and its caller without an answer: nothing runs. A job that the server refuses
+is followed by a CANCELLED event that says so. Sending again with the same `job_id` is always safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naq import callables, codec
+from naq.actor import current_actor
+from naq.connection import Connection
+from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
+from naq.events import Events
+from naq.ids import uuid7
+from naq.models.event import JobEvent, JobEventType
+from naq.models.job import Job, JobStatus
+from naq.models.retry import RetryPolicy
+from naq.models.times import utcnow
+from naq.names import DEFAULT_QUEUE, check_key, check_queue_name
+from naq.outbox import PublishAck, StorageRefusedError
+
+if TYPE_CHECKING:
+    from naq.results import Results
+
+ENQUEUE_PATIENCE_S = 15.0
+"""Seconds a producer waits for the server through an outage before its call fails."""
+HEADROOM_BYTES = 512
+"""Room kept for headers below the server's message limit."""
+CHUNK = 500
+"""Jobs of one `enqueue_many` written before their answers are collected."""
+
+
+class Call(NamedTuple):
+    """One call for `enqueue_many`."""
+
+    function: Callable[..., Any] | str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = {}
+
+
+def build_job(
+    function: Callable[..., Any] | str,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    queue_name: str = DEFAULT_QUEUE,
+    job_id: str | None = None,
+    max_retries: int = 0,
+    retry_delay: float | Sequence[float] = 1.0,
+    retry_strategy: str = "linear",
+    retry_on: Sequence[type[BaseException] | str] = (),
+    ignore_on: Sequence[type[BaseException] | str] = (),
+    timeout: float | None = None,
+    result_ttl: float | None = None,
+    tags: Sequence[str] = (),
+) -> Job:
+    """Check a call and make a job of it; nothing is sent.
+
+    Raises:
+        ConfigurationError: a bad queue name, job id or option, or a function that can't travel or be called so.
+        SerializationError: an argument can't be written as JSON; the message names it.
+    """
+    kwargs = kwargs or {}
+    if isinstance(function, str):
+        reference = callables.check_reference(function)
+    else:
+        reference = callables.reference_of(function)
+        callables.check_arguments(function, tuple(args), dict(kwargs))
+    packed_args, packed_kwargs = codec.pack_call(tuple(args), dict(kwargs))
+    return Job(
+        job_id=uuid7() if job_id is None else check_key(job_id, "job id"),
+        function=reference,
+        args=packed_args,
+        kwargs=packed_kwargs,
+        queue_name=check_queue_name(queue_name),
+        retry=RetryPolicy.of(
+            max_retries=max_retries,
+            retry_delay=retry_delay,
+            retry_strategy=retry_strategy,
+            retry_on=retry_on,
+            ignore_on=ignore_on,
+        ),
+        timeout=_seconds("timeout", timeout),
+        result_ttl=_seconds("result_ttl", result_ttl, least=1.0),
+        tags=tuple(_tag(tag) for tag in tags),
+    )
+
+
+class Queue:
+    """One queue of one connection."""
+
+    def __init__(self, name: str, connection: Connection, results: Results | None = None) -> None:
+        self.name = check_queue_name(name)
+        self._connection = connection
+        self._events = Events(connection)
+        self._results = results
+
+    async def enqueue(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
+        """Store one call of `function`; options as for `naq.enqueue`, everything else goes to the function.
+
+        Raises:
+            ConfigurationError, SerializationError: the call is wrong; nothing was sent.
+            EnqueueError: the server did not store it.
+        """
+        build, kwargs = split_options(options)
+        job_id = build.get("job_id")
+        job = build_job(function, args, kwargs, **{**build, "queue_name": self.name})
+        return await self.store(job, is_id_given=job_id is not None)
+
+    async def enqueue_many(self, calls: Iterable[Call | Sequence[Any]], **options: Any) -> list[Job]:
+        """Store many calls with the same options, in order; all are checked before the first is sent.
+
+        Each call is a `Call` or a tuple `(function, args)` or `(function, args, kwargs)`.
+
+        Raises:
+            ConfigurationError, SerializationError: a call is wrong; nothing was sent.
+            EnqueueError: the server did not store some; the message says how many it did.
+        """
+        if "job_id" in options:
+            raise ConfigurationError("enqueue_many makes its own job ids: leave out job_id")
+        jobs = [build_job(*Call(*call), **{**options, "queue_name": self.name}) for call in calls]
+        await self.store_many(jobs)
+        return jobs
+
+    async def store(self, job: Job, *, is_id_given: bool = False, extra: Mapping[str, Any] | None = None) -> Job:
+        """Send one job that `build_job` made; `extra` are further fields of its ENQUEUED event.
+
+        With `is_id_given` the id may have been used before: then the job goes first, and an id that is still in its
+        queue's memory gives back that job, marked `is_duplicate`, with no second event.
+        """
+        data = self._encode(job)
+        if is_id_given:
+            ack = await self._settle(job, await self._send_job(job, data))
+            job.is_duplicate = ack.is_duplicate
+            if not job.is_duplicate:
+                await (await self._send_event(job, extra))
+            return job
+        event = await self._send_event(job, extra)
+        stored = await self._send_job(job, data)
+        try:
+            await self._settle(job, stored)
+        except NaqException as exc:
+            await self._take_back(job, exc)
+            raise
+        await event
+        return job
+
+    async def store_many(self, jobs: Sequence[Job]) -> None:
+        """Send jobs that `build_job` made, pipelined; all are measured before the first is sent."""
+        encoded = [self._encode(job) for job in jobs]
+        stored = 0
+        for start in range(0, len(jobs), CHUNK):
+            chunk = jobs[start : start + CHUNK]
+            under_way: list[asyncio.Future[PublishAck]] = []
+            for job, data in zip(chunk, encoded[start : start + CHUNK], strict=True):
+                under_way.append(await self._send_event(job, None))
+                under_way.append(await self._send_job(job, data))
+            answers = await asyncio.gather(*under_way, return_exceptions=True)
+            refusals = [(job, answer) for job, answer in zip(chunk, answers[1::2], strict=True) if _failed(answer)]
+            stored += len(chunk) - len(refusals)
+            if refusals:
+                for job, refusal in refusals:
+                    await self._take_back(job, refusal)
+                raise EnqueueError(
+                    f"{stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refusals[0][1]}"
+                ) from refusals[0][1]
+            for answer in answers[::2]:
+                if isinstance(answer, BaseException):
+                    raise EnqueueError(
+                        f"{stored:,} jobs were stored in queue {self.name!r}, but not every event: {answer}"
+                    ) from answer
+
+    async def purge(self, *, reason: str | None = None, program: str = "naq") -> int:
+        """Remove every job of the queue that no worker holds; returns how many there were. QUEUE_PURGED tells it."""
+        names = self._connection.names
+        answer = await self._connection.api(f"STREAM.PURGE.{names.jobs}", {"filter": names.queue_subject(self.name)})
+        purged = int(codec.number(answer, "purged", 0))
+        await self._events.write(
+            JobEvent.of(
+                JobEventType.QUEUE_PURGED,
+                queue=self.name,
+                actor=current_actor(program),
+                reason=reason,
+                details={"jobs": purged},
+            )
+        )
+        return purged
+
+    def _encode(self, job: Job) -> bytes:
+        job._results = self._results
+        job.enqueued_at = utcnow()
+        data = job.to_wire()
+        limit = self._connection.max_payload
+        if len(data) > limit - HEADROOM_BYTES:
+            raise EnqueueError(
+                f"job of {job.function} is {len(data):,} bytes, the server takes {limit:,}: "
+                "pass a reference to the data instead of the data"
+            )
+        return data
+
+    async def _send_job(self, job: Job, data: bytes) -> asyncio.Future[PublishAck]:
+        return await self._connection.outbox.send(
+            self._connection.names.queue_subject(self.name),
+            data,
+            msg_id=job.job_id,
+            patience_s=ENQUEUE_PATIENCE_S,
+        )
+
+    async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> asyncio.Future[PublishAck]:
+        event = JobEvent.of(
+            JobEventType.ENQUEUED,
+            ts=job.enqueued_at,
+            job_id=job.job_id,
+            queue=self.name,
+            function=job.function,
+            schedule_id=job.schedule_id,
+            to_status=JobStatus.PENDING,
+            **(extra or {}),
+        )
+        return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
+
+    async def _settle(self, job: Job, stored: asyncio.Future[PublishAck]) -> PublishAck:
+        try:
+            return await stored
+        except (StorageRefusedError, NaqConnectionError) as exc:
+            raise EnqueueError(f"job of {job.function} was not stored in queue {self.name!r}: {exc}") from exc
+
+    async def _take_back(self, job: Job, refusal: BaseException) -> None:
+        """The log already says ENQUEUED: let it also say that this came to nothing."""
+        event = JobEvent.of(
+            JobEventType.CANCELLED,
+            job_id=job.job_id,
+            queue=self.name,
+            function=job.function,
+            from_status=JobStatus.PENDING,
+            to_status=JobStatus.CANCELLED,
+            reason=f"not stored: {refusal}"[:500],
+        )
+        try:
+            await (await self._events.send(event, msg_id=f"{job.job_id}:refused", patience_s=2.0))
+        except NaqException:
+            return
+
+
+_OPTIONS = frozenset(build_job.__kwdefaults__ or ())
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of `build_job`, and what is left: the function's own keyword arguments."""
+    build = {name: value for name, value in options.items() if name in _OPTIONS}
+    return build, {name: value for name, value in options.items() if name not in _OPTIONS}
+
+
+def _failed(answer: object) -> bool:
+    return isinstance(answer, BaseException)
+
+
+def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9 or value <= 0:
+        raise ConfigurationError(f"{name} must be a positive number of seconds (at least {least:g}), not {value!r}")
+    return float(value)
+
+
+def _tag(tag: str) -> str:
+    if not isinstance(tag, str) or not tag or len(tag) > 100:
+        raise ConfigurationError(f"a tag is a text of 1 to 100 characters, not {tag!r}")
+    return tag

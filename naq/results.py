@@ -1,0 +1,124 @@
+"""Outcomes of jobs: read, wait for, store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from naq import codec
+from naq.connection import Connection
+from naq.errors import (
+    JobExecutionError,
+    JobNotCompletedError,
+    JobNotFoundError,
+    NaqException,
+    SerializationError,
+)
+from naq.kv import Bucket, Entry
+from naq.models.job import JobStatus
+from naq.models.result import JobResult
+
+
+class Results:
+    """The bucket `naq_results`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.bucket = Bucket(connection, connection.names.results)
+
+    async def get_record(self, job_id: str) -> JobResult | None:
+        """What is stored of the job, final or not; None where nothing is (it has not failed or ended yet).
+
+        Raises:
+            SerializationError: the stored record can't be read.
+        """
+        entry = await self.bucket.get(job_id)
+        return None if entry is None else record_of(entry)
+
+    async def fetch(self, job_id: str) -> Any:
+        """The return value of a job that completed.
+
+        Raises:
+            JobNotFoundError: nothing is stored under this id: unknown, still pending, or past its retention.
+            JobNotCompletedError: it is waiting for a retry.
+            JobExecutionError: it failed.
+        """
+        record = await self.get_record(job_id)
+        if record is None:
+            raise JobNotFoundError(f"job {job_id} has no result: it has not ended yet, is unknown, or has expired")
+        if not record.is_final:
+            raise JobNotCompletedError(f"job {job_id} has not ended: its status is {record.status}")
+        return outcome_of(record)
+
+    async def wait(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """Wait for the job to end and return its value; the server says when, nothing is polled.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Raises:
+            JobExecutionError: it failed.
+            JobNotCompletedError: not final within `timeout`.
+        """
+        return outcome_of(await self.wait_record(job_id, timeout=timeout))
+
+    async def wait_record(self, job_id: str, *, timeout: float | None = None) -> JobResult:
+        """Wait for the job to end and return its record, whatever it says; errors of waiting as for `wait`."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._final_record(job_id)
+        except TimeoutError:
+            raise JobNotCompletedError(f"job {job_id} did not end within {timeout:g} s") from None
+
+    async def _final_record(self, job_id: str) -> JobResult:
+        watch = self.bucket.watch(job_id)
+        try:
+            async for batch in watch:
+                for entry in batch.entries:
+                    if not entry.is_deleted:
+                        record = record_of(entry)
+                        if record.is_final:
+                            return record
+        finally:
+            await watch.aclose()  # type: ignore[attr-defined]
+        raise NaqException("the connection was closed while waiting for a result")
+
+    async def watch(self) -> AsyncIterator[list[Entry]]:
+        """Changes of the bucket as they come, undecoded; starts with nothing that is stored already."""
+        async for batch in self.bucket.watch(only_new=True):
+            if batch.entries:
+                yield batch.entries
+
+    async def delete(self, job_id: str) -> None:
+        """Remove the record; raises JobNotFoundError where there is none."""
+        if await self.bucket.get(job_id) is None:
+            raise JobNotFoundError(f"job {job_id} has no result to delete")
+        await self.bucket.delete(job_id)
+
+
+def record_of(entry: Entry) -> JobResult:
+    """Raises SerializationError where the entry holds no result."""
+    return JobResult.from_wire(entry.value, saved_at=entry.saved_at, revision=entry.revision)
+
+
+def outcome_of(record: JobResult) -> Any:
+    """The value of a final record, or its error raised."""
+    if record.status == JobStatus.COMPLETED:
+        try:
+            return codec.unpack(record.value)
+        except SerializationError as exc:
+            raise SerializationError(f"result of job {record.job_id}: {exc}") from None
+    if record.error is None:
+        raise JobExecutionError(
+            f"job {record.job_id} was {record.status.lower()}: {record.reason or 'no reason given'}",
+            error_type=record.status,
+            error_message=record.reason or "",
+            traceback=None,
+        )
+    raise JobExecutionError(
+        f"job {record.job_id} failed: {record.error.type}: {record.error.message}",
+        error_type=record.error.type,
+        error_message=record.error.message,
+        traceback=record.error.traceback,
+    )

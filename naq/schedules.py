@@ -1,0 +1,350 @@
+"""Schedules: store, change and end them. The scheduler process fires them.
+
+What a crash does: the record in the bucket is changed first (compare-and-set), then its event is written. A process that
+dies between the two leaves the change in force and its event missing; the scheduler that next fires it tells the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from naq.actor import current_actor
+from naq.connection import Connection
+from naq.errors import (
+    ConfigurationError,
+    ConflictError,
+    NaqException,
+    ScheduleNotFoundError,
+    ScheduleSpecError,
+    SerializationError,
+)
+from naq.events import Events
+from naq.ids import uuid7
+from naq.kv import Bucket, BucketBatch, Entry
+from naq.models.event import JobEvent, JobEventType
+from naq.models.job import Job
+from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
+from naq.models.times import as_utc, format_time
+from naq.names import check_key
+from naq.queue import build_job, split_options
+from naq.results import Results
+
+MAX_AHEAD = timedelta(days=3660)
+CHANGEABLE = ("cron", "interval", "repeat", "timezone", "misfire", "args", "kwargs", "queue_name", "run_at")
+
+
+class ScheduledJobManager:
+    """The bucket `naq_scheduled_jobs`."""
+
+    def __init__(self, connection: Connection, results: Results | None = None, *, program: str = "naq") -> None:
+        self._connection = connection
+        self._results = results
+        self._events = Events(connection)
+        self._program = program
+        self.bucket = Bucket(connection, connection.names.schedules)
+
+    async def enqueue_at(self, moment: datetime, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
+        """Store one call to be enqueued at `moment` (naive is taken as UTC; past is at once).
+
+        The job's id is the schedule's id too, so it is paused, cancelled and modified by it.
+        """
+        if not isinstance(moment, datetime):
+            raise ConfigurationError(f"enqueue_at takes a datetime, not {moment!r}")
+        due = as_utc(moment)
+        if due - self._connection.server_now() > MAX_AHEAD:
+            raise ConfigurationError(f"{format_time(due)} is more than ten years ahead")
+        build, kwargs = split_options(options)
+        job = build_job(function, args, kwargs, **build)
+        job.run_at = due
+        job._results = self._results
+        await self._store_new(self._new(job.job_id, job, run_at=due, next_run_at=due))
+        return job
+
+    async def enqueue_in(
+        self, delay: timedelta | float, function: Callable[..., Any] | str, *args: Any, **options: Any
+    ) -> Job:
+        """Store one call to be enqueued after `delay` (seconds or timedelta), by the server's clock."""
+        from naq.scheduler.cron import parse_interval
+
+        seconds = parse_interval(delay) if not _is_zero(delay) else 0.0
+        due = self._connection.server_now() + timedelta(seconds=seconds)
+        return await self.enqueue_at(due, function, *args, **options)
+
+    async def schedule(
+        self,
+        function: Callable[..., Any] | str,
+        *args: Any,
+        cron: str | None = None,
+        interval: timedelta | float | str | None = None,
+        repeat: int | None = None,
+        timezone: str = "UTC",
+        misfire: str = MisfirePolicy.RUN_ONCE,
+        schedule_id: str | None = None,
+        **options: Any,
+    ) -> Schedule:
+        """Store a call to be enqueued again and again.
+
+        Args:
+            cron: five fields, or six with seconds first; read in `timezone`.
+            interval: seconds, timedelta or text like "15m"; counted from now, without drift. First run after one.
+            repeat: runs in all; None means without end.
+            misfire: "skip", "run_once" or "run_all": what to do about runs due while no scheduler was up.
+            schedule_id: its name; one is made where None.
+
+        Raises:
+            ScheduleSpecError: the cron text, interval or timezone can't be understood; the message has the position.
+            ConfigurationError: a schedule of this id exists, or another argument is wrong.
+        """
+        build, kwargs = split_options(options)
+        if "job_id" in build:
+            raise ConfigurationError("schedule makes a job id for each run: leave out job_id")
+        job = build_job(function, args, kwargs, **build)
+        record = self._new(
+            uuid7() if schedule_id is None else check_key(schedule_id, "schedule id"),
+            job,
+            repeat=_repeat(repeat),
+            timezone=timezone,
+            misfire=_misfire(misfire),
+            **_spec(cron, interval, timezone),
+        )
+        record = replace(record, next_run_at=next_run(record, self._connection.server_now()))
+        return await self._store_new(record)
+
+    async def get(self, schedule_id: str) -> Schedule:
+        """Raises ScheduleNotFoundError where there is none."""
+        entry = await self.bucket.get(check_key(schedule_id, "schedule id"))
+        if entry is None:
+            raise ScheduleNotFoundError(f"schedule {schedule_id!r} does not exist; 'naq schedules' lists them")
+        return schedule_of(entry)
+
+    async def list(self) -> list[Schedule]:
+        """All that can be read, by next run (those with none last)."""
+        found: list[Schedule] = []
+        for entry in await self.bucket.entries():
+            try:
+                found.append(schedule_of(entry))
+            except SerializationError:
+                continue
+        return sorted(found, key=lambda s: (s.next_run_at is None, s.next_run_at, s.schedule_id))
+
+    async def watch(self) -> AsyncIterator[BucketBatch]:
+        """The bucket's content, then every change; entries are undecoded (`schedule_of` reads one)."""
+        async for batch in self.bucket.watch():
+            yield batch
+
+    async def pause(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """Stop firing until resumed; a paused schedule stays paused."""
+        return await self._change(
+            schedule_id,
+            lambda schedule: replace(schedule, status=ScheduleStatus.PAUSED),
+            JobEventType.SCHEDULE_PAUSED,
+            allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED),
+            reason=reason,
+        )
+
+    async def resume(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """Fire again from the next due time on (a single run that became due meanwhile fires at once)."""
+        now = self._connection.server_now()
+        return await self._change(
+            schedule_id,
+            lambda schedule: replace(
+                schedule,
+                status=ScheduleStatus.ACTIVE,
+                next_run_at=schedule.run_at or next_run(schedule, now),
+                last_error=None,
+            ),
+            JobEventType.SCHEDULE_RESUMED,
+            allowed=(ScheduleStatus.PAUSED, ScheduleStatus.ACTIVE, ScheduleStatus.FAILED),
+            reason=reason,
+        )
+
+    async def cancel(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+        """End it; what it fired before is not touched."""
+        return await self._change(
+            schedule_id,
+            lambda schedule: replace(schedule, status=ScheduleStatus.CANCELLED, next_run_at=None),
+            JobEventType.SCHEDULE_CANCELLED,
+            allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
+            reason=reason,
+        )
+
+    async def modify(self, schedule_id: str, *, reason: str | None = None, **changes: Any) -> Schedule:
+        """Change `cron`, `interval`, `repeat`, `timezone`, `misfire`, `args`, `kwargs`, `queue_name` or `run_at`.
+
+        Raises:
+            ConfigurationError: another name, or a value that can't be used; nothing is changed then.
+        """
+        unknown = set(changes) - set(CHANGEABLE)
+        if unknown or not changes:
+            what = ", ".join(sorted(unknown)) or "nothing"
+            raise ConfigurationError(f"can't modify {what} of a schedule; these can be: {', '.join(CHANGEABLE)}")
+        now = self._connection.server_now()
+        return await self._change(
+            schedule_id,
+            lambda schedule: modified(schedule, changes, now),
+            JobEventType.SCHEDULE_MODIFIED,
+            allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
+            reason=reason,
+        )
+
+    def _new(self, schedule_id: str, job: Job, **fields: Any) -> Schedule:
+        record = job.to_record()
+        if fields.get("run_at") is None:
+            del record["job_id"]
+        now = self._connection.server_now()
+        return Schedule(
+            schedule_id=schedule_id,
+            function=job.function,
+            queue=job.queue_name,
+            job=record,
+            created_at=now,
+            anchor_at=now,
+            **fields,
+        )
+
+    async def _store_new(self, schedule: Schedule) -> Schedule:
+        try:
+            revision = await self.bucket.create(schedule.schedule_id, schedule.to_wire())
+        except ConflictError:
+            raise ConfigurationError(
+                f"schedule {schedule.schedule_id!r} exists; modify or cancel it, or choose another id"
+            ) from None
+        await self._tell(JobEventType.SCHEDULED, schedule, None, None)
+        return replace(schedule, revision=revision)
+
+    async def _change(
+        self,
+        schedule_id: str,
+        change: Callable[[Schedule], Schedule],
+        event_type: JobEventType,
+        *,
+        allowed: Sequence[str],
+        reason: str | None,
+    ) -> Schedule:
+        for _ in range(20):
+            schedule = await self.get(schedule_id)
+            if schedule.status not in allowed:
+                verb = event_type.removeprefix("SCHEDULE_").lower()
+                raise NaqException(f"schedule {schedule_id!r} is {schedule.status.lower()} and can't be {verb}")
+            changed = change(schedule)
+            try:
+                revision = await self.bucket.update(schedule_id, changed.to_wire(), revision=schedule.revision)
+            except ConflictError:
+                continue  # the scheduler saved a run in between
+            await self._tell(event_type, changed, schedule.status, reason)
+            return replace(changed, revision=revision)
+        raise ConflictError(f"schedule {schedule_id!r} keeps changing; try again")
+
+    async def _tell(self, event_type: JobEventType, schedule: Schedule, before: str | None, reason: str | None) -> None:
+        details: dict[str, Any] = {}
+        for name in ("cron", "interval_s", "repeat"):
+            if getattr(schedule, name) is not None:
+                details[name] = getattr(schedule, name)
+        if schedule.next_run_at is not None:
+            details["next_run_at"] = format_time(schedule.next_run_at)
+        await self._events.write(
+            JobEvent.of(
+                event_type,
+                schedule_id=schedule.schedule_id,
+                job_id=schedule.schedule_id if schedule.run_at is not None else None,
+                queue=schedule.queue,
+                function=schedule.function,
+                from_status=before,
+                to_status=schedule.status,
+                actor=current_actor(self._program),
+                reason=reason,
+                details=details or None,
+            )
+        )
+
+
+def schedule_of(entry: Entry) -> Schedule:
+    """Raises SerializationError where the entry holds no schedule."""
+    return Schedule.from_wire(entry.value, revision=entry.revision, saved_at=entry.saved_at)
+
+
+def next_run(schedule: Schedule, after: datetime) -> datetime | None:
+    """When `schedule` is due next, strictly after `after`; None where it has no further run.
+
+    Raises:
+        ScheduleSpecError: its spec can't be understood.
+    """
+    from naq.scheduler.cron import next_interval
+    from naq.scheduler.cron import next_run as next_cron_run
+
+    if schedule.repeat is not None and schedule.run_count >= schedule.repeat:
+        return None
+    if schedule.cron is not None:
+        return next_cron_run(schedule.cron, schedule.timezone, after)
+    if schedule.interval_s is not None:
+        return next_interval(schedule.anchor_at or after, schedule.interval_s, after)
+    if schedule.run_at is not None and schedule.run_count == 0:
+        return schedule.run_at
+    return None
+
+
+def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> Schedule:
+    """`schedule` with the changes of `modify`, checked as `schedule` would check them; pure."""
+    job = dict(schedule.job)
+    if changes.keys() & {"args", "kwargs", "queue_name"}:
+        checked = build_job(
+            schedule.function,
+            changes.get("args", ()),
+            changes.get("kwargs", {}),
+            queue_name=changes.get("queue_name", schedule.queue),
+        ).to_record()
+        for name, field in (("args", "args"), ("kwargs", "kwargs"), ("queue_name", "queue")):
+            if name in changes:
+                job[field] = checked[field]
+    fields: dict[str, Any] = {"job": job, "queue": job.get("queue", schedule.queue)}
+    timezone = changes.get("timezone", schedule.timezone)
+    if changes.keys() & {"cron", "interval", "timezone"}:
+        if schedule.run_at is not None:
+            raise ConfigurationError("a single run has no cron, interval or timezone: change its run_at")
+        spec = (changes.get("cron"), changes.get("interval"))
+        if spec == (None, None):
+            spec = (schedule.cron, schedule.interval_s)
+        fields |= {"cron": None, "interval_s": None, "timezone": timezone, "anchor_at": now}
+        fields |= _spec(*spec, timezone)
+    if "run_at" in changes:
+        if schedule.run_at is None or not isinstance(changes["run_at"], datetime):
+            raise ConfigurationError("run_at takes a datetime, and only a single run has one")
+        fields["run_at"] = as_utc(changes["run_at"])
+    if "repeat" in changes:
+        fields["repeat"] = _repeat(changes["repeat"])
+    if "misfire" in changes:
+        fields["misfire"] = _misfire(changes["misfire"])
+    changed = replace(schedule, **fields)
+    return replace(changed, next_run_at=next_run(changed, now), last_error=None)
+
+
+def _spec(cron: str | None, interval: timedelta | float | str | None, timezone: str) -> dict[str, Any]:
+    from naq.scheduler.cron import check_cron, check_timezone, parse_interval
+
+    check_timezone(timezone)
+    if (cron is None) == (interval is None):
+        raise ScheduleSpecError("give either cron or interval, one of the two")
+    if cron is not None:
+        return {"cron": check_cron(cron, timezone)}
+    assert interval is not None
+    return {"interval_s": parse_interval(interval)}
+
+
+def _repeat(repeat: int | None) -> int | None:
+    if repeat is not None and (not isinstance(repeat, int) or isinstance(repeat, bool) or repeat < 1):
+        raise ConfigurationError(f"repeat must be a whole number from 1, or None for no end, not {repeat!r}")
+    return repeat
+
+
+def _misfire(policy: str) -> MisfirePolicy:
+    try:
+        return MisfirePolicy(policy)
+    except ValueError:
+        raise ConfigurationError(f"misfire must be 'skip', 'run_once' or 'run_all', not {policy!r}") from None
+
+
+def _is_zero(delay: timedelta | float) -> bool:
+    return isinstance(delay, int | float) and not isinstance(delay, bool) and delay == 0

@@ -1,0 +1,217 @@
+"""Follow a stream or bucket without losing, doubling or polling: a pull consumer that is made again after anything.
+
+Push ordered consumers drop messages silently when their reader is slow; this asks for at most `BATCH` messages
+ahead of its reader, and after a lost link, a dead consumer or missed heartbeats resumes at the next sequence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import nats.errors
+
+from naq import codec
+from naq.connection import Connection, JetStreamError, LinkState
+from naq.delivery import Delivery
+from naq.errors import NaqException
+from naq.models.times import format_time
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+HEARTBEAT_S = 5.0
+PULL_EXPIRES_S = 60.0
+RETRY_S = 0.25
+NANOSECONDS = 1_000_000_000
+
+
+class TailMessage(NamedTuple):
+    """One stored message."""
+
+    seq: int
+    stored_at: datetime
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
+class TailBatch(NamedTuple):
+    """What has arrived since the last batch, oldest first."""
+
+    messages: Sequence[TailMessage]
+    is_caught_up: bool
+    """True once everything that was stored when the reader started (or resumed) has been handed over."""
+
+
+class Tail:
+    """An endless reader of one stream."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        subjects: Sequence[str] = (),
+        *,
+        start_seq: int | None = None,
+        start_time: datetime | None = None,
+        last_per_subject: bool = False,
+        only_new: bool = False,
+    ) -> None:
+        """Read `subjects` (all where empty) of `stream`, from the first stored message unless told otherwise.
+
+        Args:
+            start_seq: first sequence wanted.
+            start_time: first stored at or after this.
+            last_per_subject: first the newest message of each subject (the content of a bucket), then what comes.
+            only_new: nothing stored before now.
+        """
+        self._connection = connection
+        self._stream = stream
+        self._subjects = list(subjects)
+        self._start_time = start_time
+        self._last_per_subject = last_per_subject
+        self._only_new = only_new
+        self._next = start_seq
+        self._arrivals: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def batches(self) -> AsyncIterator[TailBatch]:
+        """Yield what arrives, as it arrives, for ever; survives lost links and servers. Close it with `aclose`."""
+        release = self._connection.on_state(self._on_state)
+        try:
+            while self._connection.state is not LinkState.CLOSED:
+                try:
+                    async for batch in self._follow():
+                        yield batch
+                except (NaqException, nats.errors.Error, OSError, TimeoutError) as exc:
+                    log.debug("tail of %s starts again: %s", self._stream, exc or type(exc).__name__)
+                await asyncio.sleep(RETRY_S)
+        finally:
+            release()
+
+    def _on_state(self, state: LinkState) -> None:
+        if state in (LinkState.LIVE, LinkState.CLOSED):
+            self._arrivals.put_nowait(None)
+
+    async def _follow(self) -> AsyncIterator[TailBatch]:
+        """One consumer's life; returns when it must be made again."""
+        client = self._connection.client
+        self._arrivals = asyncio.Queue()
+        name, pending = await self._make_consumer()
+        inbox = client.new_inbox()
+        arrivals = self._arrivals
+
+        async def on_message(message: Any) -> None:
+            arrivals.put_nowait(message)
+
+        subscription = await client.subscribe(inbox, cb=on_message)
+        asked = 0
+        try:
+            if pending == 0:
+                yield TailBatch((), True)
+            while True:
+                if asked <= BATCH // 2:
+                    await self._pull(name, inbox, BATCH - asked)
+                    asked = BATCH
+                arrived = [await asyncio.wait_for(arrivals.get(), HEARTBEAT_S * 2.5)]
+                while not arrivals.empty() and len(arrived) < BATCH:
+                    arrived.append(arrivals.get_nowait())
+                messages: list[TailMessage] = []
+                restart = False
+                for message in arrived:
+                    if message is None:
+                        restart = True
+                        continue
+                    status = message.headers.get("Status") if message.headers else None
+                    if status is None:
+                        asked -= 1
+                        parsed = _parse(message)
+                        pending = parsed[1]
+                        if self._next is None or parsed[0].seq >= self._next or self._last_per_subject:
+                            messages.append(parsed[0])
+                    elif status == "408" or (status == "409" and "Nats-Pending-Messages" in message.headers):
+                        asked -= int(message.headers.get("Nats-Pending-Messages", 0))
+                    elif status != "100":
+                        restart = True
+                if messages:
+                    yield TailBatch(messages, pending == 0)
+                    # only what was handed over counts as read
+                    self._next = max(messages[-1].seq + 1, self._next or 0)
+                    if pending == 0:
+                        self._last_per_subject = False
+                if restart:
+                    return
+        finally:
+            try:
+                await subscription.unsubscribe()
+            except (nats.errors.Error, OSError):
+                log.debug("unsubscribe failed", exc_info=True)
+
+    async def _pull(self, consumer: str, inbox: str, batch: int) -> None:
+        request = {
+            "batch": batch,
+            "expires": int(PULL_EXPIRES_S * NANOSECONDS),
+            "idle_heartbeat": int(HEARTBEAT_S * NANOSECONDS),
+        }
+        await self._connection.client.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}", codec.dumps(request), reply=inbox
+        )
+
+    async def _make_consumer(self) -> tuple[str, int]:
+        """Returns its name and how many messages wait for it."""
+        config: dict[str, Any] = {
+            "ack_policy": "none",
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": 30 * NANOSECONDS,
+            "replay_policy": "instant",
+        }
+        if len(self._subjects) == 1:
+            config["filter_subject"] = self._subjects[0]
+        elif self._subjects:
+            config["filter_subjects"] = self._subjects
+        if self._last_per_subject:
+            config["deliver_policy"] = "last_per_subject"
+            if not self._subjects:
+                config["filter_subject"] = ">"
+        elif self._next is not None:
+            config["deliver_policy"] = "by_start_sequence"
+            config["opt_start_seq"] = max(1, await self._resume_at(self._next))
+        elif self._only_new:
+            config["deliver_policy"] = "new"
+        elif self._start_time is not None:
+            config["deliver_policy"] = "by_start_time"
+            config["opt_start_time"] = format_time(self._start_time)
+        else:
+            config["deliver_policy"] = "all"
+        answer = await self._connection.api(
+            f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}
+        )
+        if self._only_new and self._next is None:
+            # a resume must not skip what is stored while the link is down
+            self._next = int(codec.number(answer.get("delivered", {}), "stream_seq", 0)) + 1
+        return str(answer["name"]), int(codec.number(answer, "num_pending", 0))
+
+    async def _resume_at(self, wanted: int) -> int:
+        """`wanted`, or 1 where the stream was made anew and counts from the start again."""
+        try:
+            state = (await self._connection.api(f"STREAM.INFO.{self._stream}")).get("state", {})
+        except JetStreamError:
+            return wanted
+        return wanted if int(codec.number(state, "last_seq", 0)) >= wanted - 1 else 1
+
+
+def _parse(message: Any) -> tuple[TailMessage, int]:
+    """The message and how many more wait behind it, from the delivery's reply subject."""
+    delivery = Delivery.parse(message.reply)
+    parsed = TailMessage(
+        seq=delivery.stream_seq,
+        stored_at=delivery.stored_at,
+        subject=message.subject,
+        data=message.data,
+        headers=message.headers or {},
+    )
+    return parsed, delivery.pending

@@ -1,0 +1,116 @@
+"""Whether a delivered job may start here: nearly always yes, at no cost.
+
+A first delivery of a job stored after this worker (re)connected has never been anywhere else. Anything else may have run,
+or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by compare-and-set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from enum import Enum, auto
+from typing import NamedTuple
+
+from naq import codec
+from naq.connection import Connection, LinkState
+from naq.delivery import Delivery
+from naq.errors import ConflictError, NaqException, SerializationError
+from naq.inspector import Inspector
+from naq.models.job import Job, JobStatus
+from naq.models.result import JobResult
+from naq.models.worker import WorkerRecord
+from naq.worker.lifecycle import Lifecycle
+
+log = logging.getLogger(__name__)
+
+MAX_CRASHES = 3
+"""Runs that may die with their worker before the job is failed as lost."""
+WORKERS_CACHE_S = 1.0
+
+
+class Verdict(Enum):
+    START = auto()
+    OVER = auto()
+    """It has ended already: ack it."""
+    ELSEWHERE = auto()
+    """A live worker runs it: leave it to the server to deliver it again."""
+    LOST = auto()
+    """It has killed too many workers."""
+
+
+class Decision(NamedTuple):
+    verdict: Verdict
+    record: JobResult | None
+    """What the bucket holds of it (after a claim, the claim)."""
+
+
+class Claims:
+    """Decides for one worker."""
+
+    def __init__(self, connection: Connection, lifecycle: Lifecycle, worker_id: str) -> None:
+        self._connection = connection
+        self._lifecycle = lifecycle
+        self._worker_id = worker_id
+        self._inspector = Inspector(connection)
+        self._workers: tuple[float, list[WorkerRecord]] = (float("-inf"), [])
+        self._doubtful_up_to: float = float("inf")
+        self._was_lost = False
+
+    async def refresh(self) -> None:
+        """Note what was stored before now: the server may have forgotten whom it gave that to.
+
+        Call after connecting; until it succeeds every delivery is looked up.
+        """
+        self._doubtful_up_to = float("inf")
+        names = self._connection.names
+        while self._connection.state is LinkState.LIVE:
+            try:
+                answer = await self._connection.api(f"STREAM.INFO.{names.jobs}")
+                self._doubtful_up_to = codec.number(answer.get("state", {}), "last_seq", 0)
+                return
+            except NaqException as exc:
+                log.debug("can't read %s yet: %s", names.jobs, exc)
+                await asyncio.sleep(0.25)
+
+    def doubt_everything(self) -> None:
+        """The link is lost: until `refresh`, no delivery is certain; the server may have restarted and forgotten."""
+        self._was_lost = True
+        self._doubtful_up_to = float("inf")
+
+    def is_certain(self, delivery: Delivery) -> bool:
+        """Whether this delivery can only be the job's first."""
+        return delivery.deliveries == 1 and delivery.stream_seq > self._doubtful_up_to
+
+    async def decide(self, job: Job, delivery: Delivery) -> Decision:
+        """Look the job up and claim it where it may start."""
+        try:
+            record = await self._lifecycle.results.get_record(job.job_id)
+        except SerializationError:
+            return Decision(Verdict.START, None)  # somebody's unreadable record: a result will replace it
+        if record is not None and record.is_final:
+            return Decision(Verdict.OVER, record)
+        if await self._runs_elsewhere(job.job_id):
+            return Decision(Verdict.ELSEWHERE, record)
+        if record is None and delivery.deliveries == 1 and not self._was_lost:
+            return Decision(Verdict.START, None)
+        crashed = record is not None and record.status == JobStatus.RUNNING
+        if record is not None and crashed and record.crashes + 2 >= MAX_CRASHES:
+            return Decision(Verdict.LOST, record)
+        try:
+            return Decision(Verdict.START, await self._lifecycle.claim(job, record, crashed=crashed))
+        except ConflictError:
+            return Decision(Verdict.ELSEWHERE, record)
+
+    async def _runs_elsewhere(self, job_id: str) -> bool:
+        loop = asyncio.get_running_loop()
+        read_at, workers = self._workers
+        if loop.time() - read_at > WORKERS_CACHE_S:
+            workers = await self._inspector.workers()
+            self._workers = (loop.time(), workers)
+        now = self._connection.server_now()
+        return any(
+            worker.worker_id != self._worker_id
+            and not worker.is_dead(now)
+            and any(job.job_id == job_id for job in worker.running)
+            for worker in workers
+        )

@@ -1,0 +1,82 @@
+"""Run one job's function: coroutine functions on the worker's loop, plain ones in threads.
+
+A thread can't be stopped: `timeout` ends async functions only, and a plain function that never returns keeps its slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures.thread
+import contextvars
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from naq import callables, codec
+from naq.errors import FunctionReferenceError, SerializationError
+from naq.models.job import Job
+from naq.worker.outcome import Outcome, failure, refusal
+
+_SKIP = (__file__, threading.__file__, concurrent.futures.thread.__file__)
+
+
+class TimeLimitExceeded(Exception):
+    """A run took longer than its job's `timeout`."""
+
+
+class Executor:
+    """Runs functions of the modules its worker was started for, and of no others."""
+
+    def __init__(self, modules: Iterable[str], *, threads: int) -> None:
+        self.allowed = callables.ModuleAllowList(modules)
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="naq-job")
+        self._functions: dict[str, Callable[..., Any]] = {}
+
+    def close(self) -> None:
+        """Let running threads end by themselves, start no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, job: Job) -> Outcome:
+        """Run the job once. Never raises, except where the task itself is cancelled."""
+        try:
+            function = self._functions.get(job.function)
+            if function is None:
+                function = self._functions[job.function] = callables.resolve(job.function, self.allowed)
+            args = [codec.unpack(value) for value in job.args]
+            kwargs = {name: codec.unpack(value) for name, value in job.kwargs.items()}
+        except (FunctionReferenceError, SerializationError) as exc:
+            return refusal(type(exc).__name__, str(exc))
+        try:
+            value = await self._call(function, args, kwargs, job.timeout)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return failure(exc, skip_files=_SKIP)
+        except (Exception, SystemExit, GeneratorExit) as exc:
+            return failure(exc, skip_files=_SKIP)
+        try:
+            return Outcome(value=codec.pack(value))
+        except SerializationError as exc:
+            return refusal("SerializationError", f"{job.function} returned what can't be stored: {exc}")
+
+    async def _call(
+        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], timeout: float | None
+    ) -> Any:
+        if not inspect.iscoroutinefunction(function):
+            context = contextvars.copy_context()
+            call = functools.partial(context.run, function, *args, **kwargs)
+            value = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return await value if inspect.isawaitable(value) else value
+        if timeout is None:
+            return await function(*args, **kwargs)
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await function(*args, **kwargs)
+        except TimeoutError:
+            if limit.expired():
+                raise TimeLimitExceeded(f"stopped after {timeout:g} s") from None
+            raise

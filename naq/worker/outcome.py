@@ -1,0 +1,86 @@
+"""What a run of a job came to, as data: pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from naq.models.result import JobError
+from naq.models.retry import class_names
+
+MAX_MESSAGE = 4_000
+MAX_TRACEBACK = 64_000
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run: a value, or an error."""
+
+    value: Any = None
+    """In packed form."""
+    error: JobError | None = None
+    exception_names: tuple[str, ...] = ()
+    """Names `retry_on` and `ignore_on` may match."""
+    is_final: bool = False
+    """An error that no retry can mend (bad arguments, a function that is not allowed)."""
+
+
+def failure(exception: BaseException, *, skip_files: tuple[str, ...] = (), is_final: bool = False) -> Outcome:
+    """The outcome of a run that raised; frames of `skip_files` at the outer end are left out of the traceback."""
+    trace = _own_frames(exception.__traceback__, skip_files)
+    try:
+        message = str(exception)
+    except Exception as broken:
+        message = f"(its message can't be made: {type(broken).__name__})"
+    try:
+        text = "".join(traceback.format_exception(type(exception), exception, trace))
+    except Exception:
+        text = f"{type(exception).__name__}: {message}"
+    return Outcome(
+        error=JobError(
+            type=type(exception).__qualname__,
+            message=_clean(message[:MAX_MESSAGE]),
+            traceback=_clean(text if len(text) <= MAX_TRACEBACK else text[:2_000] + "\n…\n" + text[-MAX_TRACEBACK:]),
+            fingerprint=fingerprint(exception, trace),
+        ),
+        exception_names=class_names(exception),
+        is_final=is_final,
+    )
+
+
+def refusal(error_type: str, message: str) -> Outcome:
+    """The outcome of a job that can't be run at all."""
+    digest = hashlib.sha1(f"{error_type}|{_NUMBERS.sub('#', message)}".encode(), usedforsecurity=False)
+    return Outcome(
+        error=JobError(type=error_type, message=message[:MAX_MESSAGE], fingerprint=digest.hexdigest()[:12]),
+        exception_names=(error_type,),
+        is_final=True,
+    )
+
+
+def fingerprint(exception: BaseException, trace: TracebackType | None) -> str:
+    """The same for failures of one cause: exception class and innermost frame's function, or else its message."""
+    frames = traceback.extract_tb(trace)
+    if frames:
+        file = frames[-1].filename.rsplit("/", 1)[-1]
+        place = f"{file}:{frames[-1].name}"
+    else:
+        place = _NUMBERS.sub("#", str(exception))[:200]
+    name = f"{type(exception).__module__}.{type(exception).__qualname__}"
+    return hashlib.sha1(f"{name}|{place}".encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:12]
+
+
+def _own_frames(trace: TracebackType | None, skip_files: tuple[str, ...]) -> TracebackType | None:
+    while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename in skip_files:
+        trace = trace.tb_next
+    return trace
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates can't be written as JSON."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,307 @@
+"""The worker: takes jobs from its queues, runs them, and stops without losing any."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from naq import __version__, ids
+from naq.actor import current_actor
+from naq.connection import Connection, LinkState
+from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
+from naq.events import Events
+from naq.models.event import JobEvent, JobEventType
+from naq.models.job import Job
+from naq.names import DEFAULT_QUEUE, check_queue_name
+from naq.settings import Settings
+from naq.topology import ensure_consumer, ensure_topology
+from naq.worker.claims import Claims, Verdict
+from naq.worker.executor import Executor
+from naq.worker.intake import Intake, Received
+from naq.worker.keeper import Keeper
+from naq.worker.lifecycle import Lifecycle, Run
+from naq.worker.status import WorkerStatusManager
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 30.0
+MAX_CONCURRENCY = 10_000
+
+
+class Worker:
+    """Runs jobs of `queues` whose functions live in `modules`.
+
+    `run` returns after `stop` (or SIGTERM or SIGINT, see `run`): it then takes nothing more, gives running jobs
+    `drain_s` to end, and leaves the rest to be delivered to other workers after the ack wait. Killed at any
+    instant, it loses nothing: see `naq.worker.lifecycle` for what is written when.
+    """
+
+    def __init__(
+        self,
+        queues: Sequence[str] = (DEFAULT_QUEUE,),
+        *,
+        modules: Sequence[str],
+        concurrency: int = 10,
+        name: str | None = None,
+        settings: Settings | None = None,
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        """Args:
+            modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all submodules); imported at start.
+            concurrency: jobs run at once.
+            name: shown beside the worker's id.
+            drain_s: seconds running jobs get after `stop`.
+
+        Raises:
+            ConfigurationError: no module, a bad queue name or concurrency.
+        """
+        if not modules:
+            raise ConfigurationError(
+                "a worker runs only functions of the modules it is given: name one, e.g. -m myapp.tasks"
+            )
+        if isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY:
+            raise ConfigurationError(f"concurrency must be from 1 to {MAX_CONCURRENCY:,}, not {concurrency!r}")
+        self.queues = tuple(dict.fromkeys(check_queue_name(queue) for queue in queues)) or (DEFAULT_QUEUE,)
+        self.modules = tuple(modules)
+        self.concurrency = concurrency
+        self.drain_s = drain_s
+        self.settings = settings or Settings.load()
+        self.worker_id = ids.worker_id()
+        self.status = WorkerStatusManager(
+            self.worker_id,
+            name=name,
+            queues=self.queues,
+            modules=self.modules,
+            concurrency=concurrency,
+            heartbeat_interval_s=self.settings.heartbeat_interval_s,
+        )
+        self.ready = asyncio.Event()
+        """Set once it takes jobs."""
+        self._stopping = asyncio.Event()
+        self._runs: dict[str, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks_aside: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def stop(self) -> None:
+        """Begin to stop: take nothing more and drain. Harmless to call twice or before `run`."""
+        self._stopping.set()
+
+    async def run(self, *, handle_signals: bool = False) -> None:
+        """Work until stopped.
+
+        Args:
+            handle_signals: stop at SIGTERM and SIGINT; a second one ends the drain at once.
+
+        Raises:
+            ConfigurationError: a module can't be imported.
+            NaqConnectionError: the server can't be reached at the start (later losses are waited out).
+        """
+        self._executor = Executor(self.modules, threads=self.concurrency)
+        for module in self.modules:
+            _import(module)
+        connection = Connection(self.settings, name=f"{self.worker_id} worker")
+        try:
+            async with connection:
+                topology = await ensure_topology(connection)
+                for queue in self.queues:
+                    await ensure_consumer(connection, queue)
+                self._connection = connection
+                self._lifecycle = Lifecycle(connection, topology, self.worker_id)
+                self._claims = Claims(connection, self._lifecycle, self.worker_id)
+                self._keeper = Keeper(self.settings, self.status)
+                await self._keeper.start()
+                try:
+                    if handle_signals:
+                        self._handle_signals()
+                    await self._work(connection)
+                finally:
+                    await self._keeper.stop(forget=not self._runs)
+        finally:
+            self._executor.close()
+
+    async def _work(self, connection: Connection) -> None:
+        events = Events(connection)
+        about = {
+            "host": self.status.host,
+            "pid": os.getpid(),
+            "queues": list(self.queues),
+            "modules": list(self.modules),
+        }
+        await events.write(
+            JobEvent.of(
+                JobEventType.WORKER_STARTED,
+                worker_id=self.worker_id,
+                actor=current_actor("naq worker"),
+                code_version=__version__,
+                details={
+                    **about,
+                    "concurrency": self.concurrency,
+                    **({"name": self.status.name} if self.status.name else {}),
+                },
+            )
+        )
+        await self._claims.refresh()
+        release = connection.on_state(self._on_link)
+        self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
+        await self._intake.start()
+        watch = asyncio.create_task(self._intake.run(), name="intake-watch")
+        self.status.started()
+        self.ready.set()
+        log.info("%s takes jobs from %s, %d at once", self.worker_id, ", ".join(self.queues), self.concurrency)
+        try:
+            stopped = asyncio.create_task(self._stopping.wait(), name="stop-wait")
+            await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if watch.done():
+                watch.result()
+        finally:
+            watch.cancel()
+            release()
+            await self._drain()
+        await events.write(
+            JobEvent.of(
+                JobEventType.WORKER_STOPPED,
+                worker_id=self.worker_id,
+                code_version=__version__,
+                details={
+                    "completed": self.status.completed,
+                    "failed": self.status.failed,
+                    "retried": self.status.retried,
+                    "unfinished": len(self._runs),
+                },
+            )
+        )
+
+    async def _drain(self) -> None:
+        self.status.stopping()
+        await self._intake.stop()
+        if self._tasks:
+            log.info("stopping: %d running jobs get %g s to end", len(self._tasks), self.drain_s)
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(self.drain_s):
+                    await self._idle.wait()
+            except TimeoutError:
+                log.warning("%d jobs did not end in time; they go back to their queues", len(self._tasks))
+        await self._hand_back()
+
+    async def _hand_back(self) -> None:
+        """Let others have at once what is still running here; its end here is not told any more."""
+        for task in list(self._tasks):
+            task.cancel()
+        for run in list(self._runs.values()):
+            try:
+                await self._connection.outbox.ack(run.reply, b"-NAK")
+            except NaqException as exc:
+                log.debug("not handed back: %s", exc)
+
+    def _accept(self, received: Received) -> None:
+        task = asyncio.get_running_loop().create_task(self._process(received))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a job's outcome could not be stored; it will be delivered again", exc_info=task.exception())
+        self._intake.done()
+
+    async def _process(self, received: Received) -> None:
+        key = received.reply
+        self._keeper.hold(key, lambda: received.reply)
+        try:
+            try:
+                job = Job.from_wire(received.data)
+            except SerializationError as exc:
+                await self._lifecycle.reject(received.data, received.queue, received.delivery, received.reply, str(exc))
+                return
+            run = await self._begin(job, received)
+            if run is None:
+                return
+            self._keeper.hold(key, lambda: run.reply)
+            await self._execute(run)
+        except NaqConnectionError as exc:
+            # stored or not is unknown: the server delivers it again, and its record tells
+            log.warning("job not settled: %s", exc)
+        finally:
+            self._keeper.release(key)
+
+    async def _begin(self, job: Job, received: Received) -> Run | None:
+        """The run to execute, or None where this delivery is settled without one."""
+        running = self._runs.get(job.job_id)
+        if running is not None:
+            running.reply = received.reply
+            return None
+        record = None
+        if not self._claims.is_certain(received.delivery):
+            verdict, record = await self._claims.decide(job, received.delivery)
+            if verdict is Verdict.OVER and record is not None:
+                await self._lifecycle.settle_again(record, job, received.reply)
+                return None
+            if verdict is Verdict.LOST and record is not None:
+                await self._lifecycle.lose(job, record, received.delivery, received.reply)
+                self.status.job_ended(job.job_id, "failed")
+                return None
+            if verdict is Verdict.ELSEWHERE:
+                return None  # not acked, not renewed: it comes again after the ack wait unless it ends before
+            if job.job_id in self._runs:
+                self._runs[job.job_id].reply = received.reply
+                return None
+        run = await self._lifecycle.begin(job, received.delivery, received.reply, record)
+        self._runs[job.job_id] = run
+        self.status.job_started(job, run.started_at)
+        return run
+
+    async def _execute(self, run: Run) -> None:
+        job_id, counter = run.job.job_id, ""
+        try:
+            outcome = await self._executor.run(run.job)
+            counter = await self._lifecycle.finish(run, outcome)
+            if outcome.error is not None:
+                log.info("job %s (%s) %s: %s", job_id, run.job.function, counter, outcome.error.type)
+        finally:
+            if not (self._stopping.is_set() and counter == ""):
+                self._runs.pop(job_id, None)
+            self.status.job_ended(job_id, counter)
+
+    def _on_link(self, state: LinkState) -> None:
+        if state is LinkState.LIVE:
+            task = asyncio.get_running_loop().create_task(self._claims.refresh(), name="claims-refresh")
+            self._tasks_aside.add(task)
+            task.add_done_callback(self._tasks_aside.discard)
+        elif state is LinkState.LOST:
+            self._claims.doubt_everything()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if self._stopping.is_set():
+                self._idle.set()
+            self.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+
+def _import(module: str) -> None:
+    name = module.removesuffix(".*")
+    try:
+        import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
+            raise ConfigurationError(
+                f"module {name!r} was not found from {Path.cwd()}: check its name, or run the worker in the folder it is in"
+            ) from None
+        raise ConfigurationError(f"module {name!r} can't be imported: {exc}") from exc
+    except Exception as exc:
+        raise ConfigurationError(f"module {name!r} can't be imported: {type(exc).__name__}: {exc}") from exc
