@@ -1,4 +1,4 @@
-"""Functions as names: `module:qualname` on the wire, and back to a function only where its operator allowed the module."""
+"""Functions as names: `module:qualname` on the wire, and back to a function only in modules its operator allowed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def reference_of(function: Callable[..., Any]) -> str:
         raise FunctionReferenceError("a functools.partial can't be enqueued: enqueue its function with all arguments")
     if isinstance(function, MethodType):
         raise FunctionReferenceError(
-            f"{function.__qualname__} is bound to an object, which can't travel: enqueue a function that makes the object"
+            f"{function.__qualname__} is bound to an object, which can't travel: enqueue a plain function"
         )
     qualname = getattr(function, "__qualname__", None)
     if isinstance(function, type) or qualname is None or not callable(function):
@@ -111,7 +111,7 @@ def resolve(reference: str, allowed: ModuleAllowList) -> Callable[..., Any]:
     module_name = check_reference(reference).partition(":")[0]
     if not allowed.allows(module_name):
         raise FunctionReferenceError(
-            f"module {module_name!r} is not among those this worker was started for ({allowed}); start one with -m {module_name}"
+            f"module {module_name!r} is not one this worker was started for ({allowed}): start one with -m"
         )
     return import_function(reference)
 

@@ -1,7 +1,7 @@
 """Values to JSON and back, losslessly, as data and never as code.
 
-Plain JSON values are themselves; everything else is an object `{"$naq": kind, "v": …}`. A class named on the wire is looked
-up among modules that are imported already: a payload never triggers an import and never runs a constructor.
+Plain JSON values are themselves; everything else is an object `{"$naq": kind, "v": …}`. A class named on the wire is
+looked up among modules that are imported already: a payload never triggers an import and never runs a constructor.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _class_reference(cls: type, path: str) -> str:
         module = module_name_of_main() or "__main__"
     if "<locals>" in cls.__qualname__ or module == "__main__":
         raise SerializationError(
-            f"{path[:200]} is a {cls.__qualname__}, which nobody else can import: define the class at the top of a module"
+            f"{path[:200]} is a {cls.__qualname__}, which nobody else can import: define it at the top of a module"
         )
     return f"{module}:{cls.__qualname__}"
 

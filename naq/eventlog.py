@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -72,10 +73,8 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     except (TimeoutError, nats.errors.Error) as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
     finally:
-        try:
+        with contextlib.suppress(nats.errors.Error):
             await subscription.unsubscribe()
-        except nats.errors.Error:
-            pass
     status = headers.get("Status")
     if status == "503":
         raise JetStreamUnavailableError(f"stream {stream} does not answer; does it exist?")

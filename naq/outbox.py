@@ -1,7 +1,7 @@
 """All JetStream writes of a process: pipelined over one reply inbox, each with its own future, deadline and retry.
 
-A write goes to the socket at once; its answer comes back on one multiplexed inbox, so thousands can be under way with no
-task or timer each. One timer serves all of them and runs only while something is outstanding. A write without an
+A write goes to the socket at once; its answer comes back on one multiplexed inbox, so thousands can be under way with
+no task or timer each. One timer serves all of them and runs only while something is outstanding. A write without an
 answer by its deadline is sent again under the same token and the same `Nats-Msg-Id`, so the server stores it once;
 after a reconnect everything outstanding is sent again at once. What this gives up is only knowledge: a write that
 failed with NaqConnectionError may have been stored.
@@ -31,6 +31,7 @@ ANSWER_WITHIN_S = 2.0
 """Seconds after which an unanswered write is sent again."""
 UNAVAILABLE_RETRY_S = 0.25
 """Pause after "no responders": the stream has no leader right now, or the server just came up."""
+ACK_PATIENCE_S = 10.0
 PATIENCE_S = 30.0
 """Seconds after which a write is given up, unless the caller says otherwise."""
 
@@ -147,13 +148,19 @@ class Outbox:
             self._timer = self._loop.call_later(ANSWER_WITHIN_S / 2, self._sweep)
         return write.future
 
-    async def ack(self, reply: str, kind: bytes = b"+ACK") -> None:
-        """Acknowledge a delivery and wait until the server has it (a plain ack is lost when either side dies).
+    async def ack(self, reply: str, kind: bytes = b"+ACK") -> asyncio.Future[PublishAck]:
+        """Acknowledge a delivery and return the future of the server's word that it has it.
 
-        Raises:
-            NaqConnectionError: the server did not confirm; it will deliver the message again.
+        A plain ack is lost when either side dies at once; this one is sent again until it is confirmed. The future
+        raises NaqConnectionError where it never is: the server delivers the message again, or has forgotten it.
         """
-        await self.publish(reply, kind, patience_s=10.0)
+        return await self.send(reply, kind, patience_s=ACK_PATIENCE_S)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until everything under way is answered, at most `timeout_s` seconds; never raises."""
+        futures = [write.future for write in self._writes.values()]
+        if futures:
+            await asyncio.wait(futures, timeout=timeout_s)
 
     def resend(self) -> None:
         """Send everything outstanding again, at once: the link was lost in between."""

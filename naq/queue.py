@@ -161,7 +161,11 @@ class Queue:
                 under_way.append(await self._send_event(job, None))
                 under_way.append(await self._send_job(job, data))
             answers = await asyncio.gather(*under_way, return_exceptions=True)
-            refusals = [(job, answer) for job, answer in zip(chunk, answers[1::2], strict=True) if _failed(answer)]
+            refusals = [
+                (job, answer)
+                for job, answer in zip(chunk, answers[1::2], strict=True)
+                if isinstance(answer, BaseException)
+            ]
             stored += len(chunk) - len(refusals)
             if refusals:
                 for job, refusal in refusals:
@@ -254,10 +258,6 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Options of `build_job`, and what is left: the function's own keyword arguments."""
     build = {name: value for name, value in options.items() if name in _OPTIONS}
     return build, {name: value for name, value in options.items() if name not in _OPTIONS}
-
-
-def _failed(answer: object) -> bool:
-    return isinstance(answer, BaseException)
 
 
 def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | None:

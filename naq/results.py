@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import nats.errors
+
 from naq import codec
-from naq.connection import Connection
+from naq.connection import Connection, LinkState
 from naq.errors import (
     JobExecutionError,
     JobNotCompletedError,
     JobNotFoundError,
-    NaqException,
+    NaqConnectionError,
     SerializationError,
 )
 from naq.kv import Bucket, Entry
 from naq.models.job import JobStatus
 from naq.models.result import JobResult
+
+RECHECK_S = 30.0
+"""A safety net: a wait reads the record at least this often."""
+NOT_STORED_YET_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""A write may be passed on a moment before it can be read."""
 
 
 class Results:
@@ -72,17 +80,43 @@ class Results:
             raise JobNotCompletedError(f"job {job_id} did not end within {timeout:g} s") from None
 
     async def _final_record(self, job_id: str) -> JobResult:
-        watch = self.bucket.watch(job_id)
+        """Read the record, and again whenever the server passes on a write to it.
+
+        A write is passed on to plain subscribers as it is stored, so a wait costs the server one subscription and no
+        consumer. What was missed while the link was lost is found by the read after it.
+        """
+        changed = asyncio.Event()
+        changed.set()
+
+        async def on_write(_message: object) -> None:
+            changed.set()
+
+        release = self._connection.on_state(lambda _state: changed.set())
+        subscription = await self._connection.client.subscribe(f"$KV.{self.bucket.name}.{job_id}", cb=on_write)
+        revision = -1
         try:
-            async for batch in watch:
-                for entry in batch.entries:
-                    if not entry.is_deleted:
-                        record = record_of(entry)
-                        if record.is_final:
-                            return record
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RECHECK_S):
+                        await changed.wait()
+                changed.clear()
+                if self._connection.state is LinkState.CLOSED:
+                    raise NaqConnectionError("the connection was closed while waiting for a result")
+                for pause in NOT_STORED_YET_S:
+                    try:
+                        entry = await self.bucket.get(job_id)
+                    except NaqConnectionError:
+                        break  # the link is lost: its return sets the event
+                    if entry is not None and (record := record_of(entry)).is_final:
+                        return record
+                    if revision == -1 or (entry is not None and entry.revision != revision):
+                        revision = 0 if entry is None else entry.revision
+                        break
+                    await asyncio.sleep(pause)
         finally:
-            await watch.aclose()  # type: ignore[attr-defined]
-        raise NaqException("the connection was closed while waiting for a result")
+            release()
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
 
     async def watch(self) -> AsyncIterator[list[Entry]]:
         """Changes of the bucket as they come, undecoded; starts with nothing that is stored already."""

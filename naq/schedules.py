@@ -1,7 +1,7 @@
 """Schedules: store, change and end them. The scheduler process fires them.
 
-What a crash does: the record in the bucket is changed first (compare-and-set), then its event is written. A process that
-dies between the two leaves the change in force and its event missing; the scheduler that next fires it tells the state.
+What a crash does: the record in the bucket is changed first (compare-and-set), then its event is written. A process
+that dies between the two leaves the change in force and its event missing.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from naq.queue import build_job, split_options
 from naq.results import Results
 
 MAX_AHEAD = timedelta(days=3660)
+OVER = (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
+"""A schedule in one of these is only a memory: its id may be used again."""
 CHANGEABLE = ("cron", "interval", "repeat", "timezone", "misfire", "args", "kwargs", "queue_name", "run_at")
 
 
@@ -206,9 +208,13 @@ class ScheduledJobManager:
         )
 
     async def _store_new(self, schedule: Schedule) -> Schedule:
+        held = await self.bucket.get(schedule.schedule_id)
         try:
-            revision = await self.bucket.create(schedule.schedule_id, schedule.to_wire())
-        except ConflictError:
+            if held is not None and schedule_of(held).status in OVER:
+                revision = await self.bucket.update(schedule.schedule_id, schedule.to_wire(), revision=held.revision)
+            else:
+                revision = await self.bucket.create(schedule.schedule_id, schedule.to_wire())
+        except (ConflictError, SerializationError):
             raise ConfigurationError(
                 f"schedule {schedule.schedule_id!r} exists; modify or cancel it, or choose another id"
             ) from None

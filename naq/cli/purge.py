@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from typing import Any
 
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
             if not sys.stdin.isatty():
                 raise ConfigurationError("purge asks before it removes jobs: add --yes where nobody can answer")
             waiting = sum(stats.waiting for stats in await client.list_queues() if stats.queue == args.queue)
-            answer = input(f"Remove all {waiting:,} waiting jobs of queue {args.queue!r}? [y/N] ")
+            question = f"Remove all {waiting:,} waiting jobs of queue {args.queue!r}? [y/N] "
+            answer = await asyncio.to_thread(input, question)
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing removed")
                 return 1

@@ -24,6 +24,7 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
+        record: JobResult | None
         if args.wait is not None:
             record = await client.results.wait_record(args.job_id, timeout=args.wait)
         else:

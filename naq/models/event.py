@@ -89,6 +89,9 @@ _OPTIONAL = (
     "code_version",
     "details",
 )
+_OBJECTS = ("error", "actor", "details")
+_NUMBERS = ("attempt", "wait_ms", "run_ms")
+_TEXTS = frozenset(_OPTIONAL) - {*_OBJECTS, *_NUMBERS}
 _KNOWN = {"v", "id", "type", "ts", "entity", *(_WIRE_NAMES.get(name, name) for name in _OPTIONAL)}
 
 
@@ -159,18 +162,17 @@ class JobEvent:
         ts = parse_time(record.get("ts"))
         values = {name: record.get(_WIRE_NAMES.get(name, name)) for name in _OPTIONAL}
         extra = {key: value for key, value in record.items() if key not in _KNOWN}
-        for name in ("error", "actor", "details"):
+        for name in _OBJECTS:
             if values[name] is not None and not isinstance(values[name], dict):
                 extra[name], values[name] = values[name], None
-        for name in ("attempt", "wait_ms", "run_ms"):
+        for name in _NUMBERS:
             if values[name] is not None and (
                 isinstance(values[name], bool) or not isinstance(values[name], int | float)
             ):
                 extra[name], values[name] = values[name], None
         for name in _OPTIONAL:
-            if name not in ("error", "actor", "details", "attempt", "wait_ms", "run_ms"):
-                if values[name] is not None and not isinstance(values[name], str):
-                    extra[_WIRE_NAMES.get(name, name)], values[name] = values[name], None
+            if name in _TEXTS and values[name] is not None and not isinstance(values[name], str):
+                extra[_WIRE_NAMES.get(name, name)], values[name] = values[name], None
         if ts is None and "ts" in record:
             extra["ts"] = record["ts"]
         version = record.get("v")

@@ -52,7 +52,7 @@ def check_cron(text: str, timezone: str = "UTC") -> str:
     words = [(match.start() + 1, match.group()) for match in re.finditer(r"\S+", spec)]
     if len(words) not in (5, 6):
         raise ScheduleSpecError(
-            f"cron {text!r} has {len(words)} fields: expected 5 (minute hour day month weekday), or 6 with seconds first"
+            f"cron {text!r} has {len(words)} fields: expected 5 (minute hour day month weekday) or 6 (second first)"
         )
     for (column, word), field in zip(words, _FIELDS[-len(words) :], strict=True):
         _check_field(text, column, word, *field)
@@ -131,7 +131,7 @@ def parse_interval(interval: float | timedelta | str) -> float:
             seconds = days * 86_400 + hours * 3_600 + minutes * 60 + rest
     if seconds is None or not 0 < seconds <= MAX_INTERVAL_S:
         raise ScheduleSpecError(
-            f"interval {interval!r} is not valid: expected seconds, or a text like '30s', '15m', '2h', '1d', up to a year"
+            f"interval {interval!r} is not valid: expected seconds, or text like '30s', '15m', '2h', '1d', up to a year"
         )
     return seconds
 

@@ -1,7 +1,7 @@
 """A lease: at most one holder at a time, judged by the server's clock.
 
-The record says who holds it; how old it is, the server's own timestamp says. It is taken and renewed by compare-and-set,
-so a holder that was away too long finds out at its next renewal, and its revision is a fencing token.
+The record says who holds it; how old it is, the server's own timestamp says. It is taken and renewed by
+compare-and-set, so a holder that was away too long finds out at its next renewal, and its revision is a fencing token.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The scheduler: fires schedules on time. Any number may run; one leads, the others stand by.
 
 What a crash does: a run's job has an id made of the schedule and its due time, and is enqueued before the schedule is
-saved. A leader killed between the two leaves a schedule that is still due; the next leader fires it again under the same
-job id, which the queue stores once (it remembers ids for two minutes; a lease runs out after seconds).
+saved. A leader killed between the two leaves a schedule that is still due; the next leader fires it again under the
+same job id, which the queue stores once (it remembers ids for two minutes; a lease runs out after seconds).
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Whether a delivered job may start here: nearly always yes, at no cost.
 
-A first delivery of a job stored after this worker (re)connected has never been anywhere else. Anything else may have run,
-or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by compare-and-set.
+A first delivery of a job stored after this worker (re)connected has never been anywhere else. Anything else may have
+run, or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by
+compare-and-set.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -107,10 +109,12 @@ class Claims:
         if loop.time() - read_at > WORKERS_CACHE_S:
             workers = await self._inspector.workers()
             self._workers = (loop.time(), workers)
-        now = self._connection.server_now()
+        # a worker with jobs beats with every lease renewal: one that let a lease run out has been silent as long
+        alive_since = self._connection.server_now() - timedelta(seconds=self._connection.settings.ack_wait_s * 0.9)
         return any(
             worker.worker_id != self._worker_id
-            and not worker.is_dead(now)
+            and worker.beat_at is not None
+            and worker.beat_at > alive_since
             and any(job.job_id == job_id for job in worker.running)
             for worker in workers
         )

@@ -117,7 +117,10 @@ class Keeper:
                     self._probe(now)
                 if now >= next_renewal:
                     next_renewal = now + renewal_s
-                    await self._renew(connection)
+                    if self._leases:
+                        await self._renew(connection)
+                        # whoever is given one of these jobs again looks here for a sign of life as fresh as the lease
+                        next_beat = now
                 if now >= next_beat:
                     last_beat, next_beat = now, now + self._status.heartbeat_interval_s
                     await self._beat(bucket)

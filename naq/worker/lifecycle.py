@@ -134,7 +134,7 @@ class Lifecycle:
             event, msg_id=f"{job.job_id}:{record.attempt}:{event_type.lower()}", patience_s=PATIENCE_S
         )
         await stored
-        await self._connection.outbox.ack(reply)
+        await self._ack(reply)
 
     async def claim(self, job: Job, record: JobResult | None, *, crashed: bool) -> JobResult:
         """Take a job that may have run elsewhere, by compare-and-set; `crashed` if its last claim died.
@@ -158,6 +158,10 @@ class Lifecycle:
         else:
             await self.results.bucket.update(job.job_id, claimed.to_wire(), revision=revision)
         return claimed
+
+    async def hand_back(self, run: Run) -> None:
+        """Let another worker have a run that is given up here."""
+        await self._ack(run.reply, b"-NAK")
 
     async def lose(self, job: Job, record: JobResult, delivery: Delivery, reply: str) -> None:
         """Give up a job whose workers keep dying: LOST in the log, a final failure in its result."""
@@ -206,7 +210,7 @@ class Lifecycle:
         told = await self._events.send(event, msg_id=f"{job_id}:failed", patience_s=PATIENCE_S)
         await stored
         await told
-        await self._connection.outbox.ack(reply)
+        await self._ack(reply)
 
     async def _complete(self, run: Run, outcome: Outcome, finished_at: datetime) -> str:
         record = replace(self._record(run, JobStatus.COMPLETED, finished_at), value=outcome.value)
@@ -220,7 +224,7 @@ class Lifecycle:
             await self._fail(run, problem.error, finished_at)
             return "failed"
         await told
-        await self._connection.outbox.ack(run.reply)
+        await self._ack(run.reply)
         return "completed"
 
     async def _fail(self, run: Run, error: JobError, finished_at: datetime) -> None:
@@ -234,7 +238,7 @@ class Lifecycle:
         told = await self._tell_end(run, record)
         await stored
         await told
-        await self._connection.outbox.ack(run.reply)
+        await self._ack(run.reply)
 
     async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> None:
         retry_at = finished_at + timedelta(seconds=delay_s)
@@ -272,7 +276,12 @@ class Lifecycle:
         await stored
         await told
         nak = b"-NAK " + codec.dumps({"delay": int(delay_s * NANOSECONDS)})
-        await self._connection.outbox.ack(run.reply, nak)
+        await self._ack(run.reply, nak)
+
+    async def _ack(self, reply: str, kind: bytes = b"+ACK") -> None:
+        """Ack without holding the slot for the answer: what decides is stored, and a job delivered again finds it."""
+        confirmed = await self._connection.outbox.ack(reply, kind)
+        confirmed.add_done_callback(_note_unconfirmed)
 
     def _record(self, run: Run, status: JobStatus, finished_at: datetime) -> JobResult:
         job = run.job
@@ -330,3 +339,8 @@ class Lifecycle:
             **fields,
         )
         return await self._events.send(event, msg_id=msg_id, patience_s=PATIENCE_S)
+
+
+def _note_unconfirmed(confirmed: asyncio.Future[PublishAck]) -> None:
+    if not confirmed.cancelled() and confirmed.exception() is not None:
+        log.debug("ack not confirmed: %s", confirmed.exception())

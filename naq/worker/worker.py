@@ -13,7 +13,7 @@ from pathlib import Path
 from naq import __version__, ids
 from naq.actor import current_actor
 from naq.connection import Connection, LinkState
-from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
+from naq.errors import ConfigurationError, NaqConnectionError, SerializationError
 from naq.events import Events
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
@@ -30,6 +30,8 @@ from naq.worker.status import WorkerStatusManager
 log = logging.getLogger(__name__)
 
 DRAIN_S = 30.0
+ACKS_S = 3.0
+"""Seconds the last acks get to be confirmed at a stop."""
 MAX_CONCURRENCY = 10_000
 
 
@@ -52,7 +54,7 @@ class Worker:
         drain_s: float = DRAIN_S,
     ) -> None:
         """Args:
-            modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all submodules); imported at start.
+            modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all below); imported at start.
             concurrency: jobs run at once.
             name: shown beside the worker's id.
             drain_s: seconds running jobs get after `stop`.
@@ -197,10 +199,8 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         for run in list(self._runs.values()):
-            try:
-                await self._connection.outbox.ack(run.reply, b"-NAK")
-            except NaqException as exc:
-                log.debug("not handed back: %s", exc)
+            await self._lifecycle.hand_back(run)
+        await self._connection.outbox.drain(ACKS_S)
 
     def _accept(self, received: Received) -> None:
         task = asyncio.get_running_loop().create_task(self._process(received))
@@ -300,7 +300,7 @@ def _import(module: str) -> None:
     except ModuleNotFoundError as exc:
         if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
             raise ConfigurationError(
-                f"module {name!r} was not found from {Path.cwd()}: check its name, or run the worker in the folder it is in"
+                f"module {name!r} was not found from {Path.cwd()}: check its name, or start in the folder it is in"
             ) from None
         raise ConfigurationError(f"module {name!r} can't be imported: {exc}") from exc
     except Exception as exc:
