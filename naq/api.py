@@ -23,7 +23,7 @@ async def enqueue(
     Args:
         function: an importable function, or its reference "module:qualname" (then its arguments are not checked here).
         queue_name: where workers look for it.
-        job_id: your own id; the same id enqueued again within two minutes is the same job. One is made where None.
+        job_id: your own id; the same id enqueued again within a minute is the same job. One is made where None.
         max_retries: runs after a failure, beyond the first run.
         retry_delay: seconds before a retry, or a list with one figure per retry.
         retry_strategy: "linear" or "exponential" growth of a single `retry_delay`; always with jitter.
@@ -31,7 +31,8 @@ async def enqueue(
         timeout: seconds one run of an async function may take.
         result_ttl: seconds the result is kept.
         tags: texts to find it by.
-        Every other keyword goes to the function.
+        Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
+        `enqueue_many([Call(function, args, kwargs)])`.)
 
     Raises:
         ConfigurationError, SerializationError: the call is wrong (nothing was sent).

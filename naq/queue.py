@@ -108,9 +108,7 @@ class Queue:
             EnqueueError: the server did not store it.
         """
         build, kwargs = split_options(options)
-        job_id = build.get("job_id")
-        job = build_job(function, args, kwargs, **{**build, "queue_name": self.name})
-        return await self.store(job, is_id_given=job_id is not None)
+        return await self.store(build_job(function, args, kwargs, **{**build, "queue_name": self.name}))
 
     async def enqueue_many(self, calls: Iterable[Call | Sequence[Any]], **options: Any) -> list[Job]:
         """Store many calls with the same options, in order; all are checked before the first is sent.
@@ -127,23 +125,17 @@ class Queue:
         await self.store_many(jobs)
         return jobs
 
-    async def store(self, job: Job, *, is_id_given: bool = False, extra: Mapping[str, Any] | None = None) -> Job:
+    async def store(self, job: Job, *, extra: Mapping[str, Any] | None = None) -> Job:
         """Send one job that `build_job` made; `extra` are further fields of its ENQUEUED event.
 
-        With `is_id_given` the id may have been used before: then the job goes first, and an id that is still in its
-        queue's memory gives back that job, marked `is_duplicate`, with no second event.
+        Where its id was used within the last minute, that job stands: this one is marked `is_duplicate`, and the log
+        holds one ENQUEUED.
         """
         data = self._encode(job)
-        if is_id_given:
-            ack = await self._settle(job, await self._send_job(job, data))
-            job.is_duplicate = ack.is_duplicate
-            if not job.is_duplicate:
-                await (await self._send_event(job, extra))
-            return job
         event = await self._send_event(job, extra)
         stored = await self._send_job(job, data)
         try:
-            await self._settle(job, stored)
+            job.is_duplicate = (await self._settle(job, stored)).is_duplicate
         except NaqException as exc:
             await self._take_back(job, exc)
             raise

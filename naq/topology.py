@@ -13,9 +13,9 @@ from naq.connection import Connection, JetStreamError
 from naq.errors import JetStreamUnavailableError
 
 NANOSECONDS = 1_000_000_000
-JOBS_DEDUPE_S = 120
-EVENTS_DEDUPE_S = 30
-"""Ids are held in the server's memory for this long: short, since every event carries one."""
+DEDUPE_S = 60
+"""How long message ids are remembered. One figure for jobs and events, so that a job sent twice is told once; short,
+since the server keeps every id in memory for as long."""
 NAME_IN_USE = 10058
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
@@ -72,7 +72,7 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         "name": names.jobs,
         "subjects": [names.queue_wildcard],
         "retention": "workqueue",
-        "duplicate_window": JOBS_DEDUPE_S * NANOSECONDS,
+        "duplicate_window": DEDUPE_S * NANOSECONDS,
     }
     events = {
         **common,
@@ -85,7 +85,7 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         "deny_purge": True,
         "max_age": int(settings.events_max_age_s * NANOSECONDS),
         "max_bytes": settings.events_max_bytes or -1,
-        "duplicate_window": EVENTS_DEDUPE_S * NANOSECONDS,
+        "duplicate_window": DEDUPE_S * NANOSECONDS,
     }
     return [
         jobs,
@@ -110,7 +110,7 @@ def _bucket(
         "allow_rollup_hdrs": True,
         "deny_delete": True,
         "max_age": int(max_age_s * NANOSECONDS),
-        "duplicate_window": int(min(JOBS_DEDUPE_S, max_age_s or JOBS_DEDUPE_S) * NANOSECONDS),
+        "duplicate_window": int(min(DEDUPE_S, max_age_s or DEDUPE_S) * NANOSECONDS),
     }
     if version >= (2, 11, 0):
         config["allow_msg_ttl"] = True

@@ -2,7 +2,7 @@
 
 What a crash does: a run's job has an id made of the schedule and its due time, and is enqueued before the schedule is
 saved. A leader killed between the two leaves a schedule that is still due; the next leader fires it again under the
-same job id, which the queue stores once (it remembers ids for two minutes; a lease runs out after seconds).
+same job id, which the queue stores once (it remembers ids for a minute; a lease runs out after seconds).
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ class Scheduler:
                 return
             if now - due > timedelta(seconds=self.settings.lease_s) and await self._results.get_record(job.job_id):
                 continue  # fired by an earlier leader, and over already
-            await queue.store(job, is_id_given=True)
+            await queue.store(job)
             last_job_id = job.job_id
             await self._events.write(
                 JobEvent.of(

@@ -1,0 +1,1 @@
+"""naq-console: one full-screen view of a naq system, and the place to act on it."""

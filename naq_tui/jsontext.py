@@ -1,0 +1,118 @@
+"""Values of jobs as text: one line for lists, indented and coloured for reports. Bounded, whatever comes in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from naq_tui.text import safe
+
+TAG: Final = "$naq"
+"""Marks a packed value, as in `naq.codec`."""
+_DEEPEST = 60
+_PLAIN = ("datetime", "date", "time", "decimal", "uuid", "float", "int")
+
+
+def one_line(value: Any, limit: int = 200) -> str:
+    """`value` (in packed form) on one line of at most `limit` characters, already safe."""
+    parts: list[str] = []
+    used = 0
+    for part in _flat(value, 0):
+        parts.append(part if len(part) <= limit else part[:limit])
+        used += len(part)
+        if used > limit:
+            parts.append("…")
+            break
+    return safe("".join(parts), limit + 1)
+
+
+def _flat(value: Any, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        yield "…"
+    elif isinstance(value, Mapping):
+        yield from _flat_tagged(value, depth) if TAG in value else _flat_object(value, depth)
+    elif isinstance(value, list | tuple):
+        yield from _flat_items(value, "[", "]", depth)
+    else:
+        yield scalar(value)
+
+
+def _flat_object(value: Mapping[str, Any], depth: int) -> Iterator[str]:
+    yield "{"
+    for place, (key, item) in enumerate(value.items()):
+        yield f"{', ' if place else ''}{scalar(key)}: "
+        yield from _flat(item, depth + 1)
+    yield "}"
+
+
+def _flat_items(items: Any, opening: str, closing: str, depth: int) -> Iterator[str]:
+    yield opening
+    for place, item in enumerate(items):
+        if place:
+            yield ", "
+        yield from _flat(item, depth + 1)
+    yield closing
+
+
+def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
+    kind, body = value[TAG], value.get("v")
+    if kind in ("tuple", "set", "frozenset") and isinstance(body, list):
+        yield from _flat_items(body, *("()" if kind == "tuple" else "{}"), depth)
+    elif kind in _PLAIN and isinstance(body, str):
+        yield body[:400]
+    else:
+        yield f"{value.get('class') or kind}("
+        yield from _flat(body, depth + 1)
+        yield ")"
+
+
+def scalar(value: Any) -> str:
+    """A JSON value that is no container; long text is cut early, so that it costs nothing."""
+    if isinstance(value, str):
+        return json.dumps(value[:4000], ensure_ascii=False)
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return str(value)[:4000]
+
+
+def dumps(value: Any) -> str:
+    """`value` as indented JSON, for the clipboard."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+Span = tuple[str, str]
+"""Text and its tone."""
+
+
+def pretty(value: Any, limit: int = 2000) -> list[tuple[Span, ...]]:
+    """`value` as indented lines of coloured text, already safe; at most `limit` lines, the last one then says so."""
+    lines: list[tuple[Span, ...]] = []
+    for indent, spans in _tree(value, 0, (), ""):
+        if len(lines) >= limit:
+            lines.append((("… more", "muted"),))
+            break
+        lines.append((("  " * indent, ""), *spans) if indent else spans)
+    return lines
+
+
+def _tree(value: Any, depth: int, head: tuple[Span, ...], tail: str) -> Iterator[tuple[int, tuple[Span, ...]]]:
+    end: tuple[Span, ...] = ((tail, "muted"),) if tail else ()
+    is_object = isinstance(value, Mapping) and TAG not in value
+    if (is_object or isinstance(value, list | tuple)) and value and depth < _DEEPEST:
+        short = one_line(value, 72)
+        if len(short) <= 60 and not (is_object and depth == 0):
+            yield depth, (*head, (short, ""), *end)
+            return
+        yield depth, (*head, ("{" if is_object else "[", "muted"))
+        items = list(value.items()) if isinstance(value, Mapping) else [(None, item) for item in value]
+        for place, (key, item) in enumerate(items):
+            label: tuple[Span, ...] = () if key is None else ((safe(scalar(key)), "accent"), (": ", "muted"))
+            yield from _tree(item, depth + 1, label, "," if place < len(items) - 1 else "")
+        yield depth, (("}" if is_object else "]", "muted"), *end)
+        return
+    text = one_line(value, 8000)
+    pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)] or [""]
+    yield depth, (*head, (pieces[0], ""), *(end if len(pieces) == 1 else ()))
+    for place, piece in enumerate(pieces[1:], 2):
+        yield depth, ((piece, ""), *(end if place == len(pieces) else ()))

@@ -1,0 +1,113 @@
+"""State files: how the next console finds the processes that this one leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from naq.models.times import format_time, parse_time
+from naq.server.watch import process_identity
+from naq.settings import mask_url
+from naq_tui.launcher.spec import LaunchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One running process as its state file tells it."""
+
+    process_id: str
+    pid: int
+    identity: str
+    """As of `naq.server.watch.process_identity`: a pid alone may be somebody else's by now."""
+    started_at: datetime
+    log_path: Path
+    owner_pid: int
+    owner_identity: str
+    spec: LaunchSpec
+
+    @property
+    def is_running(self) -> bool:
+        return process_identity(self.pid) == self.identity
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether the console that watches it is still there."""
+        return process_identity(self.owner_pid) == self.owner_identity
+
+    def save(self, folder: Path) -> None:
+        """Write it in one step, readable by this user only. Secrets are left out: no variables, no URL with one.
+
+        Raises OSError.
+        """
+        spec = self.spec
+        url = spec.server_url
+        text = json.dumps(
+            {
+                "process_id": self.process_id,
+                "pid": self.pid,
+                "identity": self.identity,
+                "started_at": format_time(self.started_at),
+                "log_path": str(self.log_path),
+                "owner_pid": self.owner_pid,
+                "owner_identity": self.owner_identity,
+                "kind": spec.kind,
+                "name": spec.name,
+                "queues": spec.queues,
+                "modules": spec.modules,
+                "concurrency": spec.concurrency,
+                "server_url": url if url is not None and mask_url(url) == url else None,
+                "cwd": None if spec.cwd is None else str(spec.cwd),
+                "command": spec.command,
+            }
+        )
+        path = record_path(folder, self.process_id)
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+
+def record_path(folder: Path, process_id: str) -> Path:
+    return folder / f"{process_id}.json"
+
+
+def read_records(folder: Path) -> Iterator[tuple[Path, ProcessRecord | None]]:
+    """The state files of a folder, oldest first, each with its record, None where it isn't one."""
+    records = ((path, _read(path)) for path in folder.glob("*.json"))
+    yield from sorted(records, key=lambda item: item[1].started_at.timestamp() if item[1] else 0.0)
+
+
+def _read(path: Path) -> ProcessRecord | None:
+    try:
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        started_at = parse_time(values["started_at"])
+        if started_at is None or values["kind"] not in ("worker", "scheduler") or values["process_id"] != path.stem:
+            return None
+        spec = LaunchSpec(
+            kind=values["kind"],
+            name=str(values["name"]),
+            queues=tuple(map(str, values["queues"])),
+            modules=tuple(map(str, values["modules"])),
+            concurrency=int(values["concurrency"]),
+            server_url=values["server_url"],
+            cwd=None if values["cwd"] is None else Path(values["cwd"]),
+            command=None if values["command"] is None else tuple(map(str, values["command"])),
+        )
+        return ProcessRecord(
+            process_id=path.stem,
+            pid=int(values["pid"]),
+            identity=str(values["identity"]),
+            started_at=started_at,
+            log_path=path.parent / os.path.basename(values["log_path"]),  # noqa: PTH119  (never outside the folder)
+            owner_pid=int(values["owner_pid"]),
+            owner_identity=str(values["owner_identity"]),
+            spec=spec,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,279 @@
+"""Records as the store keeps them: with every text made safe, and the record itself beside for details and copies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naq.ids import short
+from naq.models.event import JobEvent, StoredEvent
+from naq.models.queue import QueueStats
+from naq.models.result import JobResult
+from naq.models.schedule import Schedule
+from naq.models.worker import WorkerRecord
+from naq_tui.format import duration, milliseconds
+from naq_tui.jsontext import one_line
+from naq_tui.text import safe, without_ansi
+
+if TYPE_CHECKING:
+    from naq_tui.launcher import ProcessView
+
+ERROR_LIMIT = 300
+
+
+class EventRow(NamedTuple):
+    """One event. Text that does not apply is empty."""
+
+    seq: int
+    at: datetime
+    """The server's clock."""
+    type: str
+    """Empty where the record can't be read."""
+    queue: str
+    function: str
+    """The function's own name, without its module."""
+    worker: str
+    job: str
+    """Short form of the job's id."""
+    schedule: str
+    text: str
+    """What is special about it: how long, which error, in how long."""
+    raw: StoredEvent
+
+
+class WorkerRow(NamedTuple):
+    worker_id: str
+    name: str
+    """`host/name`, or `host/id` where it has no name."""
+    host: str
+    queues: str
+    modules: str
+    jobs: tuple[tuple[str, str, datetime | None], ...]
+    """What it runs: short job id, function, since when."""
+    version: str
+    record: WorkerRecord
+
+    @property
+    def is_scheduler(self) -> bool:
+        return self.record.kind == "scheduler"
+
+    def status_at(self, now: datetime) -> str:
+        """As `WorkerRecord.status_at`; an idle scheduler is LEADER or STANDBY."""
+        status = str(self.record.status_at(now))
+        if self.is_scheduler and status in ("IDLE", "BUSY"):
+            return "LEADER" if self.record.leader else "STANDBY"
+        return status
+
+
+class QueueRow(NamedTuple):
+    name: str
+    stats: QueueStats
+
+
+class ResultRow(NamedTuple):
+    job_id: str
+    job: str
+    status: str
+    function: str
+    queue: str
+    worker: str
+    text: str
+    """The value or the error, on one line."""
+    at: datetime | None
+    """When it was stored."""
+    record: JobResult
+
+
+class ScheduleRow(NamedTuple):
+    schedule_id: str
+    name: str
+    status: str
+    function: str
+    queue: str
+    spec: str
+    """Cron text, interval or moment, in words."""
+    error: str
+    record: Schedule
+
+
+class ProcessRow(NamedTuple):
+    process_id: str
+    name: str
+    kind: str
+    status: str
+    """A key of `status.of_process`: "crashed" for one that ended badly by itself."""
+    status_text: str
+    command: str
+    last_line: str
+    view: ProcessView
+
+
+class MalformedRow(NamedTuple):
+    where: str
+    key: str
+    text: str
+    raw: bytes
+
+
+def event_row(stored: StoredEvent) -> EventRow:
+    event = stored.event
+    if event is None:
+        return EventRow(stored.seq, stored.stored_at, "", "", "", "", "", "", _escaped(stored.raw), stored)
+    return EventRow(
+        stored.seq,
+        stored.stored_at,
+        safe(event.type, 40),
+        safe(event.queue, 100) if event.queue else "",
+        function_name(event.function) if event.function else "",
+        safe(event.worker_id, 100) if event.worker_id else "",
+        safe(short(event.job_id)) if event.job_id else "",
+        safe(event.schedule_id, 100) if event.schedule_id else "",
+        _event_text(event),
+        stored,
+    )
+
+
+def worker_row(record: WorkerRecord) -> WorkerRow:
+    host = safe(record.host, 100)
+    name = safe(record.name or record.worker_id, 100)
+    return WorkerRow(
+        worker_id=record.worker_id,
+        name=f"{host}/{name}" if host else name,
+        host=host,
+        queues=safe(", ".join(record.queues), 300),
+        modules=safe(", ".join(record.modules), 300),
+        jobs=tuple((safe(short(job.job_id)), function_name(job.function), job.started_at) for job in record.running),
+        version=safe(record.version, 40),
+        record=record,
+    )
+
+
+def queue_row(stats: QueueStats) -> QueueRow:
+    return QueueRow(safe(stats.queue, 100), stats)
+
+
+def result_row(record: JobResult) -> ResultRow:
+    if record.error is not None:
+        text = error_text(record.error.type, record.error.message)
+    elif record.status == "COMPLETED":
+        text = one_line(record.value)
+    else:
+        text = safe(record.reason or "", ERROR_LIMIT)
+    return ResultRow(
+        job_id=record.job_id,
+        job=safe(short(record.job_id)),
+        status=safe(record.status, 40),
+        function=function_name(record.function),
+        queue=safe(record.queue, 100),
+        worker=safe(record.worker_id, 100),
+        text=text,
+        at=record.saved_at or record.finished_at,
+        record=record,
+    )
+
+
+def schedule_row(record: Schedule) -> ScheduleRow:
+    return ScheduleRow(
+        schedule_id=record.schedule_id,
+        name=safe(short(record.schedule_id), 100),
+        status=safe(record.status, 40),
+        function=function_name(record.function),
+        queue=safe(record.queue, 100),
+        spec=safe(spec_in_words(record), 200),
+        error=safe(record.last_error or "", ERROR_LIMIT),
+        record=record,
+    )
+
+
+def process_row(view: ProcessView) -> ProcessRow:
+    return ProcessRow(
+        process_id=view.process_id,
+        name=safe(view.name, 100),
+        kind=safe(view.kind, 20),
+        status="crashed" if view.failed else str(view.status),
+        status_text=safe(view.status_text, 60),
+        command=safe(view.command, 500),
+        last_line=safe(without_ansi(view.last_line), 500),
+        view=view,
+    )
+
+
+def malformed_row(where: str, key: str, raw: bytes, message: str) -> MalformedRow:
+    return MalformedRow(safe(where, 40), safe(key, 100), safe(message, 200) or _escaped(raw), raw)
+
+
+def function_name(reference: str) -> str:
+    """`send_invoice` of `shop.tasks:send_invoice`."""
+    return safe(reference.rpartition(":")[2], 100)
+
+
+def error_text(kind: Any, message: Any) -> str:
+    """`TimeoutError: upstream`, the first line only."""
+    line = str(message or "").strip().partition("\n")[0]
+    return safe(f"{kind}: {line}" if line else str(kind), ERROR_LIMIT)
+
+
+def spec_in_words(schedule: Schedule) -> str:
+    """When it runs, as a person would say it."""
+    if schedule.cron is not None:
+        # imported late: the scheduler package is no part of what the first screen needs
+        from naq.scheduler.cron import in_words
+
+        words = in_words(schedule.cron)
+        zone = "" if schedule.timezone == "UTC" else f" {schedule.timezone.rpartition('/')[2].replace('_', ' ')}"
+        return words + zone
+    if schedule.interval_s is not None:
+        return f"every {_interval(schedule.interval_s)}"
+    if schedule.run_at is not None:
+        return f"once at {schedule.run_at:%Y-%m-%d %H:%M:%S}"
+    return "never"
+
+
+def _interval(seconds: float) -> str:
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            number = int(seconds // size)
+            return unit if number == 1 else f"{number} {unit}s"
+    return "second" if seconds == 1 else f"{seconds:g} seconds"
+
+
+def _escaped(raw: bytes) -> str:
+    return safe(repr(bytes(raw[:150]))[1:])
+
+
+def _event_text(event: JobEvent) -> str:
+    kind = event.type
+    if kind == "ENQUEUED":
+        return f"by {safe(event.schedule_id, 60)}" if event.schedule_id else ""
+    if kind == "STARTED":
+        return f"attempt {event.attempt:g}" if event.attempt and event.attempt > 1 else ""
+    if kind == "COMPLETED":
+        return milliseconds(event.run_ms)
+    details = event.details or {}
+    if kind == "RETRY_SCHEDULED":
+        delay = details.get("delay_s")
+        soon = f"in {duration(delay)}" if isinstance(delay, int | float) else ""
+        return "  ".join(filter(None, (soon, _error_of(event))))
+    if event.error is not None:
+        return _error_of(event)
+    if event.reason:
+        return safe(event.reason, ERROR_LIMIT)
+    if kind == "SCHEDULE_TRIGGERED":
+        return safe(event.schedule_id or "", 60)
+    if kind == "WORKER_STARTED":
+        return safe(str(details.get("host") or ""), 60)
+    if kind == "QUEUE_PURGED" and isinstance(details.get("jobs"), int):
+        return f"{details['jobs']:,} jobs"
+    if details:
+        return safe(", ".join(f"{key} {_plain(value)}" for key, value in list(details.items())[:6]), ERROR_LIMIT)
+    return safe(event.schedule_id or "", 60)
+
+
+def _error_of(event: JobEvent) -> str:
+    if event.error is None:
+        return ""
+    return error_text(event.error.get("type") or "error", event.error.get("message"))
+
+
+def _plain(value: Any) -> str:
+    return value[:100] if isinstance(value, str) else one_line(value, 60)

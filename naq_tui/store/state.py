@@ -1,0 +1,71 @@
+"""The whole of what the console knows, as one value that never changes in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from naq_tui.store.rows import EventRow, MalformedRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
+from naq_tui.store.series import PER_MINUTE, PER_SECOND, Series
+from naq_tui.store.updates import LinkChanged
+
+EVENTS_KEPT = 5_000
+RESULTS_KEPT = 2_000
+RUNNING_KEPT = 2_000
+QUEUES_COUNTED = 500
+"""Queues whose traffic is counted apart; those after are part of the whole only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What happened lately, folded from the events."""
+
+    enqueued: Series = PER_SECOND
+    finished: Series = PER_SECOND
+    """Jobs completed or failed for good, per second."""
+    failed: Series = PER_MINUTE
+    """Jobs failed for good, per minute."""
+
+
+NO_TRAFFIC = Traffic()
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class State:
+    """Everything the screens show. Compared by identity: another state is another object."""
+
+    link: LinkChanged = field(default_factory=lambda: LinkChanged(state="connecting"))
+    stale_since: datetime | None = None
+    """When the connection went, by this machine's clock; None while what is shown is current."""
+    events: tuple[EventRow, ...] = ()
+    """The newest events, by sequence."""
+    first_seq: int = 1
+    last_seq: int = 0
+    """The log's bounds as far as they are known; last_seq is first_seq - 1 where it is empty."""
+    unreadable_events: int = 0
+    """Among all events seen."""
+    workers: Mapping[str, WorkerRow] = field(default_factory=dict)
+    schedules: Mapping[str, ScheduleRow] = field(default_factory=dict)
+    results: Mapping[str, ResultRow] = field(default_factory=dict)
+    """By job id, oldest first."""
+    results_total: int = 0
+    """How many are stored; the newest of them are in `results`."""
+    queues: tuple[QueueRow, ...] = ()
+    sampled_at: datetime | None = None
+    processes: tuple[ProcessRow, ...] = ()
+    malformed: Mapping[tuple[str, str], MalformedRow] = field(default_factory=dict)
+    """By bucket and key."""
+    traffic: Traffic = NO_TRAFFIC
+    queue_traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    running: Mapping[str, EventRow] = field(default_factory=dict)
+    """The STARTED event of each job that runs, by job id; the newest where there are very many."""
+    loaded: frozenset[str] = frozenset()
+    """Names of the kinds of records that were heard of at least once."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.link.state == "live"
+
+
+EMPTY = State()

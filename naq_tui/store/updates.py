@@ -1,0 +1,119 @@
+"""What can change: the messages from the feed to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from naq.models.event import StoredEvent
+from naq.models.queue import QueueStats
+from naq.models.result import JobResult
+from naq.models.schedule import Schedule
+from naq.models.worker import WorkerRecord
+
+if TYPE_CHECKING:
+    from naq_tui.launcher import ProcessView
+
+LinkStatus = Literal["connecting", "live", "lost", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged:
+    """The connection as it is from now on; every field replaces the one before."""
+
+    state: LinkStatus
+    """"lost" is being tried again; "failed" needs somebody to act, and `message` says what."""
+    server_label: str = ""
+    """Where to, for people, with no secret in it: "local", "localhost:4222"."""
+    server_version: str = ""
+    rtt_ms: float | None = None
+    message: str = ""
+    """One line about what is wrong."""
+    clock_offset_s: float = 0.0
+    """The server's clock minus this machine's."""
+    at: datetime | None = None
+    """When it came to be so, this machine's clock, aware UTC; the start of being stale where it is "lost"."""
+    is_embedded: bool = False
+    """Whether the server is our own child."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAppended:
+    """New events, in order; also those of the recent past, once at the start."""
+
+    events: tuple[StoredEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRange:
+    """What the log holds: sequences from `first_seq` to `last_seq`."""
+
+    first_seq: int
+    last_seq: int
+    is_new_log: bool = False
+    """Whether this is another log than the one before (the stream was made anew): known events are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersChanged:
+    """Heartbeats of workers and schedulers."""
+
+    records: tuple[WorkerRecord, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Worker ids whose record is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulesChanged:
+    schedules: tuple[Schedule, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsChanged:
+    """Results in the order they were stored; a later one of the same job replaces the earlier."""
+
+    results: tuple[JobResult, ...] = ()
+    removed: tuple[str, ...] = ()
+    total: int | None = None
+    """How many the bucket holds; None where that is not news."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesSampled:
+    """All queues, as counted by the server at one moment."""
+
+    queues: tuple[QueueStats, ...]
+    sampled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesChanged:
+    """All local processes."""
+
+    processes: tuple[ProcessView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A record that can't be read. It stays in the list until a good one takes its place."""
+
+    where: str
+    """The bucket: "workers", "results" or "schedules"."""
+    key: str
+    raw: bytes
+    message: str = ""
+
+
+Update = (
+    LinkChanged
+    | EventsAppended
+    | EventsRange
+    | WorkersChanged
+    | SchedulesChanged
+    | ResultsChanged
+    | QueuesSampled
+    | ProcessesChanged
+    | Malformed
+)

@@ -1,0 +1,85 @@
+"""The console's own themes, and its colour names for themes of others."""
+
+from __future__ import annotations
+
+from textual.color import Color
+from textual.theme import Theme
+
+DARK = "naq-dark"
+LIGHT = "naq-light"
+
+THEMES = (
+    Theme(
+        name=DARK,
+        dark=True,
+        primary="#7aa2f7",
+        secondary="#56688f",
+        accent="#7aa2f7",
+        success="#86c48e",
+        warning="#e0b066",
+        error="#f0717c",
+        foreground="#cfd6e4",
+        background="#12151c",
+        surface="#12151c",
+        panel="#1b202b",
+        variables={
+            "naq-muted": "#8791a5",
+            "naq-faint": "#343c4d",
+            "naq-strong": "#f2f5fa",
+            "naq-cursor": "#263149",
+            "naq-bar": "#1b202b",
+            "naq-alarm": "#3b1d25",
+            "naq-caution": "#352b1a",
+        },
+    ),
+    Theme(
+        name=LIGHT,
+        dark=False,
+        primary="#1f56b0",
+        secondary="#8aa0c4",
+        accent="#1f56b0",
+        success="#1c7536",
+        warning="#8a5a00",
+        error="#c01f2e",
+        foreground="#262c36",
+        background="#fbfbfc",
+        surface="#fbfbfc",
+        panel="#eceff4",
+        variables={
+            "naq-muted": "#626c7c",
+            "naq-faint": "#c9d0db",
+            "naq-strong": "#05070a",
+            "naq-cursor": "#d8e4f8",
+            "naq-bar": "#eceff4",
+            "naq-alarm": "#fbe0e2",
+            "naq-caution": "#f8ecd2",
+        },
+    ),
+)
+
+
+def variable_defaults(theme: Theme) -> dict[str, str]:
+    """Our colour names for a theme that doesn't define them, mixed from the colours it has."""
+    colors = theme.to_color_system().generate()
+    try:
+        background, foreground = Color.parse(colors["background"]), Color.parse(colors["foreground"])
+        primary, error, warning = (Color.parse(colors[name]) for name in ("primary", "error", "warning"))
+    except Exception:  # a theme of the terminal's own 16 colours has none to mix
+        return {
+            "naq-muted": "ansi_bright_black",
+            "naq-faint": "ansi_bright_black",
+            "naq-strong": "ansi_default",
+            "naq-cursor": "ansi_bright_black",
+            "naq-bar": "ansi_default",
+            "naq-alarm": "ansi_default",
+            "naq-caution": "ansi_default",
+        }
+    return {
+        "naq-muted": foreground.blend(background, 0.35, 1.0).hex,
+        "naq-faint": foreground.blend(background, 0.75, 1.0).hex,
+        "naq-strong": foreground.hex,
+        "naq-cursor": background.blend(primary, 0.28, 1.0).hex,
+        "naq-bar": colors.get("panel", background.hex),
+        "naq-alarm": background.blend(error, 0.25, 1.0).hex,
+        "naq-caution": background.blend(warning, 0.2, 1.0).hex,
+    }

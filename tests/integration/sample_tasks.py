@@ -1,0 +1,61 @@
+"""Functions for the integration tests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+calls: list[object] = []
+
+
+class Colour(Enum):
+    RED = "r"
+
+
+@dataclass(frozen=True)
+class Order:
+    number: int
+    total: Decimal
+    placed: datetime
+    colour: Colour
+
+
+def describe(order: Order, *, when: datetime, labels: set[str]) -> tuple[Order, str, set[str]]:
+    """Give back what came in, with the types it came in."""
+    assert isinstance(order, Order)
+    assert isinstance(order.colour, Colour)
+    return order, type(when).__name__, labels
+
+
+def fails_until(path: str, times: int) -> str:
+    """Fail the first `times` calls, counted in a file."""
+    with open(path, "a+", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("x")
+        file.seek(0)
+        count = len(file.read())
+    if count <= times:
+        raise ValueError(f"call {count} fails")
+    return f"call {count} succeeds"
+
+
+async def wait_long() -> None:
+    await asyncio.sleep(60)
+
+
+def block_thread(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+async def block_loop(seconds: float) -> float:
+    """What nobody should do: hold the worker's event loop."""
+    time.sleep(seconds)  # noqa: ASYNC251
+    return seconds
+
+
+def unserialisable() -> object:
+    return object()

@@ -1,0 +1,81 @@
+"""Connecting: what is asked for, what is missing, and who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from naq.client import AsyncClient
+from naq.connection import Connection
+from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError
+from naq.server import EmbeddedServer, find_binary
+from naq.settings import Settings
+
+pytestmark = pytest.mark.nats
+
+
+async def test_wrong_credentials_are_told_in_one_line(tmp_path: Path) -> None:
+    async with EmbeddedServer(tmp_path / "store", token="right") as server:
+        async with Connection(Settings(nats_url=server.url, token="right")):
+            pass
+        with pytest.raises(NaqConnectionError, match="refused the credentials"):
+            await Connection(Settings(nats_url=server.url, token="wrong", connect_timeout_s=2)).open()
+
+
+async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(find_binary()),
+        "-a",
+        "127.0.0.1",
+        "-p",
+        "-1",
+        "--ports_file_dir",
+        str(tmp_path),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        while b"Server is ready" not in await process.stderr.readline():
+            pass
+        url = _address(tmp_path)
+        with pytest.raises(JetStreamUnavailableError, match=r"JetStream is (not available|off)"):
+            await AsyncClient(Settings(nats_url=url)).open()
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+def _address(folder: Path) -> str:
+    (ports,) = folder.glob("*.ports")
+    return str(json.loads(ports.read_text())["nats"][0])
+
+
+async def test_something_else_on_the_port_is_told() -> None:
+    async def chatter(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 smtp ready\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(chatter, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(NaqConnectionError, match=str(port)):
+            await Connection(Settings(nats_url=f"nats://127.0.0.1:{port}", connect_timeout_s=1)).open()
+
+
+async def test_missing_files_are_named() -> None:
+    with pytest.raises(ConfigurationError, match="creds file '/nowhere'"):
+        await Connection(Settings(nats_url="nats://127.0.0.1:1", creds="/nowhere")).open()
+
+
+async def test_topology_is_made_once_and_kept(nats_server: EmbeddedServer, settings: Settings) -> None:
+    async with AsyncClient(settings) as first:
+        before = await first.connection.api(f"STREAM.INFO.{settings.names.events}")
+        assert before["config"]["deny_delete"]
+        assert before["config"]["deny_purge"]
+        async with AsyncClient(settings.with_(events_max_age_s=60.0)) as second:
+            after = await second.connection.api(f"STREAM.INFO.{settings.names.events}")
+    assert before["config"] == after["config"], "a client with other settings changes nothing"

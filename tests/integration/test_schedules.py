@@ -1,0 +1,180 @@
+"""Schedules fire on time, stop when told, and survive their scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from naq.client import AsyncClient
+from naq.errors import ConfigurationError, NaqException, ScheduleNotFoundError, ScheduleSpecError
+from naq.examples import tasks
+from naq.models.event import JobEvent
+from naq.models.job import JobStatus
+from naq.models.schedule import Schedule, ScheduleStatus
+from naq.models.times import parse_time
+from naq.scheduler import Scheduler
+from naq.schedules import schedule_of
+from naq.settings import Settings
+from tests.conftest import WorkerFactory, child
+from tests.integration.log import all_events, event_when, events_of
+
+pytestmark = pytest.mark.nats
+
+
+@asynccontextmanager
+async def running_scheduler(settings: Settings) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(settings=settings)
+    task = asyncio.create_task(scheduler.run())
+    ready = asyncio.create_task(scheduler.ready.wait())
+    await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    try:
+        yield scheduler
+    finally:
+        scheduler.stop()
+        await task
+
+
+async def record_when(client: AsyncClient, schedule_id: str, matches: Callable[[Schedule], bool]) -> Schedule:
+    """The first state of the schedule, now or to come, that matches."""
+
+    async def find() -> Schedule:
+        async for batch in client.schedules.watch():
+            for entry in batch.entries:
+                if entry.key == schedule_id and matches(record := schedule_of(entry)):
+                    return record
+        raise AssertionError("the watch ended")
+
+    return await asyncio.wait_for(find(), 15)
+
+
+async def triggered(client: AsyncClient, schedule_id: str) -> list[JobEvent]:
+    return [
+        stored.event
+        for stored in await all_events(client)
+        if stored.event and stored.event.type == "SCHEDULE_TRIGGERED" and stored.event.schedule_id == schedule_id
+    ]
+
+
+async def test_a_job_scheduled_ahead_runs_at_its_time(
+    client: AsyncClient, worker: WorkerFactory, settings: Settings
+) -> None:
+    async with worker(), running_scheduler(settings):
+        due = client.connection.server_now() + timedelta(seconds=1)
+        job = await client.enqueue_at(due, tasks.add, 1, 2)
+        assert job.status is JobStatus.SCHEDULED
+        assert await client.get_job_status(job.job_id) is JobStatus.SCHEDULED
+        assert await job.result(timeout=10) == 3
+    events = await events_of(client, job.job_id)
+    types = [event.type for event in events]
+    assert [name for name in types if name != "SCHEDULE_TRIGGERED"] == ["SCHEDULED", "ENQUEUED", "STARTED", "COMPLETED"]
+    assert "SCHEDULE_TRIGGERED" in types, "written once the job is stored, so perhaps after its start"
+    started = next(event for event in events if event.type == "STARTED")
+    assert started.ts >= due, "not before its time; how much after is the benchmark's business"
+    assert await client.list_schedules() == [], "a single run leaves no record behind"
+
+
+async def test_an_interval_fires_repeat_times_and_is_over(
+    client: AsyncClient, worker: WorkerFactory, settings: Settings
+) -> None:
+    async with worker(), running_scheduler(settings):
+        schedule = await client.schedule(tasks.add, 1, 2, interval=0.2, repeat=3)
+        await event_when(client, lambda e: e.type == "COMPLETED" and (e.job_id or "").startswith(schedule.schedule_id))
+        await record_when(client, schedule.schedule_id, lambda record: record.status != ScheduleStatus.ACTIVE)
+    over = await client.schedules.get(schedule.schedule_id)
+    assert (over.status, over.run_count, over.next_run_at) == (ScheduleStatus.COMPLETED, 3, None)
+    dues = [parse_time((event.details or {})["due"]) for event in await triggered(client, schedule.schedule_id)]
+    anchor = schedule.anchor_at
+    assert anchor is not None
+    expected = [anchor + timedelta(seconds=0.2 * n) for n in (1, 2, 3)]
+    assert all(due and abs((due - want).total_seconds()) < 0.001 for due, want in zip(dues, expected, strict=True))
+
+
+async def test_a_cron_entry_fires_on_the_second(client: AsyncClient, settings: Settings) -> None:
+    async with running_scheduler(settings):
+        schedule = await client.schedule(tasks.add, 1, 2, cron="* * * * * *", repeat=2, schedule_id="tick")
+        event = await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED")
+    due = parse_time((event.details or {})["due"])
+    assert due is not None
+    assert due.microsecond == 0
+    assert schedule.schedule_id == "tick"
+
+
+async def test_pause_resume_and_cancel_each_with_their_event(client: AsyncClient, settings: Settings) -> None:
+    async with running_scheduler(settings):
+        await client.schedule(tasks.add, 1, 2, interval=0.1, schedule_id="beat")
+        await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED")
+        await client.pause_scheduled_job("beat", reason="deploy")
+        paused = await event_when(client, lambda e: e.type == "SCHEDULE_PAUSED")
+        assert (paused.reason, paused.to_status) == ("deploy", "PAUSED")
+        assert paused.actor is not None
+        count = (await client.schedules.get("beat")).run_count
+        await client.schedule(tasks.add, 1, 2, interval=0.1, repeat=3, schedule_id="other")
+        await record_when(client, "other", lambda record: record.status != ScheduleStatus.ACTIVE)
+        assert (await client.schedules.get("beat")).run_count == count, "paused means nothing fires"
+        await client.resume_scheduled_job("beat")
+        await record_when(client, "beat", lambda record: record.run_count > count)
+        await client.cancel_scheduled_job("beat")
+    over = await client.schedules.get("beat")
+    assert (over.status, over.next_run_at) == (ScheduleStatus.CANCELLED, None)
+    types = [s.event.type for s in await all_events(client) if s.event and s.event.schedule_id == "beat"]
+    assert [t for t in types if t != "SCHEDULE_TRIGGERED" and t != "ENQUEUED"] == [
+        "SCHEDULED", "SCHEDULE_PAUSED", "SCHEDULE_RESUMED", "SCHEDULE_CANCELLED",
+    ]  # fmt: skip
+    with pytest.raises(NaqException, match="cancelled"):
+        await client.resume_scheduled_job("beat")
+
+
+async def test_modify_changes_when_and_what(client: AsyncClient) -> None:
+    await client.schedule(tasks.add, 1, 2, cron="0 2 * * *", schedule_id="nightly")
+    changed = await client.modify_scheduled_job("nightly", cron="0 3 * * *", args=(5, 6), queue_name="reports")
+    assert (changed.cron, changed.queue, changed.job["args"]) == ("0 3 * * *", "reports", [5, 6])
+    assert changed.next_run_at is not None
+    assert changed.next_run_at.hour == 3
+    with pytest.raises(ConfigurationError, match="can't modify colour"):
+        await client.modify_scheduled_job("nightly", colour="red")
+    with pytest.raises(ScheduleSpecError, match="column 3"):
+        await client.modify_scheduled_job("nightly", cron="0 99 * * *")
+    assert (await client.schedules.get("nightly")).cron == "0 3 * * *"
+
+
+async def test_wrong_schedules_are_refused(client: AsyncClient) -> None:
+    with pytest.raises(ScheduleSpecError, match=r"hour field '25' \(column 5\)"):
+        await client.schedule(tasks.add, 1, 2, cron="*/5 25 * * *")
+    with pytest.raises(ScheduleSpecError, match="Europe/Berlin"):
+        await client.schedule(tasks.add, 1, 2, cron="0 2 * * *", timezone="Europe/Berln")
+    with pytest.raises(ScheduleSpecError, match="either cron or interval"):
+        await client.schedule(tasks.add, 1, 2)
+    with pytest.raises(ScheduleNotFoundError):
+        await client.pause_scheduled_job("nobody")
+    await client.schedule(tasks.add, 1, 2, interval=60, schedule_id="one")
+    with pytest.raises(ConfigurationError, match="exists"):
+        await client.schedule(tasks.add, 1, 2, interval=60, schedule_id="one")
+    assert len(await client.list_schedules()) == 1
+
+
+async def test_a_standby_takes_over_from_a_killed_leader_and_fires_everything_once(
+    client: AsyncClient, settings: Settings
+) -> None:
+    async with child(settings, "scheduler") as leader:
+        elected = await event_when(client, lambda e: e.type == "LEADER_ELECTED")
+        async with running_scheduler(settings) as standby:
+            assert not standby.is_leader
+            await client.schedule(tasks.add, 1, 2, interval=0.2, misfire="run_all", schedule_id="beat")
+            await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED")
+            leader.send_signal(signal.SIGKILL)
+            taken = await event_when(client, lambda e: e.type == "LEADER_ELECTED" and e.worker_id != elected.worker_id)
+            assert taken.worker_id == standby.scheduler_id
+            await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED" and e.worker_id == standby.scheduler_id)
+            await client.cancel_scheduled_job("beat")
+    dues = [parse_time((event.details or {})["due"]) for event in await triggered(client, "beat")]
+    gaps = [(b - a).total_seconds() for a, b in pairwise(dues) if a and b]
+    assert gaps
+    assert all(abs(gap - 0.2) < 0.01 for gap in gaps), "neither lost nor doubled"
