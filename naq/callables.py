@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from naq.errors import ConfigurationError, FunctionReferenceError
 
-_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?")
+_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_REFERENCE = re.compile(rf"{_DOTTED}:{_DOTTED}")
+_MODULE = re.compile(rf"{_DOTTED}(?:\.\*)?")
+MAIN_NAMES = ("__main__", "__mp_main__")
+"""What the script that is run calls itself, here and in processes started by multiprocessing."""
 
 
 class ModuleAllowList:
@@ -26,7 +29,7 @@ class ModuleAllowList:
         self._exact: set[str] = set()
         self._packages: set[str] = set()
         for module in modules:
-            if not _MODULE.fullmatch(module):
+            if not isinstance(module, str) or not _MODULE.fullmatch(module):
                 raise ConfigurationError(
                     f"module {module!r} is not valid: expected a name like 'myapp.tasks' or 'myapp.*'"
                 )
@@ -39,20 +42,25 @@ class ModuleAllowList:
         return any(".".join(parts[:end]) in self._packages for end in range(1, len(parts)))
 
     def __str__(self) -> str:
-        return ", ".join(sorted(self._exact | {f"{name}.*" for name in self._packages}))
+        return ", ".join(sorted(self._exact | {f"{name}.*" for name in self._packages})) or "none"
 
 
-@functools.cache
 def module_name_of_main() -> str | None:
-    """The importable name of the script run as `__main__`; None in an interactive session."""
+    """The name by which others import the script run as `__main__`; None where it has none.
+
+    `python -m pkg.mod` gives `pkg.mod`, `python path/tasks.py` gives `tasks`; an interactive session, `python -c`
+    and an installed command have none.
+    """
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name:
-        return str(spec.name.removesuffix(".__main__") if spec.name == "__main__" else spec.name)
+    name = getattr(spec, "name", None)
+    if isinstance(name, str) and name not in MAIN_NAMES:
+        return name
     file = getattr(main, "__file__", None)
-    if not file or not Path(file).stem.isidentifier():
+    if not isinstance(file, str) or not file.endswith(".py"):
         return None
-    return Path(file).stem
+    stem = os.path.basename(file)[:-3]  # noqa: PTH119  (asked for each class that is packed; Path is slow)
+    return stem if stem.isidentifier() else None
 
 
 def reference_of(function: Callable[..., Any]) -> str:
@@ -61,49 +69,50 @@ def reference_of(function: Callable[..., Any]) -> str:
     Raises:
         FunctionReferenceError: a lambda, closure, method, partial, … ; the message says what to do instead.
     """
-    if isinstance(function, functools.partial):
-        raise FunctionReferenceError("a functools.partial can't be enqueued: enqueue its function with all arguments")
+    qualname = getattr(function, "__qualname__", None)
     if isinstance(function, MethodType):
         raise FunctionReferenceError(
-            f"{function.__qualname__} is bound to an object, which can't travel: enqueue a plain function"
+            f"{qualname} is bound to an object, which can't travel: enqueue a plain function that takes what it needs"
         )
-    qualname = getattr(function, "__qualname__", None)
-    if isinstance(function, type) or qualname is None or not callable(function):
-        raise FunctionReferenceError(
-            f"{function!r:.100} is no function: enqueue a function defined at the top of a module"
-        )
+    if not isinstance(function, FunctionType):
+        raise _not_a_function(function)
     if function.__name__ == "<lambda>":
         raise FunctionReferenceError("a lambda can't be enqueued: give it a name with def at the top of a module")
-    if "<locals>" in qualname:
+    if "<locals>" in function.__qualname__:
         raise FunctionReferenceError(
             f"{qualname} is defined inside a function, so nobody else can import it: move it to the top of a module"
         )
     module_name = function.__module__
     module = sys.modules.get(module_name)
-    if module_name == "__main__":
-        name = module_name_of_main()
-        if name is None:
-            raise FunctionReferenceError(f"{qualname} lives in an interactive session: put it into a module")
-        module_name = name
-    if module is None or _walk(module, qualname) is not function:
+    if module_name in MAIN_NAMES:
+        module_name = _importable_main(function.__qualname__)
+    if module is None or _walk(module, function.__qualname__) is not function:
         raise FunctionReferenceError(
             f"{module_name}:{qualname} leads to another object than the one given (was it decorated or replaced?): "
-            "enqueue the function under its own name"
+            "enqueue the function that has this name"
         )
-    return f"{module_name}:{qualname}"
+    return check_reference(f"{module_name}:{qualname}")
 
 
 def check_reference(reference: str) -> str:
-    """Return `reference` if it has the form `module:qualname`. Raises FunctionReferenceError."""
-    if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference) or len(reference) > 300:
-        raise FunctionReferenceError(f"{reference!r:.120} is no function reference: expected 'module:function'")
-    if any(part.startswith("__") for part in re.split(r"[.:]", reference)):
-        raise FunctionReferenceError(f"{reference!r} names a private part (__…), which is never run")
+    """Return `reference` if it has the form `module:function` or `module:Class.function`.
+
+    Raises:
+        FunctionReferenceError: it has not, or a part of it starts with two underscores.
+    """
+    if not isinstance(reference, str) or len(reference) > 300 or not _REFERENCE.fullmatch(reference):
+        raise FunctionReferenceError(
+            f"{reference!r:.120} is no function reference: expected 'module:function', like 'myapp.tasks:send'"
+        )
+    if reference.startswith("__") or ".__" in reference or ":__" in reference:
+        raise FunctionReferenceError(
+            f"{reference!r} has a part that starts with '__', which is never run: move the function to a public name"
+        )
     return reference
 
 
 def resolve(reference: str, allowed: ModuleAllowList) -> Callable[..., Any]:
-    """The function a job names, where its module is allowed.
+    """The function a job names, imported if need be, where its module is allowed.
 
     Raises:
         FunctionReferenceError: not allowed, not importable, or no function defined there.
@@ -111,40 +120,74 @@ def resolve(reference: str, allowed: ModuleAllowList) -> Callable[..., Any]:
     module_name = check_reference(reference).partition(":")[0]
     if not allowed.allows(module_name):
         raise FunctionReferenceError(
-            f"module {module_name!r} is not one this worker was started for ({allowed}): start one with -m"
+            f"module {module_name!r} is not one this worker was started for ({allowed}): start it with -m {module_name}"
         )
     return import_function(reference)
 
 
 def import_function(reference: str) -> Callable[..., Any]:
-    """The function of this reference, imported if need be. Raises FunctionReferenceError."""
+    """The function of this reference, imported if need be: for producers, who name their own code.
+
+    Raises:
+        FunctionReferenceError: not importable, or no Python function defined in that very module.
+    """
     module_name, _, qualname = check_reference(reference).partition(":")
-    module = _import(module_name)
-    function = _walk(module, qualname)
-    if function is None:
-        raise FunctionReferenceError(f"module {module_name!r} has no function {qualname!r}")
-    own_names = {module.__name__, module_name}
-    if (
-        not isinstance(function, FunctionType | BuiltinFunctionType)
-        or getattr(function, "__module__", None) not in own_names
-    ):
-        home = getattr(function, "__module__", None)
+    found = _walk(_import(module_name), qualname)
+    if found is None:
+        raise FunctionReferenceError(f"module {module_name!r} has no function {qualname!r}: check the name")
+    if not isinstance(found, FunctionType):
         raise FunctionReferenceError(
-            f"{reference} is no function defined in that module" + (f" (it comes from {home!r})" if home else "")
+            f"{reference} is a {type(found).__name__}, not a function: name one defined with def"
         )
-    return function
+    home = found.__module__
+    if home != module_name and not (home in MAIN_NAMES and module_name == module_name_of_main()):
+        raise FunctionReferenceError(
+            f"{reference} is not defined in that module: it comes from {home!r}, name it as {home}:{found.__qualname__}"
+        )
+    return found
 
 
 def check_arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raises FunctionReferenceError where `function` can't be called with these arguments."""
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
     except (ValueError, TypeError):
-        return  # some builtins tell nothing of their arguments
+        return  # its arguments are known when it is called
     try:
         signature.bind(*args, **kwargs)
     except TypeError as exc:
-        raise FunctionReferenceError(f"{function.__qualname__}{signature} can't be called so: {exc}") from None
+        shape = " ".join(f"{function.__qualname__}{signature}".split())
+        raise FunctionReferenceError(f"{shape:.300} can't be called so: {exc}") from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _not_a_function(given: Any) -> FunctionReferenceError:
+    if isinstance(given, functools.partial):
+        return FunctionReferenceError("a functools.partial can't be enqueued: enqueue its function with all arguments")
+    if isinstance(given, type):
+        return FunctionReferenceError(f"{given.__qualname__} is a class: enqueue a function that makes the object")
+    name = getattr(given, "__qualname__", None)
+    if callable(given) and not isinstance(name, str):
+        return FunctionReferenceError(
+            f"an object of class {type(given).__qualname__} can't be enqueued: enqueue a function defined with def"
+        )
+    told = f"{name} is a {type(given).__name__}" if isinstance(name, str) else f"{given!r:.100}"
+    return FunctionReferenceError(f"{told}, not a Python function: enqueue one defined with def at the top of a module")
+
+
+def _importable_main(qualname: str) -> str:
+    name = module_name_of_main()
+    if name is None:
+        raise FunctionReferenceError(
+            f"{qualname} is not in a file that workers can import (an interactive session?): put it into a module"
+        )
+    if name.endswith(".__main__"):
+        raise FunctionReferenceError(f"{qualname} is in {name}, which workers don't run: move it into another module")
+    return name
 
 
 def _import(module_name: str) -> ModuleType:
@@ -154,18 +197,22 @@ def _import(module_name: str) -> ModuleType:
         return import_module(module_name)
     except ModuleNotFoundError as exc:
         if exc.name is not None and (module_name == exc.name or module_name.startswith(f"{exc.name}.")):
-            raise FunctionReferenceError(f"module {module_name!r} was not found") from None
+            raise FunctionReferenceError(
+                f"module {module_name!r} was not found: is its folder on PYTHONPATH, or its package installed?"
+            ) from None
         raise FunctionReferenceError(f"module {module_name!r} can't be imported: {exc}") from exc
-    except Exception as exc:
-        raise FunctionReferenceError(f"module {module_name!r} can't be imported: {type(exc).__name__}: {exc}") from exc
+    except (Exception, SystemExit) as exc:
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split())
+        raise FunctionReferenceError(f"module {module_name!r} can't be imported: {reason:.300}") from exc
 
 
 def _walk(module: ModuleType, qualname: str) -> Any:
-    """Follow `qualname` through classes only; None where it leads nowhere."""
+    """What `qualname` names below `module`, through classes only and without running any code; None where nothing."""
     *classes, last = qualname.split(".")
     found: Any = module
     for name in classes:
         found = vars(found).get(name)
         if not isinstance(found, type):
             return None
-    return getattr(found, last, None) if last in vars(found) else None
+    found = vars(found).get(last)
+    return found.__func__ if isinstance(found, staticmethod) else found

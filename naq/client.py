@@ -12,7 +12,9 @@ from weakref import WeakKeyDictionary
 from naq.connection import Connection
 from naq.eventlog import EventLog
 from naq.events import Events
+from naq.history import job_history
 from naq.inspector import Inspector
+from naq.models.event import StoredEvent
 from naq.models.job import Job, JobStatus
 from naq.models.queue import QueueStats
 from naq.models.schedule import Schedule
@@ -121,6 +123,10 @@ class AsyncClient:
         if timeout is None:
             return await self.results.fetch(job_id)
         return await self.results.wait(job_id, timeout=timeout)
+
+    async def job_history(self, job_id: str) -> list[StoredEvent]:
+        """The stored events of one job, in order; see `naq.history.job_history`."""
+        return await job_history(self.log, self.results, job_id)
 
     async def get_job_status(self, job_id: str) -> JobStatus:
         """See `naq.get_job_status`."""

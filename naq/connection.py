@@ -248,7 +248,8 @@ class Connection:
 
     async def _abandon(self) -> None:
         try:
-            await asyncio.wait_for(self._client.close(), 2)
+            async with asyncio.timeout(2):
+                await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError, AttributeError):
             log.debug("closing the client failed", exc_info=True)
 

@@ -69,7 +69,8 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     subscription = await client.subscribe(inbox, cb=on_message)
     try:
         await client.publish(f"$JS.API.DIRECT.GET.{stream}", codec.dumps(request), reply=inbox)
-        headers = await asyncio.wait_for(end, connection.settings.connect_timeout_s)
+        async with asyncio.timeout(connection.settings.connect_timeout_s):
+            headers = await end
     except (TimeoutError, nats.errors.Error) as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
     finally:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import base64
 import os
+import random
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _lock = threading.Lock()
 _last = 0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# of its own: anybody may seed the shared one, and a system call for each id takes longer than all the rest
+_random = random.Random()
+os.register_at_fork(after_in_child=_random.seed)
 
 
 def uuid7() -> str:
@@ -25,26 +32,24 @@ def uuid7() -> str:
     stamp = (now // 1_000_000 << 12) | (now % 1_000_000 * 4096 // 1_000_000)
     with _lock:
         stamp = _last = stamp if stamp > _last else _last + 1
-    text = f"{stamp >> 12:012x}7{stamp & 0xFFF:03x}"
-    tail = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-    rest = f"{tail:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:]}-{rest[:4]}-{rest[4:]}"
+    digits = "%032x" % ((stamp >> 12) << 80 | (stamp & 0xFFF) << 64 | _random.getrandbits(62) | _VERSION_AND_VARIANT)
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def time_of(job_id: str) -> datetime | None:
-    """When a UUIDv7 was made, by its maker's clock; None for any other id."""
+    """When a UUIDv7 was made, by its maker's clock, to the millisecond; None for any other id."""
+    match = _UUID.fullmatch(job_id)
+    if match is None or match[1] != "7" or match[2] not in "89abAB":
+        return None
     try:
-        parsed = UUID(job_id)
-    except (ValueError, AttributeError):
+        return _EPOCH + timedelta(milliseconds=int(job_id[:8] + job_id[9:13], 16))
+    except OverflowError:  # after the year 9999: the id is somebody's own
         return None
-    if parsed.version != 7:
-        return None
-    return _EPOCH + timedelta(milliseconds=parsed.int >> 80)
 
 
 def short(job_id: str) -> str:
     """What people see of an id: the last six characters of a UUID, else at most its first twelve."""
-    if len(job_id) == 36 and job_id.count("-") == 4:
+    if _UUID.fullmatch(job_id):
         return job_id[-6:]
     return job_id if len(job_id) <= 12 else f"{job_id[:11]}…"
 

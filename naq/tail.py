@@ -116,7 +116,9 @@ class Tail:
                 if asked <= BATCH // 2:
                     await self._pull(name, inbox, BATCH - asked)
                     asked = BATCH
-                arrived = [await asyncio.wait_for(arrivals.get(), HEARTBEAT_S * 2.5)]
+                # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
+                async with asyncio.timeout(HEARTBEAT_S * 2.5):
+                    arrived = [await arrivals.get()]
                 while not arrivals.empty() and len(arrived) < BATCH:
                     arrived.append(arrivals.get_nowait())
                 messages: list[TailMessage] = []

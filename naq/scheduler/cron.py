@@ -1,17 +1,17 @@
 """When a schedule is due: cron texts, intervals and time zones, as pure functions.
 
-Cron texts are computed on local wall time. A local time that a clock change skips is due at the end of the gap, once;
-one that comes twice is due the first time only. Patterns that run through every hour count in real time, so a
-quarter-hourly schedule goes on quarter-hourly through both.
+Cron texts are read as local wall time. A time that a clock change skips is due once, when the gap ends; a time that
+comes twice is due the first time only. Texts whose hour is `*` or `*/n` go by real time instead: they run in both
+passes of a repeated hour, and one with every hour (`*/15 * * * *`) has nothing to make up after a gap.
 """
 
 from __future__ import annotations
 
 import difflib
-import functools
+import math
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from naq.errors import ScheduleSpecError
@@ -25,45 +25,62 @@ ALIASES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+MIN_INTERVAL_S = 0.001
 MAX_INTERVAL_S = 366 * 86_400.0
+_YEARS_AHEAD = 10
+"""A 29 February is at most eight years away."""
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
-    ("second", 0, 59, ()),
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day", 1, 31, ()),
-    ("month", 1, 12, _MONTHS),
-    ("weekday", 0, 7, _DAYS),
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII
 )
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+class _Field(NamedTuple):
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("weekday", 0, 7, _DAYS),
+)
 
 
 def check_cron(text: str, timezone: str = "UTC") -> str:
-    """The cron text, spaces normalised, aliases spelled out.
+    """The cron text with its spaces made single, its letters small and its alias spelled out.
+
+    Five fields (minute hour day month weekday), or six with seconds first.
 
     Raises:
-        ScheduleSpecError: it can't be understood; the message names the field and its column (from 1).
+        ScheduleSpecError: it can't be understood or is never due; the message names the field and its column (from 1).
     """
     if not isinstance(text, str) or not text.strip():
         raise ScheduleSpecError("the cron text is empty: expected five fields like '0 2 * * *'")
     spec = ALIASES.get(text.strip().lower(), text)
-    words = [(match.start() + 1, match.group()) for match in re.finditer(r"\S+", spec)]
+    if spec.lstrip().startswith("@"):
+        raise ScheduleSpecError(f"cron {text!r} is not known: expected five fields, or one of {', '.join(ALIASES)}")
+    words = [(match.start() + 1, match.group().lower()) for match in re.finditer(r"\S+", spec)]
     if len(words) not in (5, 6):
         raise ScheduleSpecError(
             f"cron {text!r} has {len(words)} fields: expected 5 (minute hour day month weekday) or 6 (second first)"
         )
     for (column, word), field in zip(words, _FIELDS[-len(words) :], strict=True):
-        _check_field(text, column, word, *field)
-    normal = " ".join(word.lower() for _, word in words)
+        problem = _problem(word, field)
+        if problem:
+            raise ScheduleSpecError(f"cron {text!r}: {field.name} field {word!r} (column {column}) {problem}")
     check_timezone(timezone)
-    try:
-        next_run(normal, timezone, datetime(2024, 1, 1, tzinfo=UTC))
-    except ScheduleSpecError:
-        raise
-    except Exception as exc:  # croniter raises errors of several kinds, and has its own ideas of fields
-        raise ScheduleSpecError(f"cron {text!r} can't be understood: {exc}") from None
+    normal = " ".join(word for _, word in words)
+    next_run(normal, timezone, datetime(2024, 1, 1, tzinfo=UTC))
     return normal
 
 
@@ -72,44 +89,45 @@ def check_timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        close = difflib.get_close_matches(str(name), available_timezones(), n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else "; expected a name like Europe/Berlin"
-        raise ScheduleSpecError(f"time zone {name!r} is not known{hint}") from None
+        names = {known.lower(): known for known in available_timezones()}
+        close = [names[found] for found in difflib.get_close_matches(str(name).lower(), names, n=3)]
+        hint = f"did you mean {' or '.join(close)}?" if close else "expected a name like Europe/Berlin"
+        raise ScheduleSpecError(f"time zone {name!r} is not known: {hint}") from None
 
 
 def next_run(cron: str, timezone: str, after: datetime) -> datetime:
     """The first due time strictly after `after` (aware), in UTC.
 
     Raises:
-        ScheduleSpecError: it is never due (31 February).
+        ScheduleSpecError: the text or the zone can't be understood, or it is never due (31 February).
     """
     zone = check_timezone(timezone)
-    if _runs_every_hour(cron):
-        return _next_naive(cron, after.astimezone(zone).replace(tzinfo=None), after, zone)
-    # wall time never jumps back here: in a repeated hour the second pass shows times already gone by
-    local = after.astimezone(zone)
-    start = (local if local.fold == 0 else local.replace(fold=0)).replace(tzinfo=None)
-    if local.fold == 1:
-        start = _end_of_repeat(local, zone)
-    # a gap's times are due at its end, so look a little behind as well
-    candidate_from = start - timedelta(hours=3)
-    for _ in range(100_000):
-        wall = _croniter(cron, candidate_from)
-        moment = _to_utc(wall, zone)
-        if moment > after:
-            return moment
-        candidate_from = wall
-    raise ScheduleSpecError(f"cron {cron!r} is never due")
+    hour = _fields_of(cron)[-4]
+    makes_up = hour not in ("*", "*/1", "0-23")
+    is_real_time = not makes_up or hour.startswith("*/")
+    # The time line is walked in stretches of one UTC offset, within which wall time and real time go alike.
+    now = after.astimezone(UTC).replace(microsecond=0)
+    offset = _offset(zone, now)
+    start = now + offset
+    if not is_real_time:
+        start = max(start, _seen_until(zone, now))
+    while True:
+        wall = _next_wall(cron, start)
+        due = wall - offset
+        change = _next_change(zone, now, due)
+        if change is None:
+            return due
+        before, offset, now = offset, _offset(zone, change), change
+        if makes_up and wall < now + offset:
+            return change  # skipped by the clocks: due as soon as they have jumped
+        start = now + (offset if is_real_time else max(before, offset)) - _SECOND
 
 
 def next_interval(anchor: datetime, interval_s: float, after: datetime) -> datetime:
     """The first `anchor + n x interval` strictly after `after`, n from 1."""
-    elapsed = (after - anchor).total_seconds()
-    steps = max(1, int(elapsed // interval_s) + 1)
-    due = anchor + timedelta(seconds=steps * interval_s)
-    while due <= after:  # a float's last bit
+    steps = max(1, math.floor((after - anchor).total_seconds() / interval_s))
+    while (due := anchor + timedelta(seconds=steps * interval_s)) <= after:
         steps += 1
-        due = anchor + timedelta(seconds=steps * interval_s)
     return due
 
 
@@ -117,86 +135,85 @@ def parse_interval(interval: float | timedelta | str) -> float:
     """Seconds of a number, a timedelta, or a text like "90s", "15m", "2h", "1d" or "1h30m".
 
     Raises:
-        ScheduleSpecError: none of these, not positive, or longer than a year.
+        ScheduleSpecError: none of these, shorter than a millisecond, or longer than a year.
     """
     seconds: float | None = None
     if isinstance(interval, timedelta):
         seconds = interval.total_seconds()
     elif isinstance(interval, int | float) and not isinstance(interval, bool):
-        seconds = float(interval)
-    elif isinstance(interval, str) and interval.strip():
-        match = _DURATION.fullmatch(interval.strip().lower())
+        seconds = interval
+    elif isinstance(interval, str):
+        match = _DURATION.fullmatch("".join(interval.lower().split()))
         if match and any(match.groups()):
             days, hours, minutes, rest = (float(part or 0) for part in match.groups())
             seconds = days * 86_400 + hours * 3_600 + minutes * 60 + rest
-    if seconds is None or not 0 < seconds <= MAX_INTERVAL_S:
+    if seconds is None or not MIN_INTERVAL_S <= seconds <= MAX_INTERVAL_S:
         raise ScheduleSpecError(
-            f"interval {interval!r} is not valid: expected seconds, or text like '30s', '15m', '2h', '1d', up to a year"
+            f"interval {interval!r} is not valid: expected seconds or text like '30s', '15m', '1h30m', up to a year"
         )
-    return seconds
+    return float(seconds)
 
 
 def in_words(cron: str) -> str:
-    """A common pattern in English; any other as it is written."""
-    words = cron.split()
-    second = words.pop(0) if len(words) == 6 else "0"
-    if len(words) != 5:
+    """A common pattern in English (`every day at 02:00`); any other as it is written."""
+    try:
+        second, minute, hour, day, month, weekday = _fields_of(ALIASES.get(cron.strip().lower(), cron))
+    except ScheduleSpecError:
         return cron
-    minute, hour, day, month, weekday = words
-    rest_any = (day, month, weekday) == ("*", "*", "*")
-    if second != "0":
-        every = _step(second)
-        return every_words(every, "second") if every and (minute, hour) == ("*", "*") and rest_any else cron
-    if hour == "*" and rest_any:
-        if minute == "*":
-            return "every minute"
-        if _step(minute):
-            return every_words(_step(minute) or 1, "minute")
-        return f"every hour at :{int(minute):02d}" if minute.isdigit() else cron
-    if _step(hour) and minute.isdigit() and rest_any:
-        return f"{every_words(_step(hour) or 1, 'hour')} at :{int(minute):02d}"
-    if not (minute.isdigit() and hour.isdigit()):
+    if (day, month, weekday) == ("*", "*", "*") and not hour.isdigit():
+        return _several_a_day(second, minute, hour) or cron
+    if not (minute.isdigit() and hour.isdigit() and second.isdigit()):
         return cron
-    at = f"at {int(hour):02d}:{int(minute):02d}"
-    if rest_any:
-        return f"every day {at}"
-    if day == "*" and month == "*":
-        days = _weekdays(weekday)
+    at = f"at {int(hour):02d}:{int(minute):02d}" + (f":{int(second):02d}" if int(second) else "")
+    if (day, month) == ("*", "*"):
+        days = "every day" if weekday == "*" else _weekdays(weekday)
         return f"{days} {at}" if days else cron
     if weekday == "*" and day.isdigit():
         if month == "*":
             return f"on the {_ordinal(int(day))} of every month {at}"
-        if month.isdigit():
-            return f"every {_MONTHS[int(month) - 1].capitalize()} {int(day)} {at}"
+        if month.isdigit() or month in _MONTHS:
+            name = _MONTHS[int(month) - 1] if month.isdigit() else month
+            return f"every {name.capitalize()} {int(day)} {at}"
     return cron
 
 
-def every_words(count: int, unit: str) -> str:
-    """`every minute`, `every 15 minutes`."""
+def _several_a_day(second: str, minute: str, hour: str) -> str | None:
+    seconds, minutes, hours = _step(second, 60), _step(minute, 60), _step(hour, 24)
+    if (minute, hour) == ("*", "*") and seconds:
+        return _every(seconds, "second")
+    if second != "0":
+        return None
+    if hour == "*" and minutes:
+        return _every(minutes, "minute")
+    if hours and minute.isdigit():
+        return f"{_every(hours, 'hour')} at :{int(minute):02d}"
+    return None
+
+
+def _every(count: int, unit: str) -> str:
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
 
 
-def _step(word: str) -> int | None:
+def _step(word: str, whole: int) -> int | None:
+    """n of `*/n` where it goes evenly into the whole, else the distance is not the same each time; 1 for `*`."""
     if word == "*":
         return 1
-    match = re.fullmatch(r"\*/(\d+)", word)
-    return int(match.group(1)) if match else None
+    step = int(word[2:]) if word.startswith("*/") else 0
+    return step if step and whole % step == 0 else None
 
 
 def _weekdays(word: str) -> str | None:
     if word in ("1-5", "mon-fri"):
         return "every weekday"
-    if word in ("0,6", "6,0", "sat,sun"):
-        return "every weekend day"
     names = []
     for part in word.split(","):
         if part in _DAYS:
             names.append(_DAY_NAMES[_DAYS.index(part)])
-        elif part.isdigit() and int(part) <= 7:
+        elif part.isdigit():
             names.append(_DAY_NAMES[int(part) % 7])
         else:
             return None
-    return f"every {', '.join(names)}"
+    return f"every {names[0]}" if len(names) == 1 else f"every {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _ordinal(number: int) -> str:
@@ -204,90 +221,99 @@ def _ordinal(number: int) -> str:
     return f"{number}{suffix}"
 
 
-def _check_field(text: str, column: int, word: str, name: str, low: int, high: int, names: tuple[str, ...]) -> None:
-    def bad(why: str) -> ScheduleSpecError:
-        return ScheduleSpecError(f"cron {text!r}: {name} field {word!r} (column {column}) {why}")
+def _fields_of(cron: str) -> list[str]:
+    """The six fields of a checked text, second first. Raises ScheduleSpecError where it is none."""
+    words = cron.lower().split()
+    if len(words) == 5:
+        words = ["0", *words]
+    if len(words) != 6 or any(_problem(word, field) for word, field in zip(words, _FIELDS, strict=True)):
+        raise ScheduleSpecError(f"cron {cron!r} can't be understood: expected five fields like '0 2 * * *'")
+    return words
 
-    for part in word.lower().split(","):
+
+def _problem(word: str, field: _Field) -> str | None:
+    """What is wrong with one field, if anything."""
+    expected = f"{field.low}-{field.high}" + (f" or {field.names[0]}-{field.names[-1]}" if field.names else "")
+    for part in word.split(","):
         bounds, slash, step = part.partition("/")
-        if slash and (not step.isdigit() or int(step) == 0):
-            raise bad(f"has a bad step {step!r}")
-        if bounds in ("*", "?"):
+        if slash and not (_is_number(step) and 0 < int(step) <= field.high):
+            return f"has a step of {step!r}: expected 1-{field.high}"
+        if bounds == "*" or (bounds == "?" and field.name in ("day", "weekday")):
             continue
-        if (name == "day" and bounds == "l") or (name == "weekday" and re.fullmatch(r"(\w+#[1-5]|l[0-7])", bounds)):
+        if not slash and _is_special(bounds, field):
             continue
         values = []
         for end in bounds.split("-"):
-            if end in names:
-                values.append(names.index(end) + (1 if name == "month" else 0))
-            elif end.isascii() and end.isdigit():
+            if end in field.names:
+                values.append(field.names.index(end) + (1 if field.name == "month" else 0))
+            elif _is_number(end):
                 values.append(int(end))
             else:
-                raise bad(f"has {end!r} where {low}-{high}{' or a name' if names else ''} was expected")
+                return f"has {end!r}: expected {expected}"
         if len(values) > 2:
-            raise bad("has more than one '-'")
-        for value in values:
-            if not low <= value <= high:
-                raise bad(f"is out of range {low}-{high}")
-        if len(values) == 2 and values[0] > values[1]:
-            raise bad("runs backwards")
+            return "has more than one '-'"
+        if not all(field.low <= value <= field.high for value in values):
+            return f"is out of range {field.low}-{field.high}"
+        if values[0] > values[-1]:
+            return "runs backwards: write it as two ranges"
+    return None
 
 
-def _runs_every_hour(cron: str) -> bool:
-    words = cron.split()
-    return words[1 if len(words) == 5 else 2] == "*" and words[-3:] == ["*", "*", "*"]
+def _is_special(word: str, field: _Field) -> bool:
+    """The last day of the month; the n-th or last Monday of it."""
+    if field.name == "day":
+        return word == "l"
+    if field.name != "weekday":
+        return False
+    return re.fullmatch(rf"([0-7]|{'|'.join(_DAYS)})#[1-5]|l[0-7]", word, re.ASCII) is not None
 
 
-def _next_naive(cron: str, wall: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Every hour is alike: step in real time from the current wall time."""
-    gap = _croniter(cron, wall) - wall
-    return (after + gap).astimezone(UTC)
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= 4
 
 
-def _end_of_repeat(local: datetime, zone: ZoneInfo) -> datetime:
-    """In a second pass of repeated times: the first wall time not seen yet (repeats end on a quarter hour)."""
-    wall = local.replace(tzinfo=None, fold=0)
-    quarter = wall.replace(minute=wall.minute - wall.minute % 15, second=0, microsecond=0)
-    while True:
-        quarter += timedelta(minutes=15)
-        if quarter.replace(tzinfo=zone).utcoffset() == quarter.replace(tzinfo=zone, fold=1).utcoffset():
-            return quarter - timedelta(microseconds=1)
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    offset = moment.astimezone(zone).utcoffset()
+    assert offset is not None  # a ZoneInfo always has one
+    return offset
 
 
-def _to_utc(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The instant of a wall time: its first pass where it comes twice, the end of the gap where it is skipped."""
-    moment = wall.replace(tzinfo=zone).astimezone(UTC)
-    if moment.astimezone(zone).replace(tzinfo=None) == wall:
-        return moment
-    # skipped: find the jump between an hour before and after, to the second
-    low, high = moment - timedelta(hours=3), moment + timedelta(hours=3)
-    before = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
+def _next_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
+    """The first instant after `start` up to `end` at which the zone's UTC offset is another one than at `start`."""
+    offset = _offset(zone, start)
+    while start < end:
+        stop = min(start + _DAY, end)
+        if _offset(zone, stop) != offset:
+            while stop - start > _SECOND:
+                middle = start + timedelta(seconds=(stop - start) // _SECOND // 2)
+                start, stop = (middle, stop) if _offset(zone, middle) == offset else (start, middle)
+            return stop
+        start = stop
+    return None
 
 
-@functools.lru_cache(maxsize=1)
-def _library() -> Any:
-    import croniter
+def _seen_until(zone: ZoneInfo, now: datetime) -> datetime:
+    """The wall time up to which clocks that went back within the last day had shown times already."""
+    change = _next_change(zone, now - _DAY, now)
+    if change is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return change + _offset(zone, now - _DAY) - _SECOND
 
-    return croniter
 
+def _next_wall(cron: str, wall: datetime) -> datetime:
+    """The next match strictly after `wall`, which is a wall time written as if it were UTC."""
+    import croniter  # here, because it takes 60 ms to import
 
-def _croniter(cron: str, start: datetime) -> datetime:
-    library = _library()
     try:
-        found = library.croniter(
+        found: Any = croniter.croniter(
             cron,
-            start.replace(tzinfo=UTC),
+            wall,
             ret_type=datetime,
             second_at_beginning=True,
-            max_years_between_matches=10,
-        ).get_next(datetime)
-    except (library.CroniterBadDateError, library.CroniterBadCronError) as exc:
-        raise ScheduleSpecError(f"cron {cron!r} is never due: {exc}") from None
-    return found.replace(tzinfo=None)  # type: ignore[no-any-return]
+            max_years_between_matches=_YEARS_AHEAD,
+        ).get_next()
+    except croniter.CroniterBadDateError:
+        raise ScheduleSpecError(f"cron {cron!r} is never due: no month of it has such a day") from None
+    except (croniter.CroniterError, ValueError, OverflowError) as exc:
+        raise ScheduleSpecError(f"cron {cron!r} can't be understood: {exc}") from None
+    return found  # type: ignore[no-any-return]

@@ -102,7 +102,7 @@ async def test_an_exception_not_to_be_retried_is_final(client: AsyncClient, work
 async def test_an_async_function_is_stopped_at_its_time_limit(client: AsyncClient, worker: WorkerFactory) -> None:
     async with worker(modules=[SAMPLE]):
         job = await client.enqueue(sample_tasks.wait_long, timeout=0.1)
-        with pytest.raises(JobExecutionError, match="TimeLimitExceeded: stopped after 0.1 s"):
+        with pytest.raises(JobExecutionError, match=r"TimeLimitExceeded: stopped after 0\.1 s"):
             await job.result(timeout=5)
 
 

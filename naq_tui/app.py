@@ -1,0 +1,286 @@
+"""The console: one writer of the state, the connections between feed, screens and processes. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from textual import on, work
+from textual.command import Provider
+from textual.reactive import var
+from textual.theme import Theme
+from textual.worker import Worker, WorkerState
+
+from naq.errors import NaqException
+from naq_tui import keys, themes
+from naq_tui.config import ConsoleConfig
+from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
+from naq_tui.messages import Launch, Open
+from naq_tui.screens.main import MainScreen
+from naq_tui.store.fold import apply
+from naq_tui.store.state import EMPTY, State
+from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
+from naq_tui.terminal import PatientApp, leave_on_hangup, leave_on_signals
+from naq_tui.text import safe
+from naq_tui.views.table import Lens
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+TICK_S = 1.0
+Severity = Literal["information", "warning", "error"]
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class NaqConsole(PatientApp[None]):
+    """naq-console.
+
+    Args:
+        feed: where everything shown comes from; closed by the console at its end.
+        supervisor: the local processes; closed at the end, as the person quitting chose.
+        clock: None is the machine's.
+        config: remembered choices; None remembers nothing.
+        commands: how to act on the system; None only looks.
+        server_url: handed to launched workers and schedulers; None leaves it to their environment.
+        ticks: whether time passes by itself; tests say no.
+        ascii_only: glyphs for terminals without Unicode.
+    """
+
+    CSS_PATH = "console.tcss"
+    TITLE = "naq"
+    BINDINGS = keys.bindings("app")
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ESCAPE_TO_MINIMIZE = False
+
+    state: var[State] = var(EMPTY, init=False)
+    now: var[datetime] = var(datetime(1970, 1, 1, tzinfo=UTC), init=False)
+    """This machine's time as of the last tick."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        supervisor: Processes,
+        clock: Clock | None = None,
+        config: ConsoleConfig | None = None,
+        commands: Commands | None = None,
+        *,
+        server_url: str | None = None,
+        ticks: bool = True,
+        ascii_only: bool = False,
+    ) -> None:
+        super().__init__()
+        self.feed = feed
+        self.supervisor = supervisor
+        self.clock = clock or SystemClock()
+        self.config = config or ConsoleConfig()
+        self.commands = commands
+        self.server_url = server_url
+        self.ascii_only = ascii_only
+        self.loaded = asyncio.Event()
+        """Set once the feed's first batch is shown."""
+        self.animation_level = "none"
+        self._ticks = ticks
+        self._close_mode: Literal["stop", "kill", "leave"] = "leave"
+        self._processes_due = False
+        self.main = MainScreen()
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        chosen = self.config.theme
+        self.theme = chosen if chosen in self.available_themes else themes.DARK
+        self.set_reactive(NaqConsole.now, self.clock.now())
+
+    # start and end
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self.main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.variable_defaults(self.current_theme)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+        return ()
+
+    @property
+    def COMMANDS(self) -> set[Any]:  # type: ignore[override]  # noqa: N802  (Textual's name)
+        return {_provider}
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            leave_on_signals(self, loop)
+            leave_on_hangup(self, loop)
+        if hasattr(self.supervisor, "on_change"):
+            self.supervisor.on_change = self._processes_changed
+        self._processes_changed()
+        if self._ticks:
+            self.set_interval(TICK_S, self._tick)
+        self._follow_feed()
+
+    async def _shutdown(self) -> None:
+        # feed and processes end while the loop still runs, whatever the reason for the end
+        with contextlib.suppress(Exception):
+            await self.supervisor.close(self._close_mode)
+        with contextlib.suppress(Exception):
+            await self.feed.close()
+        await super()._shutdown()
+
+    # data
+
+    def lens(self) -> Lens:
+        """How the state is looked at now: ages are measured by the server's clock."""
+        local_now = self.now
+        return Lens(local_now + timedelta(seconds=self.state.link.clock_offset_s), local_now, self.ascii_only)
+
+    def take(self, batch: Iterable[Update]) -> None:
+        """Fold a batch into the state; the screens follow."""
+        self.set_reactive(NaqConsole.now, self.clock.now())
+        self.state = apply(self.state, batch)
+
+    @work(group="feed", exclusive=True, exit_on_error=False)
+    async def _follow_feed(self) -> None:
+        async for batch in self.feed.batches():
+            self.take(batch)
+            self.loaded.set()
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is not WorkerState.ERROR:
+            return
+        error = event.worker.error
+        text = safe(f"{type(error).__name__}: {error}", 300)
+        if event.worker.group == "feed":
+            self.take([LinkChanged(state="failed", message=text, at=self.clock.now())])
+        else:
+            self.say(text, severity="error")
+
+    def _tick(self) -> None:
+        self.now = self.clock.now()
+
+    def _processes_changed(self) -> None:
+        """The supervisor tells of every line of output: one look per frame is enough."""
+        if not self._processes_due:
+            self._processes_due = True
+            self.set_timer(0.1, self._look_at_processes)
+
+    def _look_at_processes(self) -> None:
+        self._processes_due = False
+        self.take([ProcessesChanged(self.supervisor.snapshot())])
+
+    # telling
+
+    def say(self, text: str, *, severity: Severity = "information") -> None:
+        """A short note at the corner of the screen."""
+        self.notify(safe(text, 500), severity=severity, markup=False, timeout=4)
+
+    @property
+    def place(self) -> str:
+        """Pane or kind of screen that the keys are about."""
+        return getattr(self.screen, "place", "") or "dialog"
+
+    # actions
+
+    def action_go(self, name: str) -> None:
+        while self.screen is not self.main and len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.main.go(name)
+
+    def action_back(self) -> None:
+        if self.screen is self.main:
+            self.main.back()
+        elif len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        from naq_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.place))
+
+    def action_copy(self) -> None:
+        from naq_tui.views.copying import copy_text
+
+        record = self.screen.record_to_copy() if hasattr(self.screen, "record_to_copy") else None
+        if record is None:
+            self.say("Nothing to copy here.")
+            return
+        text, what = copy_text(record)
+        self.copy_to_clipboard(text)
+        self.say(f"Copied {what}.")
+
+    def action_launch(self, kind: Literal["worker", "scheduler"]) -> None:
+        from naq_tui.screens.launch import LaunchScreen
+
+        self.push_screen(LaunchScreen(kind, self.config.launch_choice(kind), self.server_url))
+
+    @on(Launch)
+    def _launch(self, message: Launch) -> None:
+        try:
+            process_id = self.supervisor.launch(message.spec)
+        except NaqException as exc:
+            self.say(str(exc), severity="error")
+            return
+        self._look_at_processes()
+        row = next((row for row in self.state.processes if row.process_id == process_id), None)
+        self.say(f"{row.name if row else message.spec.kind} started: 8 shows its output.")
+
+    @on(Open)
+    def _open(self, message: Open) -> None:
+        if message.kind == "process":
+            from naq_tui.screens.output import OutputScreen
+
+            self.push_screen(OutputScreen(message.key))
+        else:
+            from naq_tui.screens.detail import DetailScreen
+
+            self.push_screen(DetailScreen(message.kind, message.key))
+
+    @work(group="quit", exclusive=True)
+    async def action_leave(self) -> None:
+        from naq_tui.screens.leave import LeaveScreen
+
+        running = [
+            row for row in self.state.processes if row.view.is_running and row.kind in ("worker", "scheduler")
+        ]
+        if not running:
+            self._close_mode = "stop"
+            self.exit()
+            return
+        answer = await self.push_screen_wait(LeaveScreen(tuple((row.kind, row.name) for row in running)))
+        if answer in ("stop", "leave"):
+            self._close_mode = "stop" if answer == "stop" else "leave"
+            self.exit()
+
+    def _theme_changed(self, theme: Theme) -> None:
+        self.config.theme = theme.name
+
+
+def _provider() -> type[Provider]:
+    from naq_tui.screens.palette import NaqCommands
+
+    return NaqCommands
+
+
+_unused: ClassVar[None]
+
+
+def make_console(
+    feed: Feed,
+    supervisor: Processes,
+    clock: Clock | None = None,
+    config: ConsoleConfig | None = None,
+    commands: Commands | None = None,
+    **options: Any,
+) -> NaqConsole:
+    """The console as the command line and the tests make it; see `NaqConsole`."""
+    return NaqConsole(feed, supervisor, clock, config, commands, **options)

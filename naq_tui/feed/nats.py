@@ -1,0 +1,267 @@
+"""The real feed: one NATS connection, gathered into frames.
+
+Readers put what arrives into one `Frame`; `batches` hands it over at most ten times a second. Nothing is dropped:
+events are cut to frames, of everything else the newest state is what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from naq.client import AsyncClient
+from naq.connection import LinkState
+from naq.errors import NaqException, SerializationError
+from naq.eventlog import StreamRange, direct_batch, stream_range
+from naq.inspector import worker_of
+from naq.kv import Entry
+from naq.models.event import StoredEvent
+from naq.models.result import JobResult
+from naq.models.times import utcnow
+from naq.results import record_of
+from naq.schedules import schedule_of
+from naq.settings import Settings
+from naq_tui.feed.frame import Frame
+from naq_tui.store.updates import LinkChanged, QueuesSampled, Update
+
+log = logging.getLogger(__name__)
+
+FRAME_S = 0.15
+"""Shortest time between two frames."""
+EVENTS_PER_FRAME = 5_000
+PAST_EVENTS = 1_000
+PAST_RESULTS = 500
+SAMPLE_S = 1.0
+IDLE_SAMPLE_S = 5.0
+"""How often queues are counted while nothing happens."""
+CLOCK_S = 30.0
+RETRY_S = 1.0
+
+
+class NatsFeed:
+    """One system, followed over one connection. Implements `Feed` and `Commands`."""
+
+    def __init__(self, settings: Settings, *, label: str | None = None, is_embedded: bool = False) -> None:
+        """`label` is shown for the server (default: its address); `is_embedded` says that it is our own child."""
+        self._client = AsyncClient(settings, program="naq-console")
+        self._settings = settings
+        self._label = label or settings.server_label
+        self._is_embedded = is_embedded
+        self._frame = Frame()
+        self._active = asyncio.Event()
+        self._is_open = False
+        self._rtt_ms: float | None = None
+        self._message = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def batches(self) -> AsyncIterator[tuple[Update, ...]]:
+        """See `Feed.batches`."""
+        opening = asyncio.create_task(self._open(), name="feed-open")
+        self._tasks.append(opening)
+        self._tell_link("connecting")
+        try:
+            while True:
+                await self._frame.wait()
+                batch = self._frame.take(EVENTS_PER_FRAME)
+                if batch:
+                    yield batch
+                await asyncio.sleep(FRAME_S)
+        finally:
+            await self.close()
+
+    async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
+        """See `Feed.read_events`."""
+        return tuple(await self._client.log.read(first_seq, count))
+
+    async def read_result(self, job_id: str) -> JobResult | None:
+        """See `Feed.read_result`."""
+        return await self._client.results.get_record(job_id)
+
+    async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
+        """See `Feed.job_events`."""
+        return tuple(await self._client.job_history(job_id))
+
+    async def pause_schedule(self, schedule_id: str) -> None:
+        await self._client.schedules.pause(schedule_id)
+
+    async def resume_schedule(self, schedule_id: str) -> None:
+        await self._client.schedules.resume(schedule_id)
+
+    async def cancel_schedule(self, schedule_id: str) -> None:
+        await self._client.schedules.cancel(schedule_id)
+
+    async def purge_queue(self, queue: str) -> int:
+        return await self._client.purge_queue(queue)
+
+    async def close(self) -> None:
+        """See `Feed.close`."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._is_open:
+            self._is_open = False
+            await self._client.close()
+
+    async def _open(self) -> None:
+        """Connect, however long it takes, and start the readers."""
+        while True:
+            try:
+                await self._client.open()
+                break
+            except NaqException as exc:
+                self._message = str(exc)
+                self._tell_link("failed")
+                await asyncio.sleep(RETRY_S)
+                self._client = AsyncClient(self._settings, program="naq-console")
+        self._is_open = True
+        self._message = ""
+        self._client.connection.on_state(self._on_state)
+        await self._measure()
+        self._tell_link("live")
+        for name, read in (
+            ("events", self._follow_events),
+            ("workers", self._watch_workers),
+            ("schedules", self._watch_schedules),
+            ("results", self._watch_results),
+            ("queues", self._sample_queues),
+            ("link", self._watch_link),
+        ):
+            self._tasks.append(asyncio.create_task(self._keep_reading(read), name=f"feed-{name}"))
+
+    async def _keep_reading(self, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A reader that fails begins anew: the console never goes blind in one pane."""
+        while True:
+            try:
+                await read()
+            except NaqException as exc:
+                log.debug("reader %s begins anew: %s", read.__name__, exc)
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow_events(self) -> None:
+        held = await self._client.log.range()
+        start = max(held.first_seq, held.last_seq - PAST_EVENTS + 1)
+        self._frame.range(held.first_seq, held.last_seq, is_new_log=False)
+        expected = start
+        async for batch in self._client.events.follow(start_seq=start):
+            if not batch.events:
+                continue
+            self._active.set()
+            if batch.events[0].seq < expected:
+                # the stream was made anew: its numbers begin again
+                self._frame.range(batch.events[0].seq, batch.events[-1].seq, is_new_log=True)
+            expected = batch.events[-1].seq + 1
+            self._frame.events(batch.events)
+            await self._frame.room(EVENTS_PER_FRAME * 4)  # what is too much waits on the server, not in our memory
+
+    async def _watch_workers(self) -> None:
+        async for batch in self._client.inspector.watch_workers():
+            for entry in batch.entries:
+                if entry.is_deleted:
+                    self._frame.remove("workers", entry.key)
+                else:
+                    self._decode("workers", entry, worker_of)
+
+    async def _watch_schedules(self) -> None:
+        async for batch in self._client.schedules.watch():
+            for entry in batch.entries:
+                if entry.is_deleted:
+                    self._frame.remove("schedules", entry.key)
+                else:
+                    self._decode("schedules", entry, schedule_of)
+
+    async def _watch_results(self) -> None:
+        bucket = self._client.results.bucket
+        held = await stream_range(self._client.connection, bucket.stream)
+        self._frame.total_results(held.messages)
+        await self._read_past_results(held)
+        async for entries in self._client.results.watch():
+            for entry in entries:
+                if entry.is_deleted:
+                    self._frame.remove("results", entry.key)
+                else:
+                    self._decode("results", entry, record_of)
+
+    async def _read_past_results(self, held: StreamRange) -> None:
+        if not held.messages:
+            return
+        bucket = self._client.results.bucket
+        page = await direct_batch(
+            self._client.connection,
+            bucket.stream,
+            {
+                "seq": max(held.first_seq, held.last_seq - PAST_RESULTS + 1),
+                "batch": PAST_RESULTS,
+                "next_by_subj": f"$KV.{bucket.name}.>",
+            },
+        )
+        for message in page.messages:
+            entry = bucket.entry_of(message)
+            if not entry.is_deleted:
+                self._decode("results", entry, record_of)
+
+    async def _sample_queues(self) -> None:
+        while True:
+            self._active.clear()
+            connection = self._client.connection
+            if connection.state is LinkState.LIVE:
+                queues = await self._client.inspector.queues()
+                self._frame.put(QueuesSampled(tuple(queues), connection.server_now()))
+                held = await stream_range(connection, self._client.results.bucket.stream)
+                self._frame.total_results(held.messages)
+                log_range = await self._client.log.range()
+                self._frame.range(log_range.first_seq, log_range.last_seq, is_new_log=False)
+            await asyncio.sleep(SAMPLE_S)
+            try:
+                async with asyncio.timeout(IDLE_SAMPLE_S - SAMPLE_S):
+                    await self._active.wait()
+            except TimeoutError:
+                continue
+
+    async def _watch_link(self) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_S)
+            if self._client.connection.state is LinkState.LIVE:
+                await self._measure()
+                self._tell_link("live")
+
+    async def _measure(self) -> None:
+        self._rtt_ms = await self._client.connection.round_trip() * 1000
+        await self._client.connection.sync_clock()
+
+    def _on_state(self, state: LinkState) -> None:
+        if state is LinkState.LIVE:
+            self._message = ""
+            self._active.set()
+            self._tell_link("live")
+        elif state is LinkState.LOST:
+            self._message = f"the connection to {self._settings.server_label} is lost, trying again"
+            self._tell_link("lost")
+
+    def _tell_link(self, state: Any) -> None:
+        connection = self._client.connection
+        offset: timedelta = connection.clock_offset
+        version = ".".join(str(part) for part in connection.server_version) if self._is_open else ""
+        self._frame.put(
+            LinkChanged(
+                state=state,
+                server_label=self._label,
+                server_version=version,
+                rtt_ms=self._rtt_ms,
+                message=self._message,
+                clock_offset_s=offset.total_seconds(),
+                at=utcnow(),
+                is_embedded=self._is_embedded,
+            )
+        )
+
+    def _decode(self, where: str, entry: Entry, read: Callable[[Entry], Any]) -> None:
+        try:
+            record = read(entry)
+        except SerializationError as exc:
+            self._frame.malformed(where, entry.key, entry.value, str(exc))
+            return
+        self._frame.record(where, entry.key, record)

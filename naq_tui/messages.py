@@ -1,0 +1,37 @@
+"""Intents that cross from widgets to screens and from screens to the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from naq_tui.launcher import LaunchSpec
+
+Kind = Literal["event", "worker", "queue", "schedule", "result", "process"]
+
+
+@dataclass
+class Open(Message):
+    """Show everything about one record."""
+
+    kind: Kind
+    key: str
+    """Its id; of an event its sequence as text."""
+
+
+@dataclass
+class PageWanted(Message):
+    """A list needs events that it does not have."""
+
+    first_seq: int
+    count: int
+
+
+@dataclass
+class Launch(Message):
+    """Start a local process."""
+
+    spec: LaunchSpec

@@ -1,0 +1,1 @@
+"""Screens: the main one with its panes, reports, output, and dialogs."""

@@ -1,0 +1,343 @@
+"""The one screen that everything starts from: its panes together, or one of them over the whole of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from naq.errors import NaqException
+from naq_tui import keys
+from naq_tui.format import count
+from naq_tui.messages import Kind, Open, PageWanted
+from naq_tui.screens.acting import Acting
+from naq_tui.store.rows import event_row
+from naq_tui.store.state import State
+from naq_tui.views.alarm import alarms
+from naq_tui.views.events import total
+from naq_tui.views.processes import ProcessesView
+from naq_tui.views.queues import QueuesView
+from naq_tui.views.results import ResultsView
+from naq_tui.views.schedules import SchedulesView
+from naq_tui.views.search import Needle
+from naq_tui.views.table import Cell, Lens
+from naq_tui.views.workers import WorkersView
+from naq_tui.widgets.alarm_line import AlarmLine
+from naq_tui.widgets.event_log import EventLog
+from naq_tui.widgets.filter_line import FilterLine
+from naq_tui.widgets.key_line import KeyLine
+from naq_tui.widgets.line_table import LineTable
+from naq_tui.widgets.pane import Pane
+from naq_tui.widgets.summary import Summary
+from naq_tui.widgets.tab_line import TabLine
+from naq_tui.widgets.truth_line import TruthLine
+
+if TYPE_CHECKING:
+    from naq_tui.app import NaqConsole
+
+GRID_SIZE = (100, 32)
+"""Columns and lines from which on all panes are shown together."""
+SMALLEST = (40, 10)
+_KINDS: dict[str, Kind] = {
+    "workers": "worker",
+    "queues": "queue",
+    "results": "result",
+    "schedules": "schedule",
+    "processes": "process",
+}
+
+
+class MainScreen(Acting, Screen[None]):
+    """Arranges the panes and hands each the state; knows which one the keys are about."""
+
+    BINDINGS = keys.bindings("main")
+    AUTO_FOCUS = None
+    app: NaqConsole
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.truth, self.tabs, self.alarm = TruthLine(), TabLine(), AlarmLine()
+        self.log_view = EventLog()
+        self.tables: dict[str, LineTable] = {  # type: ignore[type-arg]
+            table_view.name: LineTable(table_view)
+            for table_view in (WorkersView(), QueuesView(), ResultsView(), SchedulesView(), ProcessesView())
+        }
+        self.panes = {"events": Pane("events", "Events", self.log_view)}
+        for name, table in self.tables.items():
+            self.panes[name] = Pane(name, table.view.title, table)
+        self.summary = Summary()
+        self.key_line, self.filter_line = KeyLine(), FilterLine()
+        self.current = "overview"
+        """The screen chosen: "overview" or the name of a pane."""
+        self._last_needle = Needle("")
+
+    def compose(self) -> ComposeResult:
+        yield self.truth
+        yield self.tabs
+        yield self.alarm
+        with Container(id="body"):
+            yield from self.panes.values()
+            yield Pane("summary", "At a glance", self.summary)
+        yield self.key_line
+        yield self.filter_line
+        yield Static("The terminal is too small: 40 x 10 is the least.", id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self.watch(self.app, "state", self._refresh_views, init=False)
+        self.watch(self.app, "now", self._refresh_views, init=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    def on_screen_resume(self) -> None:
+        self._refresh_views()
+
+    # data
+
+    def _refresh_views(self) -> None:
+        if self.is_current and self.is_mounted:
+            self.show(self.app.state, self.app.lens())
+
+    def show(self, state: State, lens: Lens) -> None:
+        """Hand the state to what is in sight."""
+        found = tuple(alarms(state, lens))
+        self.truth.show(state, lens)
+        self.alarm.alarms = found
+        self.tabs.marks = frozenset(
+            name for name, (digit, _) in keys.SCREENS.items() if any(a.key == digit and a.is_severe for a in found)
+        )
+        visible = self._visible_panes()
+        if "events" in visible:
+            self.log_view.show(state, lens)
+            self._frame_log(state)
+        for name, table in self.tables.items():
+            if name in visible:
+                table.show(state, lens)
+                self.panes[name].headline = table.view.headline(state, lens)
+                chip = self._chip(table.needle)
+                self.panes[name].chip = chip
+                self.panes[name].footing = (Cell(f"{count(table.row_count)} shown", "muted"),) if chip else ()
+        if self._is_compact:
+            self.summary.show(state, lens)
+
+    @on(EventLog.Moved)
+    def _log_moved(self) -> None:
+        self._frame_log(self.app.state)
+
+    def _frame_log(self, state: State) -> None:
+        log = self.log_view
+        pane = self.panes["events"]
+        if log.is_following:
+            pane.headline = (Cell("following", "muted"),) if state.events else ()
+        else:
+            new = log.new_count
+            pane.headline = (Cell(f"+{count(new)} new" if new else "not following", "waiting"), Cell(" · G", "muted"))
+        pane.footing = (Cell(total(state), "muted"),) if state.events else ()
+        pane.chip = self._chip(log.needle)
+
+    @staticmethod
+    def _chip(needle: Needle) -> str:
+        return f"/{needle.text}" if needle else ""
+
+    @on(PageWanted)
+    def _page_wanted(self, message: PageWanted) -> None:
+        message.stop()
+        self._fetch_page(message.first_seq, message.count)
+
+    @work(group="pages", exit_on_error=False)
+    async def _fetch_page(self, first_seq: int, size: int) -> None:
+        try:
+            stored = await self.app.feed.read_events(first_seq, size)
+        except NaqException:
+            # asked for again by the next paint, which comes with the next tick or key
+            self.log_view.pages.refuse(first_seq)
+            return
+        self.log_view.receive(first_seq, [event_row(event) for event in stored])
+
+    # arrangement
+
+    @property
+    def _is_grid(self) -> bool:
+        return self.size.width >= GRID_SIZE[0] and self.size.height >= GRID_SIZE[1]
+
+    @property
+    def _is_compact(self) -> bool:
+        return self.current == "overview" and not self._is_grid
+
+    def _visible_panes(self) -> tuple[str, ...]:
+        if self.current != "overview":
+            return (self.current,)
+        if self._is_grid:
+            return tuple(self.panes)
+        return ("events",) if self._has_log_room else ()
+
+    @property
+    def _has_log_room(self) -> bool:
+        return self.size.height >= 18
+
+    def _arrange(self) -> None:
+        """Show the panes that the chosen screen has at this size, and give the keys to one of them."""
+        width, height = self.app.size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-tiny")
+        body = self.query_one("#body")
+        wanted = f"-zoom-{self.current}"
+        if self.current == "overview":
+            wanted = "-grid" if self._is_grid else "-compact" if self._has_log_room else "-flat"
+        body.set_classes(wanted)
+        self.tabs.current = self.current
+        self.log_view.has_head = self.current == "events"
+        visible = self._visible_panes()
+        focused = self._focused_pane
+        if focused not in visible and visible:
+            self._content(visible[0]).focus(scroll_visible=False)
+        elif not visible:
+            self.set_focus(None)
+        self._place_changed()
+        self._refresh_views()
+
+    def _content(self, name: str) -> EventLog | LineTable:  # type: ignore[type-arg]
+        return self.log_view if name == "events" else self.tables[name]
+
+    @property
+    def _focused_pane(self) -> str | None:
+        focused = self.focused
+        return next((name for name in self.panes if self._content(name) is focused), None)
+
+    @property
+    def place(self) -> str:
+        """The pane that keys are about; the overview itself where none has the focus."""
+        if self.current != "overview":
+            return self.current
+        return self._focused_pane or "overview"
+
+    def on_descendant_focus(self) -> None:
+        self._place_changed()
+
+    def _place_changed(self) -> None:
+        self.key_line.place = self.place
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        found = [entry for entry in keys.find(action, parameters) if entry.owner == "main"]
+        return any(entry.works_in(self.place) for entry in found) if found else True
+
+    # choosing
+
+    def go(self, name: str) -> None:
+        """Choose a screen by name."""
+        if name in keys.SCREENS:
+            self._close_filter()
+            self.current = name
+            self._arrange()
+
+    @on(TabLine.Chosen)
+    def _tab_chosen(self, message: TabLine.Chosen) -> None:
+        self.go(message.screen_name)
+
+    @on(AlarmLine.Chosen)
+    @on(Summary.Chosen)
+    def _key_chosen(self, message: AlarmLine.Chosen | Summary.Chosen) -> None:
+        self.go(next(name for name, (digit, _) in keys.SCREENS.items() if digit == message.key))
+
+    def action_zoom(self) -> None:
+        """The focused pane over the whole screen, or all panes again with the focus where it was."""
+        if self.current == "overview":
+            if self._focused_pane is not None:
+                self.go(self._focused_pane)
+            return
+        was = self.current
+        self.go("overview")
+        if was in self._visible_panes():
+            self._content(was).focus(scroll_visible=False)
+
+    def action_step_pane(self, step: int) -> None:
+        if self.current != "overview" or not self._is_grid:
+            names = list(keys.SCREENS)
+            self.go(names[(names.index(self.current) + step) % len(names)])
+            return
+        visible = list(self._visible_panes())
+        here = visible.index(self._focused_pane) if self._focused_pane in visible else -step
+        self._content(visible[(here + step) % len(visible)]).focus(scroll_visible=False)
+
+    def back(self) -> None:
+        """One step out: the filter, then the zoom."""
+        place = self.place
+        if place != "overview" and self._content(place).needle:
+            self._set_filter(place, "")
+        elif self.current != "overview":
+            self.action_zoom()
+
+    # looking
+
+    def action_filter(self) -> None:
+        place = "events" if self.place == "overview" else self.place
+        self.key_line.display = False
+        self.filter_line.open(self._content(place).needle.text)
+        self._filtered = place
+
+    _filtered = "events"
+
+    @on(FilterLine.Changed)
+    def _filter_changed(self, message: FilterLine.Changed) -> None:
+        self._set_filter(self._filtered, message.text)
+
+    @on(FilterLine.Done)
+    def _filter_done(self, message: FilterLine.Done) -> None:
+        self._set_filter(self._filtered, message.text)
+        self._close_filter()
+
+    def _set_filter(self, place: str, text: str) -> None:
+        content = self._content(place)
+        if content.needle:
+            self._last_needle = content.needle
+        content.filter(text)
+        if content.needle:
+            self._last_needle = content.needle
+        self._refresh_views()
+
+    def _close_filter(self) -> None:
+        if self.filter_line.display:
+            self.filter_line.display = False
+            self.key_line.display = True
+            self._content(self._filtered).focus(scroll_visible=False)
+
+    def action_step_match(self, step: int) -> None:
+        if not self._last_needle:
+            self.app.say("No filter yet: / sets one.")
+        elif self.place != "overview" and not self._content(self.place).step_match(self._last_needle, step):
+            self.app.say(f"No {'further' if step > 0 else 'earlier'} row matches {self._last_needle.text}.")
+
+    def action_step_failure(self, step: int) -> None:
+        if not self.log_view.step_failure(step):
+            self.app.say(f"No {'later' if step > 0 else 'earlier'} failure among the events loaded.")
+
+    def action_follow(self) -> None:
+        self.log_view.follow(not self.log_view.is_following)
+
+    def action_sort(self) -> None:
+        self.tables[self.place].sort_next()
+
+    def action_reverse(self) -> None:
+        self.tables[self.place].reverse()
+
+    # opening
+
+    @on(LineTable.Opened)
+    def _row_opened(self, message: LineTable.Opened) -> None:
+        self.post_message(Open(_KINDS[message.view_name], message.key))
+
+    @on(EventLog.Opened)
+    def _event_opened(self, message: EventLog.Opened) -> None:
+        self.post_message(Open("event", str(message.seq)))
+
+    def record_to_copy(self) -> object | None:
+        """The record under the cursor."""
+        place = self.place
+        if place == "overview":
+            return None
+        return self._content(place).selected

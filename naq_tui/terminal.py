@@ -1,0 +1,77 @@
+"""Living with terminals that are slow, that hang up, or that are told to go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from typing import Any, TypeVar
+
+from rich.console import RenderableType
+from textual.app import App
+from textual.screen import Screen
+
+Result = TypeVar("Result")
+FRAMES_WAITING = 4
+"""Frames that may lie in the writer's queue (it holds 30 and then blocks the event loop)."""
+CATCH_UP_S = 0.1
+HANGUP_STATUS = 129
+"""What the shell calls an end by SIGHUP."""
+
+
+class PatientApp(App[Result]):
+    """Drops frames while the terminal can't take them, instead of blocking everything else.
+
+    Uses private names of Textual 8.2 (`_display`, `_writer_thread`, `_queue`); a test stalls a terminal to prove it.
+    """
+
+    _has_dropped = False
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if self._frames_waiting() >= FRAMES_WAITING:
+            if not self._has_dropped:
+                self._has_dropped = True
+                self.set_timer(CATCH_UP_S, self._catch_up)
+            return
+        super()._display(screen, renderable)
+
+    def _catch_up(self) -> None:
+        if self._frames_waiting():
+            self.set_timer(CATCH_UP_S, self._catch_up)
+            return
+        self._has_dropped = False
+        # what was dropped were parts of a picture: only a whole one mends it
+        self.screen.refresh()
+
+    def _frames_waiting(self) -> int:
+        writer = getattr(self._driver, "_writer_thread", None)
+        return 0 if writer is None else writer._queue.qsize()
+
+
+def leave_on_signals(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """End in good order, with the terminal restored, on SIGTERM and SIGHUP."""
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(signum, lambda number=signum: app.exit(return_code=128 + number))
+
+
+def leave_on_hangup(app: App[Any], loop: asyncio.AbstractEventLoop, grace_s: float = 5.0) -> None:
+    """End when the terminal goes away, even where SIGHUP is ignored or the event loop is stuck."""
+    if not sys.__stdin__ or not os.isatty(0):
+        return
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(0, 0)  # no events asked for: only a hang-up wakes it
+        while not poll.poll():
+            pass
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: app.exit(return_code=HANGUP_STATUS))
+        threading.Event().wait(grace_s)
+        os._exit(HANGUP_STATUS)
+
+    threading.Thread(target=watch, name="tty-watch", daemon=True).start()

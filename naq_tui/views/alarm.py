@@ -1,0 +1,111 @@
+"""The worst thing now, in one sentence, with the key that leads to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from naq_tui.format import age, count, plural
+from naq_tui.store.state import State
+from naq_tui.views.queues import is_unserved, served_queues
+from naq_tui.views.schedules import is_overdue
+from naq_tui.views.table import Lens
+
+
+class Alarm(NamedTuple):
+    text: str
+    key: str
+    """The digit of the screen that shows it; empty where none does."""
+    is_severe: bool
+    """Whether something is broken, and not only waiting."""
+
+
+def alarms(state: State, lens: Lens) -> list[Alarm]:
+    """All that is wrong, the worst first; empty while nothing is."""
+    return [
+        *_connection(state, lens),
+        *_dead_workers(state, lens),
+        *_processes(state),
+        *_failed_schedules(state),
+        *_unserved_queues(state, lens),
+        *_overdue_schedules(state, lens),
+        *_malformed(state),
+    ]
+
+
+def _connection(state: State, lens: Lens) -> list[Alarm]:
+    link = state.link
+    if link.state in ("live", "connecting") and state.stale_since is None:
+        return []
+    since = f" for {age(state.stale_since, lens.local_now)}, what you see is older" if state.stale_since else ""
+    what = f"no connection to {link.server_label or 'the server'}{since}"
+    hint = link.message or ("trying again" if link.state != "failed" else "")
+    return [Alarm(f"{what}: {hint}" if hint else what, "", True)]
+
+
+def _dead_workers(state: State, lens: Lens) -> list[Alarm]:
+    dead = [row for row in state.workers.values() if row.record.is_dead(lens.now)]
+    if not dead:
+        return []
+    latest = max(dead, key=lambda row: row.record.beat_at or lens.now)
+    name = latest.record.kind
+    if len(dead) > 1:
+        return [Alarm(f"{len(dead)} workers are dead, the last one {latest.name}", "5", True)]
+    jobs = len(latest.jobs)
+    held = f", {plural(jobs, 'job')} held" if jobs else ""
+    beat = age(latest.record.beat_at, lens.now)
+    return [Alarm(f"{name} {latest.name} is dead: no heartbeat for {beat}{held}", "5", True)]
+
+
+def _processes(state: State) -> list[Alarm]:
+    found = [
+        Alarm(f"{row.name} crashes again and again: {row.last_line or row.status_text}", "8", True)
+        for row in state.processes
+        if row.view.crash_looping
+    ]
+    found += [
+        Alarm(f"{row.name} crashed ({row.status_text}): {row.last_line}", "8", True)
+        for row in state.processes
+        if row.status == "crashed" and not row.view.crash_looping
+    ]
+    return found
+
+
+def _failed_schedules(state: State) -> list[Alarm]:
+    failed = [row for row in state.schedules.values() if row.status == "FAILED"]
+    if not failed:
+        return []
+    if len(failed) > 1:
+        return [Alarm(f"{len(failed)} schedules have failed and fire no more", "6", True)]
+    reason = f": {failed[0].error}" if failed[0].error else ""
+    return [Alarm(f"schedule {failed[0].name} has failed and fires no more{reason}", "6", True)]
+
+
+def _unserved_queues(state: State, lens: Lens) -> list[Alarm]:
+    served = served_queues(state, lens.now)
+    unserved = [row for row in state.queues if is_unserved(row, served)]
+    if not unserved:
+        return []
+    worst = max(unserved, key=lambda row: row.stats.waiting)
+    jobs = plural(worst.stats.waiting, "job")
+    verb = "waits" if worst.stats.waiting == 1 else "wait"
+    more = f" (and {plural(len(unserved) - 1, 'more queue')})" if len(unserved) > 1 else ""
+    return [Alarm(f"{jobs} {verb} in {worst.name}{more} and no worker takes from it", "4", False)]
+
+
+def _overdue_schedules(state: State, lens: Lens) -> list[Alarm]:
+    late = [row for row in state.schedules.values() if is_overdue(row, lens.now)]
+    if not late:
+        return []
+    alive = any(row.is_scheduler and not row.record.is_dead(lens.now) for row in state.workers.values())
+    words = f"{plural(len(late), 'schedule')} should have fired"
+    return [Alarm(f"{words}, but no scheduler runs: s starts one" if not alive else f"{words} by now", "6", False)]
+
+
+def _malformed(state: State) -> list[Alarm]:
+    if not state.malformed:
+        return []
+    first = next(iter(state.malformed.values()))
+    number = len(state.malformed)
+    if number == 1:
+        return [Alarm(f"the record {first.key} in {first.where} can't be read: {first.text}", "", False)]
+    return [Alarm(f"{count(number)} records can't be read, the first {first.key} in {first.where}", "", False)]

@@ -1,0 +1,55 @@
+"""Events as lines of the log."""
+
+from __future__ import annotations
+
+from naq_tui import status
+from naq_tui.format import clock_ms, count
+from naq_tui.store.rows import EventRow
+from naq_tui.store.state import State
+from naq_tui.views.table import Cell, Column, waiting_for
+
+COLUMNS = (
+    Column(id="time", title="time", width=12, keep=9),
+    Column(id="event", title="  event", width=13, keep=10),
+    Column(id="queue", title="queue", width=8, most=14, keep=6),
+    Column(id="function", title="function", width=12, most=24, keep=8),
+    Column(id="worker", title="worker", width=9, most=12, keep=4),
+    Column(id="text", title="", width=6, keep=7, fill=True),
+    Column(id="job", title="job", width=6, most=8, keep=6),
+    Column(id="seq", title="#", width=11, right=True, keep=1),
+)
+
+
+def cells(row: EventRow, ascii_only: bool) -> tuple[Cell, ...]:
+    """One cell per column."""
+    look = status.of_event(row.type) if row.type else status.UNREADABLE_EVENT
+    is_failure = row.type in status.FAILURE_EVENTS
+    return (
+        Cell(clock_ms(row.at), "muted"),
+        Cell(f"{look.mark(ascii_only)} {look.word}", look.tone),
+        Cell(row.queue, ""),
+        Cell(row.function or row.schedule, "strong"),
+        Cell(row.worker, "muted"),
+        Cell(row.text, "failed" if is_failure else ("" if row.type else "waiting")),
+        Cell(row.job, "muted"),
+        Cell(count(row.seq), "muted"),
+    )
+
+
+def text(row: EventRow) -> str:
+    """What the filter searches."""
+    event = row.raw.event
+    job_id = event.job_id if event is not None and event.job_id else ""
+    word = status.of_event(row.type).word if row.type else "unreadable"
+    return f"{row.type} {word} {row.queue} {row.function} {row.worker} {row.schedule} {job_id} {row.text}"
+
+
+def empty(state: State) -> str:
+    return waiting_for(state, "events", "No events yet: the first job, worker or schedule writes the first one.")
+
+
+def total(state: State) -> str:
+    """`184,223 events`."""
+    held = max(0, state.last_seq - state.first_seq + 1)
+    words = "1 event" if held == 1 else f"{count(held)} events"
+    return words + (f" · {count(state.unreadable_events)} unreadable" if state.unreadable_events else "")

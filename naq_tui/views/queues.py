@@ -1,0 +1,125 @@
+"""Queues: what waits, since when, and how fast it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from naq_tui.format import age, count, rate, sparkline
+from naq_tui.store.rows import QueueRow
+from naq_tui.store.state import NO_TRAFFIC, State, Traffic
+from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
+
+RATE_WINDOW_S = 5
+SPARK_CELLS = 8
+SPARK_STEP_S = 6
+
+
+class QueueItem(NamedTuple):
+    """A queue with what else is known of it."""
+
+    row: QueueRow
+    traffic: Traffic
+    is_unserved: bool
+    """Jobs wait and nobody takes them."""
+
+
+class QueuesView(TableView[QueueItem]):
+    name = "queues"
+    title = "Queues"
+    columns = (
+        Column(id="queue", title="  queue", width=12, most=26, keep=10, fill=True),
+        Column(id="waiting", title="waiting", width=8, right=True, keep=10, starts_descending=True),
+        Column(id="running", title="running", width=7, right=True, keep=8, starts_descending=True),
+        Column(id="failed", title="failed/h", width=8, right=True, keep=6, starts_descending=True),
+        Column(id="oldest", title="oldest", width=7, right=True, keep=7, starts_descending=True),
+        Column(id="rate", title="out", width=6, right=True, keep=7, starts_descending=True),
+        Column(id="trend", title="", width=SPARK_CELLS, keep=3),
+        Column(id="in", title="in", width=6, right=True, keep=2, starts_descending=True),
+        Column(id="redelivered", title="again", width=6, right=True, keep=1, starts_descending=True),
+        Column(id="pulls", title="pulls", width=6, right=True, keep=0, starts_descending=True),
+    )
+
+    def items(self, state: State, lens: Lens) -> Sequence[QueueItem]:
+        served = served_queues(state, lens.now)
+        items = [
+            QueueItem(row, state.queue_traffic.get(row.name, NO_TRAFFIC), is_unserved(row, served))
+            for row in state.queues
+        ]
+        return sorted(items, key=lambda item: (not item.is_unserved, item.row.name))
+
+    def key(self, item: QueueItem) -> str:
+        return item.row.stats.queue
+
+    def cells(self, item: QueueItem, lens: Lens) -> tuple[Cell, ...]:
+        stats = item.row.stats
+        second = int(lens.now.timestamp())
+        trend = item.traffic.finished.buckets(second, SPARK_STEP_S, SPARK_CELLS)
+        failed = item.traffic.failed.total(second // 60, 60)
+        warn = "waiting" if item.is_unserved else ""
+        oldest = "" if stats.waiting + stats.running == 0 else age(stats.oldest_at, lens.now)
+        return (
+            Cell(f"{'!' if item.is_unserved else ' '} {item.row.name}", warn or "strong"),
+            Cell(count(stats.waiting), warn or ("" if stats.waiting else "muted")),
+            Cell(count(stats.running), "" if stats.running else "muted"),
+            Cell(count(failed), "failed" if failed else "muted"),
+            Cell(oldest, warn or "muted"),
+            Cell(rate(item.traffic.finished.total(second - 1, RATE_WINDOW_S) / RATE_WINDOW_S)),
+            Cell(sparkline(trend, ascii_only=lens.ascii_only), "accent" if any(trend) else "muted"),
+            Cell(rate(item.traffic.enqueued.total(second - 1, RATE_WINDOW_S) / RATE_WINDOW_S)),
+            Cell(count(stats.redelivered), "waiting" if stats.redelivered else "muted"),
+            Cell(count(stats.pulls), "muted"),
+        )
+
+    def sort_value(self, item: QueueItem, column: str, lens: Lens) -> Any:
+        stats, second = item.row.stats, int(lens.now.timestamp())
+        match column:
+            case "waiting":
+                return stats.waiting
+            case "running":
+                return stats.running
+            case "failed":
+                return item.traffic.failed.total(second // 60, 60)
+            case "oldest":
+                return lens.now.timestamp() - stats.oldest_at.timestamp() if stats.oldest_at else 0.0
+            case "rate" | "trend":
+                return item.traffic.finished.total(second - 1, RATE_WINDOW_S)
+            case "in":
+                return item.traffic.enqueued.total(second - 1, RATE_WINDOW_S)
+            case "redelivered":
+                return stats.redelivered
+            case "pulls":
+                return stats.pulls
+        return item.row.name
+
+    def text(self, item: QueueItem) -> str:
+        return item.row.name
+
+    def empty(self, state: State) -> str:
+        return waiting_for(state, "queues", "No queues yet: a queue begins with its first worker or its first job.")
+
+    def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
+        if not state.queues:
+            return ()
+        waiting = sum(row.stats.waiting for row in state.queues)
+        served = served_queues(state, lens.now)
+        unserved = sum(is_unserved(row, served) for row in state.queues)
+        return spread(
+            [
+                Cell(f"{count(waiting)} waiting", "muted"),
+                Cell(f"{unserved} without a worker", "waiting") if unserved else None,
+            ]
+        )
+
+
+def served_queues(state: State, now: datetime) -> frozenset[str]:
+    """Names of the queues that a living worker takes jobs from."""
+    return frozenset(
+        queue for row in state.workers.values() if not row.record.is_dead(now) for queue in row.record.queues
+    )
+
+
+def is_unserved(row: QueueRow, served: frozenset[str]) -> bool:
+    """Whether jobs wait and nobody would take them. (A busy worker has no open pull: that alone says nothing.)"""
+    return row.stats.waiting > 0 and row.stats.pulls == 0 and row.stats.queue not in served

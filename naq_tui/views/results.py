@@ -1,0 +1,91 @@
+"""Results, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from naq_tui import status
+from naq_tui.format import age, count, milliseconds, size
+from naq_tui.store.rows import ResultRow
+from naq_tui.store.state import State
+from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
+
+
+class ResultsView(TableView[ResultRow]):
+    name = "results"
+    title = "Results"
+    columns = (
+        Column(id="status", title="  status", width=8, most=11, keep=10),
+        Column(id="job", title="job", width=6, most=7, keep=9),
+        Column(id="function", title="function", width=12, most=24, keep=8),
+        Column(id="value", title="value or error", width=14, keep=10, fill=True),
+        Column(id="run", title="run", width=7, right=True, keep=7, starts_descending=True),
+        Column(id="age", title="age", width=7, right=True, keep=6),
+        Column(id="queue", title="queue", width=10, most=14, keep=4),
+        Column(id="worker", title="worker", width=9, most=12, keep=3),
+        Column(id="attempt", title="try", width=3, right=True, keep=2, starts_descending=True),
+        Column(id="wait", title="wait", width=7, right=True, keep=2, starts_descending=True),
+        Column(id="size", title="size", width=8, right=True, keep=1, starts_descending=True),
+    )
+
+    def items(self, state: State, lens: Lens) -> Sequence[ResultRow]:
+        return tuple(reversed(state.results.values()))  # type: ignore[call-overload,no-any-return]
+
+    def key(self, item: ResultRow) -> str:
+        return item.job_id
+
+    def cells(self, item: ResultRow, lens: Lens) -> tuple[Cell, ...]:
+        record = item.record
+        look = status.of_job(item.status)
+        return (
+            Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+            Cell(item.job, "muted"),
+            Cell(item.function, "strong"),
+            Cell(item.text, "failed" if item.status == "FAILED" else ""),
+            Cell(milliseconds(record.run_ms)),
+            Cell(age(item.at, lens.now), "muted"),
+            Cell(item.queue, "muted"),
+            Cell(item.worker, "muted"),
+            Cell(str(record.attempt), "waiting" if record.attempt > 1 else "muted"),
+            Cell(milliseconds(record.wait_ms), "muted"),
+            Cell(size(record.size), "muted"),
+        )
+
+    def sort_value(self, item: ResultRow, column: str, lens: Lens) -> Any:
+        record = item.record
+        match column:
+            case "status":
+                return item.status
+            case "job":
+                return item.job_id
+            case "function":
+                return item.function
+            case "value":
+                return item.text
+            case "run":
+                return record.run_ms or 0.0
+            case "queue":
+                return item.queue
+            case "worker":
+                return item.worker
+            case "attempt":
+                return record.attempt
+            case "wait":
+                return record.wait_ms or 0.0
+            case "size":
+                return record.size
+        return -item.at.timestamp() if item.at else 0.0
+
+    def text(self, item: ResultRow) -> str:
+        return f"{item.status} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
+
+    def empty(self, state: State) -> str:
+        return waiting_for(state, "results", "No results yet: each job that ends leaves one here.")
+
+    def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
+        if not state.results:
+            return ()
+        kept, total = len(state.results), state.results_total
+        words = f"newest {count(kept)} of {count(total)}" if total > kept else f"{count(total)} stored"
+        return (Cell(words, "muted"),)

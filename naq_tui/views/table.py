@@ -1,0 +1,140 @@
+"""What a table is: columns with widths that don't depend on the data, and cells of text with a tone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from naq_tui.store.state import State
+
+Item = TypeVar("Item")
+GAP = 1
+"""Cells between two columns."""
+
+
+class Lens(NamedTuple):
+    """From when, and how, the state is looked at."""
+
+    now: datetime
+    """The server's clock: what ages are measured by."""
+    local_now: datetime
+    """This machine's clock, for its own processes."""
+    ascii_only: bool = False
+
+
+class Cell(NamedTuple):
+    """Safe text and its tone (see `naq_tui.status`)."""
+
+    text: str
+    tone: str = ""
+
+
+BLANK = Cell("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. Widths are in cells."""
+
+    id: str
+    title: str
+    width: int
+    """The least it takes."""
+    most: int = 0
+    """What it grows to where there is room; 0 means no more than `width`."""
+    right: bool = False
+    keep: int = 5
+    """Where room is short the lowest goes first; 10 never goes."""
+    fill: bool = False
+    """Takes what room is left."""
+    starts_descending: bool = False
+    """Whether the first press of the sort key puts the largest on top."""
+
+
+def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int]]:
+    """Place and width of the columns that fit into `cells`, left to right, as (index, width)."""
+    shown = list(range(len(columns)))
+    while len(shown) > 1 and sum(columns[i].width for i in shown) + GAP * (len(shown) - 1) > cells:
+        least = min(shown, key=lambda i: (columns[i].keep, -i))
+        if columns[least].keep >= 10:
+            break
+        shown.remove(least)
+    widths = {i: columns[i].width for i in shown}
+    room = cells - sum(widths.values()) - GAP * (len(shown) - 1)
+    for i in sorted(shown, key=lambda i: -columns[i].keep):
+        more = min(max(0, columns[i].most - columns[i].width), max(0, room))
+        widths[i] += more
+        room -= more
+    fillers = [i for i in shown if columns[i].fill]
+    if room > 0 and fillers:
+        share, rest = divmod(room, len(fillers))
+        for place, i in enumerate(fillers):
+            widths[i] += share + (rest if place == len(fillers) - 1 else 0)
+    placed: list[tuple[int, int]] = []
+    left = cells
+    for i in shown:
+        if left <= 0:
+            break
+        placed.append((i, min(widths[i], left)))
+        left -= widths[i] + GAP
+    return placed
+
+
+class TableView(Generic[Item]):
+    """How one kind of row is listed. Stateless."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    columns: ClassVar[tuple[Column, ...]]
+    default_sort: ClassVar[str] = ""
+    """Column sorted by at first; empty means the order of `items`."""
+
+    def items(self, state: State, lens: Lens) -> Sequence[Item]:
+        """The rows in their own order."""
+        raise NotImplementedError
+
+    def key(self, item: Item) -> str:
+        """What the cursor holds on to."""
+        raise NotImplementedError
+
+    def cells(self, item: Item, lens: Lens) -> tuple[Cell, ...]:
+        """One cell per column."""
+        raise NotImplementedError
+
+    def sort_value(self, item: Item, column: str, lens: Lens) -> Any:
+        """What the column is sorted by; comparable among all rows."""
+        raise NotImplementedError
+
+    def text(self, item: Item) -> str:
+        """What the filter searches."""
+        raise NotImplementedError
+
+    def empty(self, state: State) -> str:
+        """Why there are no rows, and what would bring some."""
+        raise NotImplementedError
+
+    def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
+        """The few words at the right of the pane's top border."""
+        raise NotImplementedError
+
+
+def waiting_for(state: State, kind: str, else_text: str) -> str:
+    """Why a list is empty while it isn't known whether it is."""
+    if kind in state.loaded:
+        return else_text
+    if state.link.state in ("connecting", "live"):
+        return "Reading…"
+    return "Nothing could be read: no connection to the server."
+
+
+def spread(parts: Sequence[Cell | None], between: str = " · ") -> tuple[Cell, ...]:
+    """The cells that are there, with a separator between them."""
+    cells: list[Cell] = []
+    for part in parts:
+        if part is not None:
+            if cells:
+                cells.append(Cell(between, "muted"))
+            cells.append(part)
+    return tuple(cells)

@@ -1,0 +1,140 @@
+"""Workers and schedulers: the worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from naq_tui import status
+from naq_tui.format import age, count, plural, size
+from naq_tui.store.rows import WorkerRow
+from naq_tui.store.state import State
+from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for
+
+_ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
+
+
+class WorkersView(TableView[WorkerRow]):
+    name = "workers"
+    title = "Workers"
+    columns = (
+        Column(id="status", title="  status", width=10, keep=10),
+        Column(id="worker", title="worker", width=15, most=30, keep=10),
+        Column(id="queues", title="queues", width=10, most=28, keep=6, fill=True),
+        Column(id="jobs", title="jobs", width=6, right=True, keep=8),
+        Column(id="beat", title="beat", width=6, right=True, keep=9),
+        Column(id="done", title="done", width=8, right=True, keep=4, starts_descending=True),
+        Column(id="failed", title="failed", width=7, right=True, keep=4, starts_descending=True),
+        Column(id="cpu", title="cpu", width=6, right=True, keep=3, starts_descending=True),
+        Column(id="memory", title="memory", width=8, right=True, keep=3, starts_descending=True),
+        Column(id="up", title="up", width=7, right=True, keep=2, starts_descending=True),
+        Column(id="pid", title="pid", width=8, right=True, keep=1),
+        Column(id="version", title="version", width=9, keep=0),
+    )
+
+    def items(self, state: State, lens: Lens) -> Sequence[WorkerRow]:
+        return sorted(state.workers.values(), key=lambda row: (*_rank(row, lens), row.is_scheduler, row.name))
+
+    def key(self, item: WorkerRow) -> str:
+        return item.worker_id
+
+    def cells(self, item: WorkerRow, lens: Lens) -> tuple[Cell, ...]:
+        record = item.record
+        state = item.status_at(lens.now)
+        look = status.of_worker(state)
+        is_dead = state == "DEAD"
+        tone = "failed" if is_dead else ""
+        jobs = (
+            Cell("", "")
+            if item.is_scheduler
+            else Cell(f"{len(record.running)}/{record.concurrency}", tone or ("" if record.running else "muted"))
+        )
+        return (
+            Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+            Cell(item.name, tone or "strong"),
+            Cell("scheduler" if item.is_scheduler else item.queues, "muted" if item.is_scheduler else tone),
+            jobs,
+            Cell(age(record.beat_at, lens.now), tone or "muted"),
+            BLANK if item.is_scheduler else Cell(count(record.completed)),
+            BLANK if item.is_scheduler else Cell(count(record.failed), "failed" if record.failed else "muted"),
+            Cell("" if record.cpu_percent is None or is_dead else f"{record.cpu_percent:.0f} %"),
+            Cell("" if record.rss_bytes is None or is_dead else size(record.rss_bytes)),
+            Cell(age(record.started_at, lens.now), "muted"),
+            Cell(str(record.pid) if record.pid else "", "muted"),
+            Cell(item.version, "muted"),
+        )
+
+    def sort_value(self, item: WorkerRow, column: str, lens: Lens) -> Any:
+        record = item.record
+        now = lens.now.timestamp()
+        match column:
+            case "status":
+                return _rank(item, lens)
+            case "queues":
+                return item.queues
+            case "jobs":
+                return len(record.running)
+            case "beat":
+                return now - record.beat_at.timestamp() if record.beat_at else 0.0
+            case "done":
+                return record.completed
+            case "failed":
+                return record.failed
+            case "cpu":
+                return record.cpu_percent or 0.0
+            case "memory":
+                return record.rss_bytes or 0
+            case "up":
+                return now - record.started_at.timestamp() if record.started_at else 0.0
+            case "pid":
+                return record.pid
+            case "version":
+                return item.version
+        return item.name
+
+    def text(self, item: WorkerRow) -> str:
+        return f"{item.worker_id} {item.name} {item.queues} {item.record.kind} {item.record.status} {item.modules}"
+
+    def empty(self, state: State) -> str:
+        return waiting_for(state, "workers", "No workers yet: press w to start one here.")
+
+    def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
+        if not state.workers:
+            return ()
+        counted = worker_counts(state, lens)
+        return spread(
+            [
+                Cell(f"{counted['live']} live", "muted"),
+                Cell(f"{counted['blocked']} blocked", "waiting") if counted["blocked"] else None,
+                Cell(f"{counted['dead']} dead", "failed") if counted["dead"] else None,
+            ]
+        )
+
+
+def _rank(row: WorkerRow, lens: Lens) -> tuple[int]:
+    # busy and idle alternate many times a second: they rank the same, so that rows stay where they are
+    place = _ORDER.get(row.status_at(lens.now), 0)
+    return (min(place, _ORDER["BUSY"]),)
+
+
+def worker_counts(state: State, lens: Lens) -> Counter[str]:
+    """How many are "live", "dead", "blocked", and among the live "workers" and "schedulers"."""
+    counted: Counter[str] = Counter()
+    for row in state.workers.values():
+        is_dead = row.record.is_dead(lens.now)
+        counted["dead" if is_dead else "live"] += 1
+        if is_dead:
+            continue
+        counted["schedulers" if row.is_scheduler else "workers"] += 1
+        counted["running"] += len(row.record.running)
+        if row.status_at(lens.now) == "BLOCKED":
+            counted["blocked"] += 1
+    return counted
+
+
+def workers_in_words(state: State, lens: Lens) -> str:
+    counted = worker_counts(state, lens)
+    return ", ".join(
+        plural(counted[kind + "s"], kind) for kind in ("worker", "scheduler") if counted[kind + "s"] or kind == "worker"
+    )

@@ -1,0 +1,40 @@
+"""One answer of a dialog."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+from textual.widgets import Static
+
+
+class Choice(Static, can_focus=True):
+    """A flat button: enter, space or a click chooses it; arrows go to the next one."""
+
+    BINDINGS = [
+        Binding("enter,space", "choose", show=False),
+        Binding("left,up,h", "step(-1)", show=False),
+        Binding("right,down,l", "step(1)", show=False),
+    ]
+
+    class Chosen(Message):
+        def __init__(self, value: str) -> None:
+            super().__init__()
+            self.value = value
+
+    def __init__(self, label: str, value: str, *, is_dangerous: bool = False) -> None:
+        super().__init__(label, markup=False, classes="-danger" if is_dangerous else "")
+        self.value = value
+
+    def action_choose(self) -> None:
+        self.post_message(self.Chosen(self.value))
+
+    def action_step(self, step: int) -> None:
+        if step > 0:
+            self.screen.focus_next(Choice)
+        else:
+            self.screen.focus_previous(Choice)
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.action_choose()

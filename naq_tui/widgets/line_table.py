@@ -1,0 +1,306 @@
+"""A table of any length: only the rows in view are made, and only those that changed are painted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+
+from naq_tui import keys
+from naq_tui.store.state import EMPTY, State
+from naq_tui.text import fit, wrap
+from naq_tui.views.search import Needle
+from naq_tui.views.table import GAP, Cell, Lens, TableView, lay_out
+from naq_tui.widgets.painted import Painted, thumb
+
+Item = TypeVar("Item")
+_MARGIN = 2
+"""Cells beside the columns: one left, one for the scrollbar."""
+
+
+class LineTable(Painted, Generic[Item], can_focus=True):
+    """Rows of a `TableView`. The cursor holds on to a row's key, so it stays on it through every refresh."""
+
+    BINDINGS = keys.bindings("list")
+
+    class Opened(Message):
+        """`enter` on a row."""
+
+        def __init__(self, view_name: str, key: str) -> None:
+            super().__init__()
+            self.view_name = view_name
+            self.key = key
+
+    def __init__(self, view: TableView[Item]) -> None:
+        super().__init__(id=f"list-{view.name}")
+        self.view = view
+        self.sort_column = view.default_sort
+        self.is_reversed = False
+        self.needle = Needle("")
+        self._state: State = EMPTY
+        self._lens: Lens | None = None
+        self._items: Sequence[Item] = ()
+        self._cursor_key: str | None = None
+        """None is the first row, whichever that is."""
+        self._cursor = 0
+        self._top = 0
+        self._painted: list[tuple[str, tuple[Cell, ...]]] = []
+        self._layout_of: tuple[int, list[tuple[int, int]]] = (-1, [])
+
+    # what comes in
+
+    def show(self, state: State, lens: Lens) -> None:
+        """Show the rows of `state`; paints what differs from what is on the screen."""
+        self._state, self._lens = state, lens
+        items: Sequence[Item] = self.view.items(state, lens)
+        if self.needle:
+            items = [item for item in items if self.needle.matches(self.view.text(item))]
+        if self.sort_column:
+            column = self.sort_column
+            items = sorted(items, key=lambda item: _sortable(self.view.sort_value(item, column, lens)))
+        if self.is_reversed:
+            items = items[::-1]
+        self._items = items
+        self._find_cursor()
+        self._repaint()
+
+    @property
+    def selected(self) -> Item | None:
+        """The row under the cursor."""
+        return self._items[self._cursor] if 0 <= self._cursor < len(self._items) else None
+
+    @property
+    def selected_key(self) -> str | None:
+        item = self.selected
+        return None if item is None else self.view.key(item)
+
+    @property
+    def row_count(self) -> int:
+        return len(self._items)
+
+    def filter(self, text: str) -> None:
+        """Show only rows that match; empty text shows all."""
+        self.needle = Needle(text)
+        self._again()
+
+    def step_match(self, needle: Needle, step: int) -> bool:
+        """Move to the next (or with -1 the previous) row that matches; whether there is one."""
+        count = len(self._items)
+        for distance in range(1, count + 1):
+            place = (self._cursor + step * distance) % count
+            if needle.matches(self.view.text(self._items[place])):
+                self._move(place)
+                return True
+        return False
+
+    def sort_next(self) -> None:
+        """Sort by the next column; after the last one, in the view's own order again."""
+        ids = [self.view.columns[place].id for place, _ in self._layout() if self.view.columns[place].title.strip()]
+        place = ids.index(self.sort_column) + 1 if self.sort_column in ids else 0
+        self._sort_by(ids[place] if place < len(ids) else "")
+
+    def reverse(self) -> None:
+        self.is_reversed = not self.is_reversed
+        self._again(everything=True)
+
+    # keys and mouse
+
+    def action_list_up(self) -> None:
+        self._move(self._cursor - 1)
+
+    def action_list_down(self) -> None:
+        self._move(self._cursor + 1)
+
+    def action_list_page_up(self) -> None:
+        self._move(self._cursor - self._height)
+
+    def action_list_page_down(self) -> None:
+        self._move(self._cursor + self._height)
+
+    def action_list_first(self) -> None:
+        self._move(0)
+
+    def action_list_last(self) -> None:
+        self._move(len(self._items) - 1)
+
+    def action_list_open(self) -> None:
+        key = self.selected_key
+        if key is not None:
+            self.post_message(self.Opened(self.view.name, key))
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            self._click_head(event.x)
+            return
+        place = self._top + event.y - 1
+        if place >= len(self._items):
+            return
+        is_again = place == self._cursor and event.chain == 2
+        self._move(place)
+        if is_again:
+            self.action_list_open()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-3)
+
+    def on_focus(self) -> None:
+        self.refresh()
+        if self.parent is not None:
+            self.parent.refresh()  # type: ignore[attr-defined]
+
+    def on_blur(self) -> None:
+        self.on_focus()
+
+    def on_resize(self) -> None:
+        self._find_cursor()
+        self._repaint(everything=True)
+
+    # painting
+
+    def render_line(self, y: int) -> Strip:
+        if self._lens is None:
+            return self.strip([])
+        if not self._items:
+            return self._empty_line(y)
+        if y == 0:
+            return self._head()
+        place = self._top + y - 1
+        if place >= len(self._items):
+            return self.strip([*self._bar(y)])
+        item = self._items[place]
+        under = "cursor" if place == self._cursor and self.has_focus else ""
+        cells = self.view.cells(item, self._lens)
+        line: list[tuple[str, str]] = [(" ", "")]
+        room = self.size.width - _MARGIN
+        for at, (column, cell_width) in enumerate(self._layout()):
+            gap = GAP if at else 0
+            text, tone = cells[column]
+            line.append((" " * gap, ""))
+            line.append((fit(text, cell_width, right=self.view.columns[column].right), tone))
+            room -= gap + cell_width
+        line.append((" " * max(0, room), ""))
+        return self.strip([*line, *self._bar(y, thumb_only=True)], under)
+
+    @property
+    def _height(self) -> int:
+        """Rows that fit below the head."""
+        return max(1, self.size.height - 1)
+
+    def _layout(self) -> list[tuple[int, int]]:
+        if self._layout_of[0] != self.size.width:
+            self._layout_of = (self.size.width, lay_out(self.view.columns, self.size.width - _MARGIN))
+        return self._layout_of[1]
+
+    def _head(self) -> Strip:
+        arrow = "▾" if self.is_reversed else "▴"
+        line: list[tuple[str, str]] = [(" ", "")]
+        for at, (place, cell_width) in enumerate(self._layout()):
+            column = self.view.columns[place]
+            is_sorted = column.id == self.sort_column
+            title = f"{column.title}{arrow}" if is_sorted else column.title
+            line.append((" " * (GAP if at else 0), ""))
+            line.append((fit(title, cell_width, right=column.right), "accent" if is_sorted else "head"))
+        return self.strip(line)
+
+    def _bar(self, y: int, *, thumb_only: bool = False) -> list[tuple[str, str]]:
+        start, length = thumb(self._height, len(self._items), self._top)
+        mark = "▐" if length and start <= y - 1 < start + length else " "
+        return [(mark, "faint")] if thumb_only else [(" " * (self.size.width - 1), ""), (mark, "faint")]
+
+    def _empty_line(self, y: int) -> Strip:
+        text = f"Nothing matches {self.needle.text}: esc shows all." if self.needle else self.view.empty(self._state)
+        lines = wrap(text, max(8, self.size.width - 4))
+        return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
+
+    def _visible(self) -> list[tuple[str, tuple[Cell, ...]]]:
+        if self._lens is None:
+            return []
+        rows = self._items[self._top : self._top + self._height]
+        return [(self.view.key(item), self.view.cells(item, self._lens)) for item in rows]
+
+    def _repaint(self, *, everything: bool = False) -> None:
+        """Ask for new paint of the lines that differ."""
+        if not self.is_mounted or not self.size:
+            return
+        before, self._painted = self._painted, self._visible()
+        if everything or not before or not self._painted or len(before) != len(self._painted):
+            if everything or before != self._painted or not self._items:
+                self.refresh()
+            return
+        changed = [y for y, row in enumerate(self._painted) if before[y] != row]
+        if len(changed) * 2 > len(before):
+            self.refresh()
+        elif changed:
+            self.refresh(*(Region(0, y + 1, self.size.width, 1) for y in changed))
+
+    # moving
+
+    def _again(self, *, everything: bool = False) -> None:
+        if self._lens is not None:
+            self.show(self._state, self._lens)
+        if everything:
+            self.refresh()
+
+    def _find_cursor(self) -> None:
+        """Put the cursor back on its row, at the same height of the screen; where the row is gone, on its neighbour."""
+        last = max(0, len(self._items) - 1)
+        offset = self._cursor - self._top
+        if self._cursor_key is None:
+            self._cursor = 0
+        else:
+            here = self._items[self._cursor] if self._cursor <= last and self._items else None
+            if here is None or self.view.key(here) != self._cursor_key:
+                place = next((i for i, item in enumerate(self._items) if self.view.key(item) == self._cursor_key), None)
+                self._cursor = min(self._cursor, last) if place is None else place
+        if self._cursor_key is not None or self._top:
+            self._top = self._cursor - offset
+        self._top = min(max(0, self._top), max(0, len(self._items) - self._height))
+
+    def _move(self, place: int) -> None:
+        if not self._items:
+            return
+        self._cursor = min(max(0, place), len(self._items) - 1)
+        self._cursor_key = None if self._cursor == 0 else self.selected_key
+        if self._cursor < self._top:
+            self._top = self._cursor
+        elif self._cursor >= self._top + self._height:
+            self._top = self._cursor - self._height + 1
+        self._painted = self._visible()
+        self.refresh()
+
+    def _scroll(self, rows: int) -> None:
+        self._top = min(max(0, self._top + rows), max(0, len(self._items) - self._height))
+        if self._cursor_key is None and self._top:
+            self._cursor_key = self.selected_key
+        self._painted = self._visible()
+        self.refresh()
+
+    def _sort_by(self, column_id: str) -> None:
+        column = next((column for column in self.view.columns if column.id == column_id), None)
+        if column is not None and column_id == self.sort_column:
+            self.is_reversed = not self.is_reversed
+        else:
+            self.sort_column = column_id
+            self.is_reversed = column is not None and column.starts_descending
+        self._again(everything=True)
+
+    def _click_head(self, x: int) -> None:
+        left = 1
+        for place, cell_width in self._layout():
+            if left <= x < left + cell_width:
+                self._sort_by(self.view.columns[place].id)
+                return
+            left += cell_width + GAP
+
+
+def _sortable(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value

@@ -1,0 +1,69 @@
+"""A frame around one list, with its title, what matters about it, and its filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from naq_tui.text import cut, width
+from naq_tui.views.table import Cell
+from naq_tui.widgets.painted import Painted, cells_width, cut_cells
+
+
+class Pane(Painted):
+    """Draws a rounded frame and holds one widget inside it.
+
+    `border_title` of Textual has one line of text per edge; this one has a title left and a headline right.
+    """
+
+    DEFAULT_CSS = """
+    Pane { layout: vertical; height: 1fr; width: 1fr; }
+    Pane > * { margin: 1 1; height: 1fr; width: 1fr; }
+    """
+
+    headline: reactive[tuple[Cell, ...]] = reactive((), layout=False)
+    """At the right of the upper edge."""
+    footing: reactive[tuple[Cell, ...]] = reactive((), layout=False)
+    """At the right of the lower edge."""
+    chip: reactive[str] = reactive("", layout=False)
+    """The active filter, behind the title."""
+
+    def __init__(self, name: str, title: str, content: Widget) -> None:
+        super().__init__(id=f"pane-{name}", classes="pane")
+        self.pane_name = name
+        self.title = title
+        self.content = content
+
+    def compose(self) -> ComposeResult:
+        yield self.content
+
+    def watch_has_focus_within(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        height, cells = self.size.height, self.size.width
+        edge = "accent" if self.content.has_focus else "faint"
+        if cells < 4 or height < 2:
+            return self.strip([])
+        if y == 0:
+            title = [("╭─", edge), (f" {self.title} ", "accent" if self.content.has_focus else "strong")]
+            if self.chip:
+                title += [(f" {cut(self.chip, max(4, cells // 3))} ", "chip"), (" ", "")]
+            return self._edge(title, self.headline, "─╮", edge)
+        if y == height - 1:
+            return self._edge([("╰─", edge)], self.footing, "─╯", edge)
+        return self.strip([("│", edge), (" " * (cells - 2), ""), ("│", edge)])
+
+    def _edge(self, left: list[tuple[str, str]], right: Sequence[Cell], end: str, edge: str) -> Strip:
+        cells = self.size.width
+        left = cut_cells(left, cells - 2)
+        room = cells - cells_width(left) - width(end)
+        shown: list[tuple[str, str]] = []
+        if right and room > 6:
+            shown = [(" ", ""), *cut_cells(right, room - 3), (" ", "")]
+        line = "─" * max(0, room - cells_width(shown))
+        return self.strip([*left, (line, edge), *shown, (end, edge)])
