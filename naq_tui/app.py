@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
 TICK_S = 1.0
+CLOSE_S = 3.0
+"""How long the feed may take to say goodbye."""
+CloseMode = Literal["stop", "kill", "leave"]
 Severity = Literal["information", "warning", "error"]
 
 
@@ -39,6 +42,12 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def _palette_provider() -> type[Provider]:
+    from naq_tui.screens.palette import NaqCommands
+
+    return NaqCommands
 
 
 class NaqConsole(PatientApp[None]):
@@ -51,12 +60,15 @@ class NaqConsole(PatientApp[None]):
         config: remembered choices; None remembers nothing.
         commands: how to act on the system; None only looks.
         server_url: handed to launched workers and schedulers; None leaves it to their environment.
+        at_exit: what becomes of running processes where nobody was asked: a signal, a lost terminal. With "stop"
+            or "kill" nobody is asked at `q` either.
         ticks: whether time passes by itself; tests say no.
         ascii_only: glyphs for terminals without Unicode.
     """
 
     CSS_PATH = "console.tcss"
     TITLE = "naq"
+    COMMANDS: ClassVar[set[Any]] = {_palette_provider}
     BINDINGS = keys.bindings("app")
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -75,6 +87,7 @@ class NaqConsole(PatientApp[None]):
         commands: Commands | None = None,
         *,
         server_url: str | None = None,
+        at_exit: CloseMode = "leave",
         ticks: bool = True,
         ascii_only: bool = False,
     ) -> None:
@@ -90,7 +103,7 @@ class NaqConsole(PatientApp[None]):
         """Set once the feed's first batch is shown."""
         self.animation_level = "none"
         self._ticks = ticks
-        self._close_mode: Literal["stop", "kill", "leave"] = "leave"
+        self.at_exit: CloseMode = at_exit
         self._processes_due = False
         self.main = MainScreen()
         for theme in themes.THEMES:
@@ -110,10 +123,6 @@ class NaqConsole(PatientApp[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         return ()
 
-    @property
-    def COMMANDS(self) -> set[Any]:  # type: ignore[override]  # noqa: N802  (Textual's name)
-        return {_provider}
-
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         if not self.is_headless:
@@ -130,9 +139,9 @@ class NaqConsole(PatientApp[None]):
     async def _shutdown(self) -> None:
         # feed and processes end while the loop still runs, whatever the reason for the end
         with contextlib.suppress(Exception):
-            await self.supervisor.close(self._close_mode)
+            await self.supervisor.close(self.at_exit)
         with contextlib.suppress(Exception):
-            await self.feed.close()
+            await asyncio.wait_for(self.feed.close(), CLOSE_S)
         await super()._shutdown()
 
     # data
@@ -249,29 +258,21 @@ class NaqConsole(PatientApp[None]):
     async def action_leave(self) -> None:
         from naq_tui.screens.leave import LeaveScreen
 
-        running = [
-            row for row in self.state.processes if row.view.is_running and row.kind in ("worker", "scheduler")
-        ]
-        if not running:
-            self._close_mode = "stop"
+        running = [row for row in self.state.processes if row.view.is_running and row.kind in ("worker", "scheduler")]
+        if not running or self.at_exit != "leave":
+            self.at_exit = "stop"
             self.exit()
             return
         answer = await self.push_screen_wait(LeaveScreen(tuple((row.kind, row.name) for row in running)))
+        if answer == "stop":
+            self.say("Stopping: they finish the jobs they have.")
+            # while the screen still stands: a drain may take seconds
+            await self.supervisor.close("stop")
         if answer in ("stop", "leave"):
-            self._close_mode = "stop" if answer == "stop" else "leave"
             self.exit()
 
     def _theme_changed(self, theme: Theme) -> None:
         self.config.theme = theme.name
-
-
-def _provider() -> type[Provider]:
-    from naq_tui.screens.palette import NaqCommands
-
-    return NaqCommands
-
-
-_unused: ClassVar[None]
 
 
 def make_console(

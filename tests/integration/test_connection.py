@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -40,7 +41,7 @@ async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
     try:
         while b"Server is ready" not in await process.stderr.readline():
             pass
-        url = _address(tmp_path)
+        url = await asyncio.wait_for(_address(tmp_path), 10)
         with pytest.raises(JetStreamUnavailableError, match=r"JetStream is (not available|off)"):
             await AsyncClient(Settings(nats_url=url)).open()
     finally:
@@ -48,9 +49,16 @@ async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
         await process.communicate()
 
 
-def _address(folder: Path) -> str:
-    (ports,) = folder.glob("*.ports")
-    return str(json.loads(ports.read_text())["nats"][0])
+async def _address(folder: Path) -> str:
+    """The address in the server's ports file, which it writes a moment after it says that it is ready."""
+    while True:
+        with contextlib.suppress(ValueError, StopIteration):
+            return _read_address(folder)
+        await asyncio.sleep(0.01)
+
+
+def _read_address(folder: Path) -> str:
+    return str(json.loads(next(folder.glob("*.ports")).read_text())["nats"][0])
 
 
 async def test_something_else_on_the_port_is_told() -> None:

@@ -1,0 +1,46 @@
+"""Records as JSON for the clipboard: whole and exact, as they are on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from naq_tui.format import exact
+from naq_tui.jsontext import dumps
+from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
+from naq_tui.views.queues import QueueItem
+
+
+def copy_text(record: Any) -> tuple[str, str]:
+    """What goes to the clipboard, and what it is called. Text is copied as it is."""
+    match record:
+        case str():
+            return record, "the text"
+        case EventRow():
+            return _indented(record.raw.raw), f"event #{record.seq:,}"
+        case WorkerRow():
+            return _indented(record.record.to_wire()), f"worker {record.name}"
+        case ResultRow():
+            return _indented(record.record.to_wire()), f"result of {record.job}"
+        case ScheduleRow():
+            return _indented(record.record.to_wire()), f"schedule {record.name}"
+        case QueueItem():
+            return copy_text(record.row)
+        case QueueRow():
+            stats = record.stats
+            figures = {name: getattr(stats, name) for name in stats.__slots__}
+            return dumps({**figures, "oldest_at": exact(stats.oldest_at)}), f"queue {record.name}"
+        case ProcessRow():
+            view = record.view
+            return dumps(
+                {"name": view.name, "kind": view.kind, "pid": view.pid, "status": view.status_text}
+                | {"command": view.command, "log": str(view.log_path)}
+            ), f"process {record.name}"
+    return dumps(record), "the record"
+
+
+def _indented(raw: bytes) -> str:
+    try:
+        return json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "backslashreplace")

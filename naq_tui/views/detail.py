@@ -1,0 +1,345 @@
+"""Everything about one record, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from naq.models.event import StoredEvent
+from naq.models.result import JobError, JobResult
+from naq_tui import status
+from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
+from naq_tui.jsontext import Span, one_line
+from naq_tui.messages import Kind
+from naq_tui.store.rows import EventRow, event_row, result_row
+from naq_tui.store.state import NO_TRAFFIC, State
+from naq_tui.text import safe
+from naq_tui.views.events import cells as event_cells
+from naq_tui.views.queues import is_unserved, served_queues
+from naq_tui.views.report import Report
+from naq_tui.views.table import Lens
+
+_TIMES = ("ts", "stored_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What was read for a report on top of the state; None while it is on its way."""
+
+    event: EventRow | None = None
+    result: JobResult | None = None
+    events: tuple[StoredEvent, ...] | None = None
+    problem: str = ""
+    """Why it could not be read."""
+
+
+NOTHING = Extra()
+
+
+def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
+    """The report on a record; one that says so where the record is gone."""
+    match kind:
+        case "event":
+            row = extra.event
+            if row is not None:
+                return _event(row, extra, lens)
+        case "worker":
+            if key in state.workers:
+                return _worker(state, key, lens)
+        case "queue":
+            return _queue(state, key, lens)
+        case "schedule":
+            if key in state.schedules:
+                return _schedule(state, key, lens)
+        case "result":
+            known = state.results.get(key)
+            record = extra.result or (known.record if known is not None else None)
+            if record is not None:
+                return _result(record, extra, lens)
+    report = Report(f"{kind} {safe(key, 60)}")
+    report.note("It is no longer there.")
+    return report
+
+
+def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
+    event = row.raw.event
+    look = status.of_event(row.type) if row.type else status.UNREADABLE_EVENT
+    report = Report(f"Event #{count(row.seq)}", record=row)
+    report.headline(
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+        (f"  {row.function or row.schedule or row.worker or row.queue}", "strong"),
+        (f"  {row.text}", look.tone if row.type in status.FAILURE_EVENTS else ""),
+    )
+    report.fact("stored", exact(row.at), (f"   {age(row.at, lens.now)} ago", "muted"))
+    report.fact("sequence", f"#{count(row.seq)}")
+    report.fact("subject", safe(row.raw.subject, 300))
+    if event is None:
+        report.section("Not an event that can be read; its bytes")
+        report.text(repr(row.raw.raw[:20_000])[2:-1])
+        return report
+    if event.from_status or event.to_status:
+        report.fact("state", f"{safe(event.from_status or '…', 40)} → {safe(event.to_status or '…', 40)}")
+    report.fact("job", safe(event.job_id or "", 200))
+    report.fact("function", safe(event.function or "", 300))
+    report.fact("queue", row.queue)
+    report.fact("worker", row.worker)
+    report.fact("schedule", safe(event.schedule_id or "", 200))
+    report.fact("attempt", f"{event.attempt:g}" if event.attempt is not None else None)
+    report.fact("waited", milliseconds(event.wait_ms))
+    report.fact("ran", milliseconds(event.run_ms))
+    report.fact("reason", safe(event.reason or ""))
+    report.fact("written", exact(event.ts), ("   by the writer's clock", "muted"))
+    report.fact("version", safe(event.code_version or "", 60))
+    report.fact("action", safe(event.action_id or "", 100))
+    for title, mapping in (("Error", event.error), ("Who", event.actor), ("Details", event.details)):
+        if mapping:
+            report.section(title)
+            for name, value in mapping.items():
+                shown = safe(value) if isinstance(value, str) else one_line(value, 2000)
+                report.fact(f"  {safe(str(name), 40)}", (shown, "failed" if title == "Error" else ""))
+    if event.extra:
+        report.section("Fields this version doesn't know")
+        report.value(dict(event.extra))
+    if event.job_id:
+        _job_parts(report, extra, lens)
+    return report
+
+
+def _job_parts(report: Report, extra: Extra, lens: Lens) -> None:
+    """The history of the job that an event or a result is about."""
+    report.section("The job's events")
+    if extra.problem:
+        report.note(extra.problem)
+    elif extra.events is None:
+        report.note("reading…")
+    elif not extra.events:
+        report.note("none found")
+    rows = [event_row(stored) for stored in extra.events or ()]
+    previous: datetime | None = None
+    for row in rows:
+        cells = event_cells(row, lens.ascii_only)
+        step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
+        previous = row.at
+        report.lines.append(
+            (
+                (f"  {clock_ms(row.at)}  ", "muted"),
+                (f"{step:>9}  ", "muted"),
+                (f"{cells[1].text:<14}", cells[1].tone),
+                (f"{row.worker:<12}", "muted"),
+                (row.text, cells[5].tone),
+            )
+        )
+
+
+def _result(record: JobResult, extra: Extra, lens: Lens) -> Report:
+    row = result_row(record)
+    look = status.of_job(row.status)
+    report = Report(f"Job {row.job}", record=row)
+    report.headline(
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+        (f"  {row.function}", "strong"),
+        (f"  {row.text}" if record.error else "", "failed"),
+    )
+    report.fact("job", safe(record.job_id, 200))
+    report.fact("function", safe(record.function, 300))
+    report.fact("queue", row.queue)
+    report.fact("worker", row.worker)
+    report.fact("schedule", safe(record.schedule_id or "", 200))
+    report.fact("tags", safe(", ".join(record.tags), 300))
+    report.fact("reason", safe(record.reason or ""))
+    report.section("When")
+    report.fact("  enqueued", exact(record.stored_at or record.enqueued_at))
+    report.fact("  started", exact(record.started_at), (_after("waited", record.wait_ms), "muted"))
+    report.fact("  finished", exact(record.finished_at), (_after("ran", record.run_ms), "muted"))
+    report.fact("  runs again", exact(record.retry_at), (f"   {until(record.retry_at, lens.now)}", "waiting"))
+    report.fact("  stored", exact(record.saved_at), (f"   {size(record.size)}", "muted"))
+    if record.job is not None:
+        report.section("Arguments")
+        report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
+    if record.error is not None:
+        _error(report, record.error)
+    elif record.status == "COMPLETED":
+        report.section("Result")
+        report.value(record.value)
+    if record.attempts or record.attempt > 1:
+        _attempts(report, record)
+    _job_parts(report, extra, lens)
+    return report
+
+
+def _after(word: str, ms: float | None) -> str:
+    return "" if ms is None else f"   {word} {milliseconds(ms)}"
+
+
+def _error(report: Report, error: JobError) -> None:
+    report.section("Error")
+    report.text(f"{error.type}: {error.message}"[:20_000], "failed")
+    if error.traceback:
+        report.lines.append(())
+        report.traceback(error.traceback)
+
+
+def _attempts(report: Report, record: JobResult) -> None:
+    report.section("Attempts")
+    rows: list[Sequence[Span]] = []
+    for attempt in record.attempts:
+        ran = (
+            duration((attempt.finished_at - attempt.started_at).total_seconds())
+            if attempt.finished_at and attempt.started_at
+            else ""
+        )
+        why = safe(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
+        started = clock_ms(attempt.started_at) if attempt.started_at else ""
+        worker = safe(attempt.worker_id, 40)
+        rows.append(((str(attempt.number), ""), (started, "muted"), (ran, ""), (worker, "muted"), (why, "failed")))
+    started = clock_ms(record.started_at) if record.started_at else ""
+    last = status.of_job(record.status)
+    rows.append(
+        (
+            (str(record.attempt), ""),
+            (started, "muted"),
+            (milliseconds(record.run_ms), ""),
+            (safe(record.worker_id, 40), "muted"),
+            (last.word, last.tone),
+        )
+    )
+    report.table(("#", "started", "ran", "worker", "outcome"), rows)
+
+
+def _worker(state: State, key: str, lens: Lens) -> Report:
+    row = state.workers[key]
+    record = row.record
+    current = row.status_at(lens.now)
+    look = status.of_worker(current)
+    report = Report(f"{'Scheduler' if row.is_scheduler else 'Worker'} {row.name}", record=row)
+    why = {
+        "DEAD": f"  no heartbeat for {age(record.beat_at, lens.now)}",
+        "BLOCKED": f"  a job has held its event loop for {milliseconds(record.loop_lag_ms)}",
+    }.get(current, "")
+    report.headline((f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (why, look.tone))
+    report.fact("id", safe(record.worker_id, 100))
+    report.fact("host", row.host, (f"   pid {record.pid}", "muted"))
+    report.fact("queues", row.queues)
+    report.fact("modules", row.modules)
+    report.fact("started", exact(record.started_at), (f"   {age(record.started_at, lens.now)} ago", "muted"))
+    report.fact(
+        "heartbeat",
+        exact(record.beat_at),
+        (f"   {age(record.beat_at, lens.now)} ago, every {duration(record.heartbeat_interval_s)}", "muted"),
+    )
+    report.fact("version", row.version)
+    if not row.is_scheduler:
+        report.section("Jobs")
+        report.fact("  running", f"{len(record.running)} of {record.concurrency}")
+        report.fact("  completed", count(record.completed))
+        report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
+        report.fact("  retried", count(record.retried))
+    report.section("Load")
+    report.fact("  cpu", None if record.cpu_percent is None else f"{record.cpu_percent:.0f} % of one core")
+    report.fact("  memory", None if record.rss_bytes is None else size(record.rss_bytes))
+    report.fact("  loop lag", milliseconds(record.loop_lag_ms))
+    if row.jobs:
+        report.section("It had when it was last heard of" if current == "DEAD" else "Running now")
+        report.table(
+            ("job", "function", "queue", "since"),
+            [
+                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
+                for (job, function, since), running in zip(row.jobs, record.running, strict=True)
+            ],
+        )
+    return report
+
+
+def _queue(state: State, key: str, lens: Lens) -> Report:
+    row = next((row for row in state.queues if row.stats.queue == key), None)
+    report = Report(f"Queue {safe(key, 100)}", record=row)
+    if row is None:
+        report.note("It is no longer there.")
+        return report
+    stats = row.stats
+    served = served_queues(state, lens.now)
+    traffic = state.queue_traffic.get(row.name, NO_TRAFFIC)
+    second = int(lens.now.timestamp())
+    unserved = is_unserved(row, served)
+    report.headline(
+        (row.name, "strong"),
+        (f"  {plural(stats.waiting, 'job')} waiting and no worker takes from it", "waiting") if unserved else ("", ""),
+    )
+    report.fact("waiting", count(stats.waiting))
+    report.fact("running", count(stats.running), ("   handed out, or waiting for a retry", "muted"))
+    report.fact("again", count(stats.redelivered), ("   of those, handed out more than once", "muted"))
+    report.fact("oldest", age(stats.oldest_at, lens.now), (f"   {exact(stats.oldest_at)}", "muted"))
+    report.fact("open pulls", count(stats.pulls), ("   of workers waiting for jobs", "muted"))
+    report.section("Lately, from the events seen")
+    report.fact("  in", rate(traffic.enqueued.total(second - 1, 60) / 60), ("   over a minute", "muted"))
+    report.fact("  out", rate(traffic.finished.total(second - 1, 60) / 60), ("   over a minute", "muted"))
+    report.fact("  failed", count(traffic.failed.total(second // 60, 60)), ("   in the last hour", "muted"))
+    report.section("Its workers")
+    mine = [worker for worker in state.workers.values() if key in worker.record.queues]
+    if not mine:
+        report.note("none: w starts one here")
+    for worker in mine:
+        look = status.of_worker(worker.status_at(lens.now))
+        report.lines.append(
+            (
+                (f"  {look.mark(lens.ascii_only)} {look.word:<10}", look.tone),
+                (worker.name, "strong"),
+                (f"   {len(worker.record.running)}/{worker.record.concurrency}", "muted"),
+            )
+        )
+    return report
+
+
+def _schedule(state: State, key: str, lens: Lens) -> Report:
+    row = state.schedules[key]
+    record = row.record
+    look = status.of_schedule(row.status)
+    report = Report(f"Schedule {row.name}", record=row)
+    report.headline(
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (f"  {row.spec}", "")
+    )
+    report.fact("id", safe(record.schedule_id, 200))
+    report.fact("function", safe(record.function, 300))
+    report.fact("queue", row.queue)
+    report.fact("cron", safe(record.cron or "", 100))
+    report.fact("every", None if record.interval_s is None else duration(record.interval_s))
+    report.fact("timezone", safe(record.timezone, 60))
+    report.fact("missed runs", safe(record.misfire, 40).replace("_", " "))
+    report.fact("created", exact(record.created_at))
+    report.section("Runs")
+    report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
+    report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
+    report.fact("  last", exact(record.last_run_at), (f"   {age(record.last_run_at, lens.now)} ago", "muted"))
+    report.fact("  last job", safe(record.last_job_id or "", 200))
+    report.fact("  last error", (row.error, "failed"))
+    if row.status == "ACTIVE":
+        report.section("Next")
+        for moment in next_runs(record, lens.now):
+            report.lines.append(((f"  {exact(moment)}", ""), (f"   {until(moment, lens.now)}", "muted")))
+    report.section("Arguments")
+    report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
+    return report
+
+
+def next_runs(record: Any, now: datetime, number: int = 5) -> list[datetime]:
+    """The next times an active schedule is due, as far as they can be told."""
+    from naq.errors import NaqException
+    from naq.scheduler.cron import next_interval, next_run
+
+    moment = record.next_run_at
+    found: list[datetime] = []
+    left = number if record.repeat is None else min(number, record.repeat - record.run_count)
+    while moment is not None and len(found) < left:
+        found.append(moment)
+        try:
+            if record.cron is not None:
+                moment = next_run(record.cron, record.timezone, moment)
+            elif record.interval_s is not None:
+                moment = next_interval(record.anchor_at or moment, record.interval_s, moment)
+            else:
+                moment = None
+        except NaqException:
+            moment = None
+    return found

@@ -1,0 +1,71 @@
+"""A report: titled facts, texts and values, read from the top down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from naq_tui.jsontext import Span, pretty
+from naq_tui.text import fit, safe, safe_lines, width
+
+LABEL = 13
+"""Cells of the column of labels."""
+Line = tuple[Span, ...]
+
+
+@dataclass(slots=True)
+class Report:
+    """Lines of toned text, all safe. Built once, then shown."""
+
+    title: str
+    """What it is about, for the screen's first line."""
+    lines: list[Line] = field(default_factory=list)
+    record: Any = None
+    """What `y` copies."""
+
+    def headline(self, *spans: Span) -> None:
+        """The first thing to read."""
+        self.lines += [spans, ()]
+
+    def fact(self, label: str, *spans: Span | str | None) -> None:
+        """One labelled line; left out where all of it is empty."""
+        given: list[Span] = [(span, "") if isinstance(span, str) else span for span in spans if span is not None]
+        if any(text for text, _ in given):
+            self.lines.append(((fit(label, LABEL), "muted"), *given))
+
+    def section(self, title: str) -> None:
+        if self.lines and self.lines[-1] != ():
+            self.lines.append(())
+        self.lines.append(((title, "accent"),))
+
+    def text(self, text: str, tone: str = "") -> None:
+        """Text of any number of lines, as it is."""
+        self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(text)]
+
+    def value(self, value: Any) -> None:
+        """A value as indented JSON."""
+        self.lines += [(("  ", ""), *line) for line in pretty(value)]
+
+    def traceback(self, text: str) -> None:
+        """A traceback: places muted, the code plain, the error last and red."""
+        lines = safe_lines(text.rstrip())
+        for place, line in enumerate(lines):
+            is_place = line.lstrip().startswith(('File "', "Traceback "))
+            is_error = not line.startswith(" ") and place > 0
+            self.lines.append((("  ", ""), (line, "muted" if is_place else "failed" if is_error else "")))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
+        """Short columns as wide as their widest cell."""
+        widths = [
+            max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)
+        ]
+        self.lines.append(
+            (("  ", ""), *((fit(head, size + 2), "muted") for head, size in zip(heads, widths, strict=True)))
+        )
+        for row in rows:
+            cells = ((fit(text, size + 2), tone) for (text, tone), size in zip(row, widths, strict=True))
+            self.lines.append((("  ", ""), *cells))
+
+    def note(self, text: str) -> None:
+        self.lines.append((("  ", ""), (safe(text), "muted")))

@@ -1,0 +1,161 @@
+"""The console in a real terminal, on a real server, with real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from naq.settings import Settings
+from naq.sync import SyncClient
+from tests.conftest import ROOT, environment_of
+from tests.terminal.tmux import Tmux
+
+pytestmark = [pytest.mark.nats, pytest.mark.terminal]
+
+CONSOLE = (sys.executable, "-m", "naq_tui")
+
+
+@pytest.fixture(autouse=True)
+def _needs_tmux() -> None:
+    if shutil.which("tmux") is None:
+        if os.environ.get("CI"):
+            pytest.fail("tmux is missing: install it, these tests are not to be skipped in CI")
+        pytest.skip("needs tmux")
+
+
+@pytest.fixture
+def console_env(settings: Settings, tmp_path: Path) -> dict[str, str]:
+    wanted = {
+        name: value for name, value in environment_of(settings).items() if name.startswith(("NAQ_", "PYTHONPATH"))
+    }
+    return {
+        **wanted,
+        "NAQ_STATE_DIR": str(tmp_path / "state"),
+        "NAQ_CONFIG_DIR": str(tmp_path / "config"),
+        "NAQ_DATA_DIR": str(tmp_path / "data"),
+        "XDG_CONFIG_HOME": str(tmp_path / "xdg"),
+    }
+
+
+@pytest.fixture
+def outside(settings: Settings) -> Iterator[SyncClient]:
+    with SyncClient(settings, program="outside") as client:
+        yield client
+
+
+def children_of(state: Path) -> list[psutil.Process]:
+    """Processes of this test's consoles that still run, told by their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("NAQ_STATE_DIR") == str(state) and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if "naq" in " ".join(process.cmdline())]
+
+
+def test_launch_a_worker_by_key_and_see_a_job_pass(
+    console_env: dict[str, str], settings: Settings, outside: SyncClient, tmp_path: Path
+) -> None:
+    with Tmux(CONSOLE, tmp_path, cols=120, rows=40, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        terminal.keys("w")
+        terminal.wait("naq.examples.tasks")
+        terminal.keys("Enter")
+        terminal.wait("1 live")
+        enqueued = subprocess.run(
+            [sys.executable, "-m", "naq", "enqueue", "naq.examples.tasks:add", "2", "3"],
+            env=environment_of(settings), capture_output=True, text=True, check=True, cwd=ROOT,
+        )  # fmt: skip
+        job_id = enqueued.stdout.strip()
+        terminal.wait(lambda s: "enqueued" in s and "started" in s and "completed" in s)
+        assert outside.fetch_job_result(job_id, timeout=5) == 5
+        terminal.keys("7")
+        terminal.wait(lambda s: job_id[-6:] in s and "5" in s)
+        terminal.keys("q")
+        terminal.wait("running")
+        terminal.keys("s")
+        screen = terminal.wait("EXIT=", timeout=20)
+        assert "EXIT=0" in screen
+        assert terminal.flags() == "001", "the terminal is as it was"
+    assert children_of(tmp_path / "state") == []
+
+
+def test_a_killed_worker_is_shown_dead_and_a_lost_server_is_told(
+    console_env: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "naq", "worker", "-m", "naq.examples.tasks", "--name", "victim"],
+        env=environment_of(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        with Tmux(CONSOLE, tmp_path, cols=80, rows=24, env=console_env) as terminal:
+            terminal.wait("LIVE")
+            terminal.keys("5")
+            terminal.wait(lambda s: "victim" in s and "idle" in s)
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
+            screen = terminal.wait(lambda s: "✗ dead" in s and "no heartbeat" in s, timeout=5)
+            assert "is dead" in screen
+            terminal.keys("q")
+            terminal.wait("EXIT=0")
+            assert terminal.flags() == "001"
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_cleanly(console_env: dict[str, str], tmp_path: Path, end: signal.Signals) -> None:
+    with Tmux(CONSOLE, tmp_path, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        (console,) = [p for p in children_of(tmp_path / "state") if "naq_tui" in p.cmdline()]
+        console.send_signal(end)
+        terminal.wait("EXIT=")
+        assert terminal.flags() == "001"
+
+
+def test_the_demo_is_alive_and_leaves_nothing_behind(console_env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    env = {**console_env, "TMPDIR": str(folder)}
+    with Tmux((*CONSOLE, "--demo"), tmp_path, cols=120, rows=40, env=env) as terminal:
+        terminal.wait(lambda s: "2 live" in s and "completed" in s and "digest" in s, timeout=20)
+        running = [p for p in psutil.process_iter() if _has_env(p, "TMPDIR", str(folder))]
+        assert len(running) >= 5, "console, server, two workers, a scheduler"
+        terminal.keys("q")
+        terminal.wait("EXIT=0", timeout=20)
+        gone, alive = psutil.wait_procs(
+            [p for p in running if "sleep" not in p.name() and p.name() != "sh"], timeout=10
+        )
+        assert [p for p in alive if p.is_running() and p.name() not in ("sh", "bash", "tmux: server", "sleep")] == []
+        assert gone
+    assert list(folder.iterdir()) == []
+
+
+def test_what_cannot_be_is_said_in_one_line(console_env: dict[str, str], tmp_path: Path) -> None:
+    with Tmux((*CONSOLE, "--server", "nats://127.0.0.1:1"), tmp_path, env=console_env) as terminal:
+        screen = terminal.wait("EXIT=1")
+        assert "naq-console: no server answers at nats://127.0.0.1:1" in screen
+        assert "Traceback" not in screen
+
+
+def test_without_a_terminal_it_says_so() -> None:
+    done = subprocess.run(CONSOLE, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, "needs a terminal" in done.stderr) == (2, True)
+
+
+def _has_env(process: psutil.Process, name: str, value: str) -> bool:
+    try:
+        return process.environ().get(name) == value
+    except psutil.Error:
+        return False
