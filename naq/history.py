@@ -49,10 +49,10 @@ async def job_history(log: EventLog, results: Results, job_id: str) -> list[Stor
 
 def _moments(job_id: str, record: JobResult | None) -> list[datetime]:
     """Times, by the server's clock as far as known, near which events of the job were stored."""
+    made_at = ids.time_of(job_id)  # by its maker's clock: where a scheduled job's SCHEDULED event lies
     if record is None:
-        made_at = ids.time_of(job_id)
         return [] if made_at is None else [made_at]
-    moments = [record.stored_at, record.saved_at]
+    moments = [made_at, record.stored_at, record.saved_at]
     moments += [attempt.finished_at for attempt in record.attempts]
     return sorted({moment for moment in moments if moment is not None})
 

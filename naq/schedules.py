@@ -234,7 +234,7 @@ class ScheduledJobManager:
             schedule = await self.get(schedule_id)
             if schedule.status not in allowed:
                 verb = event_type.removeprefix("SCHEDULE_").lower()
-                raise NaqException(f"schedule {schedule_id!r} is {schedule.status.lower()} and can't be {verb}")
+                raise NaqException(f"schedule {schedule_id!r} is {schedule.status.lower()}, so it can't be {verb}")
             changed = change(schedule)
             try:
                 revision = await self.bucket.update(schedule_id, changed.to_wire(), revision=schedule.revision)
