@@ -1,0 +1,60 @@
+"""All keys, from the registry."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from naq_tui import keys
+from naq_tui.text import fit
+from naq_tui.widgets.document import Document
+
+_KEYS = 20
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of this place first, then those that work elsewhere.
+
+    Args:
+        place: pane or screen that was in front.
+    """
+
+    BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", show=False)]
+    AUTO_FOCUS = "Document"
+    place = "help"
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.about = place
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Keys"
+            dialog.border_subtitle = "esc closes"
+            yield Document(help_lines(self.about))
+
+
+def help_lines(place: str) -> list[list[tuple[str, str]]]:
+    """Every action of the registry by group; those that don't work in `place` are muted and say where they do."""
+    lines: list[list[tuple[str, str]]] = [
+        [("Upper case changes the system, and asks first. Lower case only looks,", "muted")],
+        [("except for launching.", "muted")],
+    ]
+    for group in keys.GROUPS:
+        lines += [[], [(group, "accent")]]
+        for action in (action for action in keys.ACTIONS if action.group == group):
+            works = action.works_in(place) or place in ("dialog", "overview")
+            tone = "" if works else "muted"
+            where = "" if works or not action.where else f"  in {_places(action.where)}"
+            key_tone = "waiting" if action.acts and action.keys[0].isupper() else "key" if works else "muted"
+            lines.append(
+                [("  ", ""), (fit(action.all_key_labels, _KEYS), key_tone), (action.help, tone), (where, "muted")]
+            )
+    return lines
+
+
+def _places(where: frozenset[str]) -> str:
+    names = [title for name, (_, title) in keys.SCREENS.items() if name in where]
+    return ", ".join(names) if names and len(names) < 4 else "lists" if names else "reports"
