@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from naq.connection import Connection
+from naq.errors import NaqException
 from naq.models.event import JobEvent, StoredEvent
 from naq.outbox import PATIENCE_S, PublishAck
 from naq.tail import Tail
+
+log = logging.getLogger(__name__)
+
+LAST_PATIENCE_S = 2.5
 
 
 class EventBatch(NamedTuple):
@@ -39,9 +45,16 @@ class Events:
             subject, event.to_wire(), msg_id=msg_id or event.id, patience_s=patience_s
         )
 
-    async def write(self, event: JobEvent, *, msg_id: str | None = None) -> int:
+    async def write(self, event: JobEvent, *, msg_id: str | None = None, patience_s: float = PATIENCE_S) -> int:
         """Write one event and return its sequence once it is stored."""
-        return (await (await self.send(event, msg_id=msg_id))).seq
+        return (await (await self.send(event, msg_id=msg_id, patience_s=patience_s))).seq
+
+    async def write_last(self, event: JobEvent) -> None:
+        """Write an event on the way out: a server that is gone must not keep a process from ending."""
+        try:
+            await self.write(event, patience_s=LAST_PATIENCE_S)
+        except NaqException as exc:
+            log.warning("%s not told: %s", event.type, exc)
 
     async def follow(
         self,

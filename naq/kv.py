@@ -101,12 +101,14 @@ class Bucket:
             raise ConflictError(f"{self.name}/{key} exists")
         return await self.update(key, value, revision=last.revision if last else 0, ttl_s=ttl_s)
 
-    async def delete(self, key: str, *, revision: int | None = None) -> None:
+    async def delete(self, key: str, *, revision: int | None = None, patience_s: float = PATIENCE_S) -> None:
         """Remove the key and its history; a marker for watchers stays. With `revision` only if it stands there."""
         headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
         if revision is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
-        await self._connection.outbox.publish(self._subject + key, b"", msg_id=uuid7(), headers=headers)
+        await self._connection.outbox.publish(
+            self._subject + key, b"", msg_id=uuid7(), headers=headers, patience_s=patience_s
+        )
 
     async def entries(self) -> list[Entry]:
         """The whole content, in no order of keys (deleted ones left out)."""

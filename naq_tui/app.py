@@ -18,7 +18,7 @@ from naq.errors import NaqException
 from naq_tui import keys, themes
 from naq_tui.config import ConsoleConfig
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
-from naq_tui.messages import Launch, Open
+from naq_tui.messages import Launch, Open, ProcessesMoved
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
@@ -180,7 +180,12 @@ class NaqConsole(PatientApp[None]):
         """The supervisor tells of every line of output: one look per frame is enough."""
         if not self._processes_due:
             self._processes_due = True
-            self.set_timer(0.1, self._look_at_processes)
+            # it calls from the bare event loop, where there is no app to be found: a message brings us home
+            self.post_message(ProcessesMoved())
+
+    @on(ProcessesMoved)
+    def _processes_moved(self) -> None:
+        self.set_timer(0.1, self._look_at_processes)
 
     def _look_at_processes(self) -> None:
         self._processes_due = False

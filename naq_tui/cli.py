@@ -113,7 +113,14 @@ async def _run(args: argparse.Namespace) -> int:
         config = ConsoleConfig.of_user()
         if args.theme:
             config.theme = args.theme
-        app = make_console(feed=feed, supervisor=supervisor, clock=SystemClock(), config=config, commands=feed)
+        app = make_console(
+            feed=feed,
+            supervisor=supervisor,
+            clock=SystemClock(),
+            config=config,
+            commands=feed,
+            at_exit="stop" if args.demo else "leave",
+        )
         demo = Demo(target.settings, supervisor) if args.demo else None
         if demo is not None:
             demo.start()
@@ -122,7 +129,6 @@ async def _run(args: argparse.Namespace) -> int:
         finally:
             if demo is not None:
                 await demo.stop()
-                await supervisor.close("stop", grace=3.0)
             await feed.close()
             await _let_go(supervisor)
         return app.return_code or 0

@@ -113,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
         call="launch('worker')",
         owner="app",
         acts=True,
-        footer=80,
+        footer=72,
     ),
     Action(
         id="launch.scheduler",
@@ -124,7 +124,7 @@ ACTIONS: tuple[Action, ...] = (
         call="launch('scheduler')",
         owner="app",
         acts=True,
-        footer=70,
+        footer=64,
     ),
     Action(
         id="schedule.toggle",
@@ -136,7 +136,7 @@ ACTIONS: tuple[Action, ...] = (
         owner="main",
         where=frozenset({"schedules"}),
         acts=True,
-        footer=62,
+        footer=79,
     ),
     Action(
         id="schedule.cancel",
@@ -148,7 +148,7 @@ ACTIONS: tuple[Action, ...] = (
         owner="main",
         where=frozenset({"schedules"}),
         acts=True,
-        footer=61,
+        footer=78,
     ),
     Action(
         id="queue.purge",
@@ -160,7 +160,7 @@ ACTIONS: tuple[Action, ...] = (
         owner="main",
         where=frozenset({"queues"}),
         acts=True,
-        footer=61,
+        footer=78,
     ),
     Action(
         id="process.stop",
@@ -172,7 +172,7 @@ ACTIONS: tuple[Action, ...] = (
         owner="main",
         where=frozenset({"processes"}),
         acts=True,
-        footer=62,
+        footer=79,
     ),
     Action(
         id="process.kill",
@@ -184,7 +184,7 @@ ACTIONS: tuple[Action, ...] = (
         owner="main",
         where=frozenset({"processes"}),
         acts=True,
-        footer=61,
+        footer=78,
     ),
     Action(
         id="list.follow",
@@ -195,7 +195,7 @@ ACTIONS: tuple[Action, ...] = (
         call="follow",
         owner="main",
         where=frozenset({"events"}),
-        footer=55,
+        footer=77,
     ),
     Action(
         id="list.filter",
@@ -237,7 +237,7 @@ ACTIONS: tuple[Action, ...] = (
         call="step_failure(1)",
         owner="main",
         where=frozenset({"events"}),
-        footer=52,
+        footer=68,
     ),
     Action(
         id="list.previous_failure",

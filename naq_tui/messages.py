@@ -35,3 +35,7 @@ class Launch(Message):
     """Start a local process."""
 
     spec: LaunchSpec
+
+
+class ProcessesMoved(Message):
+    """Something changed among the local processes."""

@@ -69,7 +69,7 @@ class Lease:
         """Give it back, so that another need not wait for it to run out; harmless if it is not ours any more."""
         if self._revision:
             try:
-                await self._bucket.delete(self._key, revision=self._revision)
+                await self._bucket.delete(self._key, revision=self._revision, patience_s=2.5)
             except ConflictError:
                 log.debug("lease %s had passed on", self._key)
             self._revision = 0

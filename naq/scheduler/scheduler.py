@@ -116,7 +116,14 @@ class Scheduler:
             await asyncio.gather(*services, stopped, return_exceptions=True)
             self.status.stopping()
             await self._resign("stopped")
-        await self._tell(JobEventType.WORKER_STOPPED, {"kind": "scheduler"})
+        await self._events.write_last(
+            JobEvent.of(
+                JobEventType.WORKER_STOPPED,
+                worker_id=self.scheduler_id,
+                code_version=__version__,
+                details={"kind": "scheduler"},
+            )
+        )
 
     async def _watch_schedules(self) -> None:
         async for batch in self._manager.watch():
@@ -160,10 +167,9 @@ class Scheduler:
         self.status.leader = False
         self.status.on_change()
         log.warning("%s no longer leads: %s", self.scheduler_id, reason)
-        try:
-            await self._tell(JobEventType.LEADER_LOST, {"reason": reason})
-        except NaqException as exc:
-            log.debug("not told: %s", exc)
+        await self._events.write_last(
+            JobEvent.of(JobEventType.LEADER_LOST, worker_id=self.scheduler_id, code_version=__version__, reason=reason)
+        )
 
     async def _resign(self, reason: str) -> None:
         if self.status.leader:

@@ -125,7 +125,7 @@ class Keeper:
                     last_beat, next_beat = now, now + self._status.heartbeat_interval_s
                     await self._beat(bucket)
             if self._forget:
-                await bucket.delete(self._status.worker_id)
+                await self._forget_record(bucket)
             else:
                 await self._beat(bucket)
 
@@ -135,6 +135,12 @@ class Keeper:
             await bucket.put(self._status.worker_id, self._status.record().to_wire(), patience_s=2.0)
         except NaqException as exc:
             log.debug("heartbeat not stored: %s", exc)
+
+    async def _forget_record(self, bucket: Bucket) -> None:
+        try:
+            await bucket.delete(self._status.worker_id, patience_s=2.5)
+        except NaqException as exc:
+            log.debug("heartbeat record not removed: %s", exc)
 
     async def _renew(self, connection: Connection) -> None:
         for reply_of in list(self._leases.values()):

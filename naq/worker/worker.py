@@ -167,7 +167,7 @@ class Worker:
             watch.cancel()
             release()
             await self._drain()
-        await events.write(
+        await events.write_last(
             JobEvent.of(
                 JobEventType.WORKER_STOPPED,
                 worker_id=self.worker_id,

@@ -219,7 +219,7 @@ class MainScreen(Acting, Screen[None]):
         self._place_changed()
 
     def _place_changed(self) -> None:
-        self.key_line.place = self.place
+        self.key_line.place = self.current
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

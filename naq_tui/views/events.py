@@ -9,13 +9,13 @@ from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, waiting_for
 
 COLUMNS = (
-    Column(id="time", title="time", width=12, keep=9),
+    Column(id="time", title="time", width=8, most=12, grow=8, keep=9),
     Column(id="event", title="  event", width=13, keep=10),
-    Column(id="queue", title="queue", width=8, most=14, keep=6),
-    Column(id="function", title="function", width=12, most=24, keep=8),
-    Column(id="worker", title="worker", width=9, most=12, keep=4),
-    Column(id="text", title="", width=6, keep=7, fill=True),
-    Column(id="job", title="job", width=6, most=8, keep=6),
+    Column(id="queue", title="queue", width=8, most=14, grow=4, keep=6),
+    Column(id="function", title="function", width=12, most=24, grow=6, keep=8),
+    Column(id="worker", title="worker", width=9, most=12, grow=1, keep=4),
+    Column(id="text", title="what", width=6, most=24, grow=9, keep=7, fill=True),
+    Column(id="job", title="job", width=6, most=8, grow=2, keep=6),
     Column(id="seq", title="#", width=11, right=True, keep=1),
 )
 

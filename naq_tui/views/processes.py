@@ -16,13 +16,13 @@ class ProcessesView(TableView[ProcessRow]):
     name = "processes"
     title = "Processes"
     columns = (
-        Column(id="status", title="  status", width=12, most=19, keep=9),
-        Column(id="name", title="name", width=12, most=18, keep=10),
+        Column(id="status", title="  status", width=12, most=19, grow=4, keep=9),
+        Column(id="name", title="name", width=12, most=18, grow=4, keep=10),
         Column(id="up", title="up", width=7, right=True, keep=7, starts_descending=True),
         Column(id="pid", title="pid", width=8, right=True, keep=6),
-        Column(id="output", title="last output", width=16, keep=8, fill=True),
+        Column(id="output", title="last output", width=16, most=60, grow=9, keep=8, fill=True),
         Column(id="kind", title="kind", width=9, keep=2),
-        Column(id="command", title="command", width=40, keep=1, most=70),
+        Column(id="command", title="command", width=50, keep=1, most=70, grow=1),
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[ProcessRow]:

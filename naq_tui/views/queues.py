@@ -29,11 +29,11 @@ class QueuesView(TableView[QueueItem]):
     name = "queues"
     title = "Queues"
     columns = (
-        Column(id="queue", title="  queue", width=12, most=26, keep=10, fill=True),
-        Column(id="waiting", title="waiting", width=8, right=True, keep=10, starts_descending=True),
+        Column(id="queue", title="  queue", width=11, most=26, grow=3, keep=10, fill=True),
+        Column(id="waiting", title="waiting", width=7, right=True, keep=10, starts_descending=True),
         Column(id="running", title="running", width=7, right=True, keep=8, starts_descending=True),
-        Column(id="failed", title="failed/h", width=8, right=True, keep=6, starts_descending=True),
-        Column(id="oldest", title="oldest", width=7, right=True, keep=7, starts_descending=True),
+        Column(id="failed", title="fail/h", width=6, right=True, keep=6, starts_descending=True),
+        Column(id="oldest", title="oldest", width=6, right=True, keep=7, starts_descending=True),
         Column(id="rate", title="out", width=6, right=True, keep=7, starts_descending=True),
         Column(id="trend", title="", width=SPARK_CELLS, keep=3),
         Column(id="in", title="in", width=6, right=True, keep=2, starts_descending=True),

@@ -16,10 +16,10 @@ class ResultsView(TableView[ResultRow]):
     name = "results"
     title = "Results"
     columns = (
-        Column(id="status", title="  status", width=8, most=11, keep=10),
-        Column(id="job", title="job", width=6, most=7, keep=9),
-        Column(id="function", title="function", width=12, most=24, keep=8),
-        Column(id="value", title="value or error", width=14, keep=10, fill=True),
+        Column(id="status", title="  status", width=1, most=11, grow=6, keep=10),
+        Column(id="job", title="job", width=6, keep=9),
+        Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
+        Column(id="value", title="value or error", width=20, most=40, grow=9, keep=10, fill=True),
         Column(id="run", title="run", width=7, right=True, keep=7, starts_descending=True),
         Column(id="age", title="age", width=7, right=True, keep=6),
         Column(id="queue", title="queue", width=10, most=14, keep=4),

@@ -19,9 +19,9 @@ class SchedulesView(TableView[ScheduleRow]):
     name = "schedules"
     title = "Schedules"
     columns = (
-        Column(id="status", title="  status", width=11, keep=7),
-        Column(id="schedule", title="schedule", width=10, most=20, keep=10),
-        Column(id="spec", title="when", width=14, most=34, keep=9, fill=True),
+        Column(id="status", title="  status", width=1, most=11, grow=1, keep=10),
+        Column(id="schedule", title="schedule", width=10, most=20, grow=6, keep=10),
+        Column(id="spec", title="when", width=14, most=28, grow=9, keep=9, fill=True),
         Column(id="next", title="next", width=14, right=True, keep=10),
         Column(id="last", title="last", width=7, right=True, keep=4),
         Column(id="runs", title="runs", width=7, right=True, keep=5, starts_descending=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -10,8 +10,6 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from naq_tui.store.state import State
 
 Item = TypeVar("Item")
-GAP = 1
-"""Cells between two columns."""
 
 
 class Lens(NamedTuple):
@@ -45,6 +43,8 @@ class Column:
     most: int = 0
     """What it grows to where there is room; 0 means no more than `width`."""
     right: bool = False
+    grow: int = 5
+    """Those with a higher figure grow first."""
     keep: int = 5
     """Where room is short the lowest goes first; 10 never goes."""
     fill: bool = False
@@ -53,18 +53,29 @@ class Column:
     """Whether the first press of the sort key puts the largest on top."""
 
 
-def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int]]:
-    """Place and width of the columns that fit into `cells`, left to right, as (index, width)."""
+def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int, int]]:
+    """The columns that fit into `cells`, left to right, as (index, gap before it, width).
+
+    What has little to say goes before what says much is cut short.
+    """
     shown = list(range(len(columns)))
-    while len(shown) > 1 and sum(columns[i].width for i in shown) + GAP * (len(shown) - 1) > cells:
-        least = min(shown, key=lambda i: (columns[i].keep, -i))
-        if columns[least].keep >= 10:
-            break
-        shown.remove(least)
+
+    def drop(limit: int, wish: Callable[[Column], int]) -> None:
+        while sum(wish(columns[i]) for i in shown) + sum(_gaps(columns, shown)) > cells:
+            least = min(shown, key=lambda i: (columns[i].keep, -i))
+            if columns[least].keep >= limit or len(shown) == 1:
+                return
+            shown.remove(least)
+
+    drop(10, lambda column: column.width)
+    drop(5, lambda column: column.most if column.grow >= 9 and column.most else column.width)
+    gaps = _gaps(columns, shown)
     widths = {i: columns[i].width for i in shown}
-    room = cells - sum(widths.values()) - GAP * (len(shown) - 1)
-    for i in sorted(shown, key=lambda i: -columns[i].keep):
+    room = cells - sum(widths.values()) - sum(gaps)
+    for i in sorted(shown, key=lambda i: (-columns[i].grow, i)):
         more = min(max(0, columns[i].most - columns[i].width), max(0, room))
+        if columns[i].width == 1 and more < columns[i].most - 1:
+            continue  # a glyph alone, or with its whole word
         widths[i] += more
         room -= more
     fillers = [i for i in shown if columns[i].fill]
@@ -72,14 +83,22 @@ def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int]]:
         share, rest = divmod(room, len(fillers))
         for place, i in enumerate(fillers):
             widths[i] += share + (rest if place == len(fillers) - 1 else 0)
-    placed: list[tuple[int, int]] = []
+    placed: list[tuple[int, int, int]] = []
     left = cells
-    for i in shown:
-        if left <= 0:
+    for i, gap in zip(shown, gaps, strict=True):
+        if left - gap <= 0:
             break
-        placed.append((i, min(widths[i], left)))
-        left -= widths[i] + GAP
+        placed.append((i, gap, min(widths[i], left - gap)))
+        left -= gap + widths[i]
     return placed
+
+
+def _gaps(columns: Sequence[Column], shown: Sequence[int]) -> list[int]:
+    """Cells before each column: figures need more room before text than text does before figures."""
+    return [
+        0 if at == 0 else 2 if columns[shown[at - 1]].right and not columns[i].right else 1
+        for at, i in enumerate(shown)
+    ]
 
 
 class TableView(Generic[Item]):

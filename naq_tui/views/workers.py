@@ -20,8 +20,8 @@ class WorkersView(TableView[WorkerRow]):
     title = "Workers"
     columns = (
         Column(id="status", title="  status", width=10, keep=10),
-        Column(id="worker", title="worker", width=15, most=30, keep=10),
-        Column(id="queues", title="queues", width=10, most=28, keep=6, fill=True),
+        Column(id="worker", title="worker", width=13, most=30, grow=6, keep=10),
+        Column(id="queues", title="queues", width=11, most=20, grow=9, keep=6, fill=True),
         Column(id="jobs", title="jobs", width=6, right=True, keep=8),
         Column(id="beat", title="beat", width=6, right=True, keep=9),
         Column(id="done", title="done", width=8, right=True, keep=4, starts_descending=True),

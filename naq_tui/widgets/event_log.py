@@ -17,7 +17,7 @@ from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
 from naq_tui.views import events as view
 from naq_tui.views.search import Needle
-from naq_tui.views.table import GAP, Lens, lay_out
+from naq_tui.views.table import Lens, lay_out
 from naq_tui.widgets.event_pages import EventPages
 from naq_tui.widgets.painted import Painted, thumb
 
@@ -212,9 +212,11 @@ class EventLog(Painted, can_focus=True):
     def _line(self, cells: Sequence[tuple[str, str]], under: str, mark: str) -> Strip:
         line: list[tuple[str, str]] = [(" ", "")]
         room = self.size.width - _MARGIN
-        for at, (place, cell_width) in enumerate(lay_out(view.COLUMNS, room)):
+        for place, gap, cell_width in lay_out(view.COLUMNS, room):
             text, tone = cells[place]
-            line.append((" " * (GAP if at else 0), ""))
+            if view.COLUMNS[place].id == "time":
+                text = text[:cell_width]  # without the milliseconds where room is short
+            line.append((" " * gap, ""))
             line.append((fit(text, cell_width, right=view.COLUMNS[place].right), tone))
         line.append((mark, "faint"))
         return self.strip(line, under)

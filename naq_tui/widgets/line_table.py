@@ -14,7 +14,7 @@ from naq_tui import keys
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
 from naq_tui.views.search import Needle
-from naq_tui.views.table import GAP, Cell, Lens, TableView, lay_out
+from naq_tui.views.table import Cell, Lens, TableView, lay_out
 from naq_tui.widgets.painted import Painted, thumb
 
 Item = TypeVar("Item")
@@ -49,7 +49,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         self._cursor = 0
         self._top = 0
         self._painted: list[tuple[str, tuple[Cell, ...]]] = []
-        self._layout_of: tuple[int, list[tuple[int, int]]] = (-1, [])
+        self._layout_of: tuple[int, list[tuple[int, int, int]]] = (-1, [])
 
     # what comes in
 
@@ -99,7 +99,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
 
     def sort_next(self) -> None:
         """Sort by the next column; after the last one, in the view's own order again."""
-        ids = [self.view.columns[place].id for place, _ in self._layout() if self.view.columns[place].title.strip()]
+        ids = [self.view.columns[place].id for place, _, _ in self._layout() if self.view.columns[place].title.strip()]
         place = ids.index(self.sort_column) + 1 if self.sort_column in ids else 0
         self._sort_by(ids[place] if place < len(ids) else "")
 
@@ -181,10 +181,11 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         cells = self.view.cells(item, self._lens)
         line: list[tuple[str, str]] = [(" ", "")]
         room = self.size.width - _MARGIN
-        for at, (column, cell_width) in enumerate(self._layout()):
-            gap = GAP if at else 0
+        for column, gap, cell_width in self._layout():
             text, tone = cells[column]
             line.append((" " * gap, ""))
+            if cell_width == 1:
+                text = text[:1]  # a status that has room for its glyph only
             line.append((fit(text, cell_width, right=self.view.columns[column].right), tone))
             room -= gap + cell_width
         line.append((" " * max(0, room), ""))
@@ -195,7 +196,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         """Rows that fit below the head."""
         return max(1, self.size.height - 1)
 
-    def _layout(self) -> list[tuple[int, int]]:
+    def _layout(self) -> list[tuple[int, int, int]]:
         if self._layout_of[0] != self.size.width:
             self._layout_of = (self.size.width, lay_out(self.view.columns, self.size.width - _MARGIN))
         return self._layout_of[1]
@@ -203,11 +204,13 @@ class LineTable(Painted, Generic[Item], can_focus=True):
     def _head(self) -> Strip:
         arrow = "▾" if self.is_reversed else "▴"
         line: list[tuple[str, str]] = [(" ", "")]
-        for at, (place, cell_width) in enumerate(self._layout()):
+        for place, gap, cell_width in self._layout():
             column = self.view.columns[place]
             is_sorted = column.id == self.sort_column
             title = f"{column.title}{arrow}" if is_sorted else column.title
-            line.append((" " * (GAP if at else 0), ""))
+            line.append((" " * gap, ""))
+            if cell_width == 1:
+                title = " "
             line.append((fit(title, cell_width, right=column.right), "accent" if is_sorted else "head"))
         return self.strip(line)
 
@@ -295,11 +298,12 @@ class LineTable(Painted, Generic[Item], can_focus=True):
 
     def _click_head(self, x: int) -> None:
         left = 1
-        for place, cell_width in self._layout():
+        for place, gap, cell_width in self._layout():
+            left += gap
             if left <= x < left + cell_width:
                 self._sort_by(self.view.columns[place].id)
                 return
-            left += cell_width + GAP
+            left += cell_width
 
 
 def _sortable(value: Any) -> Any:

@@ -43,12 +43,12 @@ class TabLine(Painted):
         line: list[tuple[str, str]] = [(" ", "")]
         for name, digit, title in self._tabs():
             is_current = name == self.current
-            tone = "accent" if is_current else "muted"
-            mark = "failed" if name in self.marks else ("accent" if is_current else "key")
-            line.append((digit, mark))
-            line.append((f" {title}" if title else "", "tab" if is_current else tone))
+            ground = "tab" if is_current else ""
+            line.append((digit, "failed" if name in self.marks else "key"))
+            line.append((" " if title else "", ""))
+            line.append((title, ground or "muted"))
             line.append((" " * self._gap, ""))
-        return self.strip([(text, "strong" if tone == "tab" else tone) for text, tone in line])
+        return self.strip(line)
 
     def on_click(self, event: events.Click) -> None:
         left = 1
