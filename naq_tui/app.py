@@ -12,6 +12,7 @@ from textual import on, work
 from textual.command import Provider
 from textual.reactive import var
 from textual.theme import Theme
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
@@ -209,11 +210,20 @@ class NaqConsole(PatientApp[None]):
             self.pop_screen()
         self.main.go(name)
 
-    def action_back(self) -> None:
+    def action_go_back(self) -> None:
         if self.screen is self.main:
             self.main.back()
         elif len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def action_command_palette(self) -> None:
+        super().action_command_palette()
+        self.call_after_refresh(self._calm_cursor)
+
+    def _calm_cursor(self) -> None:
+        # a blinking cursor is the only thing that would move on an idle screen
+        for field in self.screen.query(Input):
+            field.cursor_blink = False
 
     def action_help(self) -> None:
         from naq_tui.screens.help import HelpScreen

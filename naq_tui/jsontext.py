@@ -58,7 +58,8 @@ def _flat_items(items: Any, opening: str, closing: str, depth: int) -> Iterator[
 def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     kind, body = value[TAG], value.get("v")
     if kind in ("tuple", "set", "frozenset") and isinstance(body, list):
-        yield from _flat_items(body, *("()" if kind == "tuple" else "{}"), depth)
+        opening, closing = ("(", ")") if kind == "tuple" else ("{", "}")
+        yield from _flat_items(body, opening, closing, depth)
     elif kind in _PLAIN and isinstance(body, str):
         yield body[:400]
     else:

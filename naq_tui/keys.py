@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 Owner = Literal["app", "main", "list"]
 PANES = ("overview", "events", "queues", "workers", "schedules", "results", "processes")
@@ -103,6 +103,22 @@ def _list(name: str, keys: Sequence[str], label: str, help_text: str) -> Action:
     )
 
 
+def _acting(action_id: str, key: str, label: str, help_text: str, pane: str, footer_rank: int) -> Action:
+    noun, _, verb = action_id.partition(".")
+    return Action(
+        id=action_id,
+        keys=(key,),
+        label=label,
+        help=help_text,
+        group="Acting",
+        call=f"{verb}_{noun}",
+        owner="main",
+        where=frozenset({pane}),
+        acts=True,
+        footer=footer_rank,
+    )
+
+
 ACTIONS: tuple[Action, ...] = (
     Action(
         id="launch.worker",
@@ -126,66 +142,11 @@ ACTIONS: tuple[Action, ...] = (
         acts=True,
         footer=64,
     ),
-    Action(
-        id="schedule.toggle",
-        keys=("P",),
-        label="pause/resume",
-        help="Pause the schedule, or resume it",
-        group="Acting",
-        call="toggle_schedule",
-        owner="main",
-        where=frozenset({"schedules"}),
-        acts=True,
-        footer=79,
-    ),
-    Action(
-        id="schedule.cancel",
-        keys=("X",),
-        label="cancel",
-        help="Cancel the schedule for good",
-        group="Acting",
-        call="cancel_schedule",
-        owner="main",
-        where=frozenset({"schedules"}),
-        acts=True,
-        footer=78,
-    ),
-    Action(
-        id="queue.purge",
-        keys=("D",),
-        label="delete jobs",
-        help="Delete all waiting jobs of the queue",
-        group="Acting",
-        call="purge_queue",
-        owner="main",
-        where=frozenset({"queues"}),
-        acts=True,
-        footer=78,
-    ),
-    Action(
-        id="process.stop",
-        keys=("K",),
-        label="stop",
-        help="Let the process finish its jobs, then stop it",
-        group="Acting",
-        call="stop_process",
-        owner="main",
-        where=frozenset({"processes"}),
-        acts=True,
-        footer=79,
-    ),
-    Action(
-        id="process.kill",
-        keys=("X",),
-        label="kill",
-        help="Kill the process and what it started, at once",
-        group="Acting",
-        call="kill_process",
-        owner="main",
-        where=frozenset({"processes"}),
-        acts=True,
-        footer=78,
-    ),
+    _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
+    _acting("schedule.cancel", "X", "cancel", "Cancel the schedule for good", "schedules", 78),
+    _acting("queue.purge", "D", "delete jobs", "Delete all waiting jobs of the queue", "queues", 78),
+    _acting("process.stop", "K", "stop", "Let the process finish its jobs, then stop it", "processes", 79),
+    _acting("process.kill", "X", "kill", "Kill the process and what it started, at once", "processes", 78),
     Action(
         id="list.follow",
         keys=("f",),
@@ -201,7 +162,7 @@ ACTIONS: tuple[Action, ...] = (
         id="list.filter",
         keys=("slash",),
         label="filter",
-        help="Show only the rows with a text; ! in front for those without",
+        help="Show only rows with a text (with ! before it, without)",
         group="Looking",
         call="filter",
         owner="main",
@@ -330,7 +291,7 @@ ACTIONS: tuple[Action, ...] = (
         label="back",
         help="Back: end the filter, then the zoom; leave a report or a form",
         group="Screens",
-        call="back",
+        call="go_back",
         owner="app",
         in_palette=False,
         footer=66,
@@ -376,10 +337,9 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 GROUPS = ("Launching", "Acting", "Looking", "Moving", "Screens", "Console")
-_ALWAYS_BOUND = frozenset({"back"})
 
 
-def bindings(owner: Owner) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
+def bindings(owner: Owner) -> list[BindingType]:
     """The Textual bindings of one owner."""
     return [
         Binding(
@@ -404,7 +364,8 @@ def find(call: str, parameters: tuple[object, ...] = ()) -> list[Action]:
 
 def footer(place: str) -> list[Action]:
     """What the footer of a pane or screen offers, in order."""
-    return [action for action in ACTIONS if action.footer and action.works_in(place)]
+    hidden = "Launching" if place in REPORTS else ""
+    return [action for action in ACTIONS if action.footer and action.works_in(place) and action.group != hidden]
 
 
 def palette(place: str) -> list[Action]:

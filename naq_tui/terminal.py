@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import threading
+from functools import partial
 from typing import Any, TypeVar
 
 from rich.console import RenderableType
@@ -56,7 +57,7 @@ def leave_on_signals(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
     """End in good order, with the terminal restored, on SIGTERM and SIGHUP."""
     for signum in (signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(signum, lambda number=signum: app.exit(return_code=128 + number))
+            loop.add_signal_handler(signum, partial(app.exit, return_code=128 + signum))
 
 
 def leave_on_hangup(app: App[Any], loop: asyncio.AbstractEventLoop, grace_s: float = 5.0) -> None:
@@ -70,7 +71,7 @@ def leave_on_hangup(app: App[Any], loop: asyncio.AbstractEventLoop, grace_s: flo
         while not poll.poll():
             pass
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: app.exit(return_code=HANGUP_STATUS))
+            loop.call_soon_threadsafe(partial(app.exit, return_code=HANGUP_STATUS))
         threading.Event().wait(grace_s)
         os._exit(HANGUP_STATUS)
 

@@ -108,7 +108,8 @@ class Acting:
         return self.app.commands is not None
 
     async def _agreed(self, question: str, effect: str, verb: str) -> bool:
-        return bool(await self.app.push_screen_wait(ConfirmScreen(question, effect, verb)))
+        screen: ConfirmScreen = ConfirmScreen(question, effect, verb)
+        return await self.app.push_screen_wait(screen)
 
     async def _do(self, act: Awaitable[Any], done: Callable[[Any], str]) -> None:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -21,7 +23,10 @@ class ConfirmScreen(ModalScreen[bool]):
         verb: the words of the choice that does it.
     """
 
-    BINDINGS = [Binding("escape,n", "answer(False)", show=False), Binding("y", "answer(True)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n", "answer(False)", show=False),
+        Binding("y", "answer(True)", show=False),
+    ]
     AUTO_FOCUS = "Choice"
 
     def __init__(self, question: str, effect: str, verb: str) -> None:
@@ -32,7 +37,7 @@ class ConfirmScreen(ModalScreen[bool]):
         with Vertical(classes="dialog -danger") as dialog:
             dialog.border_title = "Are you sure?"
             yield Static(self.question, classes="say", markup=False)
-            yield Static(self.effect, classes="hint say", markup=False)
+            yield Static(self.effect, classes="say -soft", markup=False)
             with Horizontal(classes="buttons"):
                 yield Choice("no", "no")
                 yield Choice(f"yes, {self.verb}", "yes", is_dangerous=True)

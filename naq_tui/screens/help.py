@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
@@ -11,7 +13,7 @@ from naq_tui import keys
 from naq_tui.text import fit
 from naq_tui.widgets.document import Document
 
-_KEYS = 20
+_KEYS = 16
 
 
 class HelpScreen(ModalScreen[None]):
@@ -21,7 +23,7 @@ class HelpScreen(ModalScreen[None]):
         place: pane or screen that was in front.
     """
 
-    BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", show=False)]
     AUTO_FOCUS = "Document"
     place = "help"
 
@@ -49,9 +51,7 @@ def help_lines(place: str) -> list[list[tuple[str, str]]]:
             tone = "" if works else "muted"
             where = "" if works or not action.where else f"  in {_places(action.where)}"
             key_tone = "waiting" if action.acts and action.keys[0].isupper() else "key" if works else "muted"
-            lines.append(
-                [("  ", ""), (fit(action.all_key_labels, _KEYS), key_tone), (action.help, tone), (where, "muted")]
-            )
+            lines.append([("  ", ""), (fit(action.all_key_labels, _KEYS), key_tone), (action.help + where, tone)])
     return lines
 
 

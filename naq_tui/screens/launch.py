@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
@@ -41,7 +41,7 @@ class LaunchScreen(ModalScreen[None]):
     """
 
     app: NaqConsole
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
@@ -65,7 +65,11 @@ class LaunchScreen(ModalScreen[None]):
                     field.cursor_blink = False
                     yield field
                 yield Static("", id=f"mistake-{name}", classes="mistake", markup=False)
+            yield Static("", id="command", classes="note", markup=False)
             yield Static("enter launches · tab next field · esc leaves", classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self._check()
 
     @on(Input.Changed)
     def _changed(self) -> None:
@@ -107,4 +111,6 @@ class LaunchScreen(ModalScreen[None]):
         mistakes = {**spec.validate(), **mistakes}
         for name, _, _ in FIELDS[self.kind]:
             self.query_one(f"#mistake-{name}", Static).update(safe(mistakes.get(name, ""), 200))
+        command = "" if mistakes else f"runs  {safe(spec.display(), 200)}"
+        self.query_one("#command", Static).update(command)
         return None if mistakes else spec

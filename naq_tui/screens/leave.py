@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -23,7 +24,7 @@ class LeaveScreen(ModalScreen[str]):
         running: kind and safe name of each.
     """
 
-    BINDINGS = [Binding("escape,q", "answer('stay')", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "answer('stay')", show=False)]
     AUTO_FOCUS = "Choice"
 
     def __init__(self, running: tuple[tuple[str, str], ...]) -> None:
@@ -41,7 +42,7 @@ class LeaveScreen(ModalScreen[str]):
             yield Static(
                 "Stopped, they finish the jobs they have first. Left running, they are found again by the next "
                 "console on this machine.",
-                classes="say hint",
+                classes="say -soft",
                 markup=False,
             )
             with Horizontal(classes="buttons"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from naq.errors import NaqException
@@ -28,7 +28,7 @@ class OutputScreen(Screen[None]):
     app: NaqConsole
     place = "output"
     AUTO_FOCUS = "OutputView"
-    BINDINGS = [Binding("f", "follow", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f", "follow", show=False)]
 
     def __init__(self, process_id: str) -> None:
         super().__init__()

@@ -18,27 +18,23 @@ class NaqCommands(Provider):
     """All of it comes from `naq_tui.keys`."""
 
     async def discover(self) -> Hits:
-        for name, help_text, run in self._commands():
-            yield DiscoveryHit(name, run, help=help_text)
+        for name, run in self._commands():
+            yield DiscoveryHit(name, run)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for name, help_text, run in self._commands():
-            score = max(matcher.match(name), 0.7 * matcher.match(help_text))
+        for name, run in self._commands():
+            score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run, help=help_text)
+                yield Hit(score, matcher.highlight(name), run)
 
-    def _commands(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    def _commands(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         app = cast("NaqConsole", self.app)
         place = getattr(self.screen, "place", "dialog")
         for action in keys.palette(place):
             if action.owner == "main" and self.screen is not app.main:
                 continue
             target = app if action.owner == "app" else self.screen
-            yield (
-                f"{action.group}: {action.label}",
-                f"{action.help}  ({action.all_key_labels})",
-                partial(app.run_action, action.call, target),
-            )
+            yield f"{action.help:<54}{action.all_key_labels:>10}", partial(app.run_action, action.call, target)
         for theme in sorted(app.available_themes):
-            yield f"Theme: {theme}", "Colours, remembered for the next time", partial(setattr, app, "theme", theme)
+            yield f"Theme {theme}", partial(setattr, app, "theme", theme)

@@ -21,8 +21,6 @@ from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
-_TIMES = ("ts", "stored_at")
-
 
 @dataclass(frozen=True, slots=True)
 class Extra:
@@ -72,7 +70,7 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
         (f"  {row.function or row.schedule or row.worker or row.queue}", "strong"),
         (f"  {row.text}", look.tone if row.type in status.FAILURE_EVENTS else ""),
     )
-    report.fact("stored", exact(row.at), (f"   {age(row.at, lens.now)} ago", "muted"))
+    report.fact("stored", exact(row.at), _ago(row.at, lens))
     report.fact("sequence", f"#{count(row.seq)}")
     report.fact("subject", safe(row.raw.subject, 300))
     if event is None:
@@ -169,6 +167,10 @@ def _result(record: JobResult, extra: Extra, lens: Lens) -> Report:
     return report
 
 
+def _ago(moment: datetime | None, lens: Lens) -> Span | None:
+    return None if moment is None else (f"   {age(moment, lens.now)} ago", "muted")
+
+
 def _after(word: str, ms: float | None) -> str:
     return "" if ms is None else f"   {word} {milliseconds(ms)}"
 
@@ -218,16 +220,19 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
         "DEAD": f"  no heartbeat for {age(record.beat_at, lens.now)}",
         "BLOCKED": f"  a job has held its event loop for {milliseconds(record.loop_lag_ms)}",
     }.get(current, "")
-    report.headline((f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (why, look.tone))
+    report.headline(
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (why, look.tone)
+    )
     report.fact("id", safe(record.worker_id, 100))
     report.fact("host", row.host, (f"   pid {record.pid}", "muted"))
     report.fact("queues", row.queues)
     report.fact("modules", row.modules)
-    report.fact("started", exact(record.started_at), (f"   {age(record.started_at, lens.now)} ago", "muted"))
+    report.fact("started", exact(record.started_at), _ago(record.started_at, lens))
     report.fact(
         "heartbeat",
         exact(record.beat_at),
-        (f"   {age(record.beat_at, lens.now)} ago, every {duration(record.heartbeat_interval_s)}", "muted"),
+        _ago(record.beat_at, lens),
+        (f"   every {duration(record.heartbeat_interval_s)}", "muted"),
     )
     report.fact("version", row.version)
     if not row.is_scheduler:
@@ -311,7 +316,7 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     report.section("Runs")
     report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
     report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
-    report.fact("  last", exact(record.last_run_at), (f"   {age(record.last_run_at, lens.now)} ago", "muted"))
+    report.fact("  last", exact(record.last_run_at), _ago(record.last_run_at, lens))
     report.fact("  last job", safe(record.last_job_id or "", 200))
     report.fact("  last error", (row.error, "failed"))
     if row.status == "ACTIVE":

@@ -31,7 +31,7 @@ class Report:
     def fact(self, label: str, *spans: Span | str | None) -> None:
         """One labelled line; left out where all of it is empty."""
         given: list[Span] = [(span, "") if isinstance(span, str) else span for span in spans if span is not None]
-        if any(text for text, _ in given):
+        if any(text.strip() for text, _ in given):
             self.lines.append(((fit(label, LABEL), "muted"), *given))
 
     def section(self, title: str) -> None:
@@ -57,9 +57,7 @@ class Report:
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
         """Short columns as wide as their widest cell."""
-        widths = [
-            max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)
-        ]
+        widths = [max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)]
         self.lines.append(
             (("  ", ""), *((fit(head, size + 2), "muted") for head, size in zip(heads, widths, strict=True)))
         )

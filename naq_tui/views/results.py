@@ -16,7 +16,7 @@ class ResultsView(TableView[ResultRow]):
     name = "results"
     title = "Results"
     columns = (
-        Column(id="status", title="  status", width=1, most=11, grow=6, keep=10),
+        Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
         Column(id="job", title="job", width=6, keep=9),
         Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
         Column(id="value", title="value or error", width=20, most=40, grow=9, keep=10, fill=True),
@@ -30,7 +30,7 @@ class ResultsView(TableView[ResultRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[ResultRow]:
-        return tuple(reversed(state.results.values()))  # type: ignore[call-overload,no-any-return]
+        return tuple(reversed(state.results.values()))  # type: ignore[call-overload]
 
     def key(self, item: ResultRow) -> str:
         return item.job_id

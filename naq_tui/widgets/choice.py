@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Static
 
@@ -11,7 +13,7 @@ from textual.widgets import Static
 class Choice(Static, can_focus=True):
     """A flat button: enter, space or a click chooses it; arrows go to the next one."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", show=False),
         Binding("left,up,h", "step(-1)", show=False),
         Binding("right,down,l", "step(1)", show=False),

@@ -49,38 +49,38 @@ class Document(Painted, can_focus=True):
         if self._wrapped_for != cells:
             self._wrapped_for = cells
             self._wrapped = [row for line in self._lines for row in _wrap(line, max(4, cells - 1))]
-            self._scroll_to(self._top)
+            self._go_to(self._top)
         return self._wrapped
 
-    def _scroll_to(self, top: int) -> None:
+    def _go_to(self, top: int) -> None:
         self._top = min(max(0, top), max(0, len(self._wrapped) - max(1, self.size.height)))
         self.refresh()
 
     def action_list_up(self) -> None:
-        self._scroll_to(self._top - 1)
+        self._go_to(self._top - 1)
 
     def action_list_down(self) -> None:
-        self._scroll_to(self._top + 1)
+        self._go_to(self._top + 1)
 
     def action_list_page_up(self) -> None:
-        self._scroll_to(self._top - self.size.height)
+        self._go_to(self._top - self.size.height)
 
     def action_list_page_down(self) -> None:
-        self._scroll_to(self._top + self.size.height)
+        self._go_to(self._top + self.size.height)
 
     def action_list_first(self) -> None:
-        self._scroll_to(0)
+        self._go_to(0)
 
     def action_list_last(self) -> None:
-        self._scroll_to(len(self._wrapped))
+        self._go_to(len(self._wrapped))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._scroll_to(self._top + 3)
+        self._go_to(self._top + 3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._scroll_to(self._top - 3)
+        self._go_to(self._top - 3)
 
 
 def _wrap(line: Line, cells: int) -> list[list[tuple[str, str]]]:

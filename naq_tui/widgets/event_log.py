@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from naq_tui import keys, status
 from naq_tui.format import count
@@ -169,8 +170,8 @@ class EventLog(Painted, can_focus=True):
 
     def on_focus(self) -> None:
         self.refresh()
-        if self.parent is not None:
-            self.parent.refresh()  # type: ignore[attr-defined]
+        if isinstance(self.parent, Widget):
+            self.parent.refresh()  # its frame shows the focus
 
     def on_blur(self) -> None:
         self.on_focus()
@@ -186,7 +187,9 @@ class EventLog(Painted, can_focus=True):
         if self._lens is None:
             return self.strip([])
         if not self._count:
-            text = f"Nothing loaded matches {self.needle.text}: esc shows all." if self.needle else view.empty(self._state)
+            text = (
+                f"Nothing loaded matches {self.needle.text}: esc shows all." if self.needle else view.empty(self._state)
+            )
             lines = wrap(text, max(8, self.size.width - 4))
             return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
         if y < self._head_height:

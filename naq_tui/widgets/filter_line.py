@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
@@ -13,7 +15,10 @@ from textual.widgets import Input, Label
 class FilterLine(Horizontal):
     """Posts `Changed` with every letter and `Done` at the end."""
 
-    BINDINGS = [Binding("escape", "cancel", show=False), Binding("down,up,tab,shift+tab", "keep", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", show=False),
+        Binding("down,up,tab,shift+tab", "keep", show=False),
+    ]
 
     class Changed(Message):
         def __init__(self, text: str) -> None:

@@ -9,6 +9,7 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from naq_tui import keys
 from naq_tui.store.state import EMPTY, State
@@ -154,8 +155,8 @@ class LineTable(Painted, Generic[Item], can_focus=True):
 
     def on_focus(self) -> None:
         self.refresh()
-        if self.parent is not None:
-            self.parent.refresh()  # type: ignore[attr-defined]
+        if isinstance(self.parent, Widget):
+            self.parent.refresh()  # its frame shows the focus
 
     def on_blur(self) -> None:
         self.on_focus()

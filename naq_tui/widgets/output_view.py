@@ -48,7 +48,7 @@ class OutputView(Painted, can_focus=True):
         page = self._read(0, 0)
         if (page.oldest, page.total) != (self._oldest, self._total):
             self._oldest, self._total = page.oldest, page.total
-            self._scroll_to(self._last_top if self.is_following else self._top)
+            self._go_to(self._last_top if self.is_following else self._top)
 
     @property
     def total(self) -> int:
@@ -60,7 +60,7 @@ class OutputView(Painted, can_focus=True):
 
     def follow(self, wanted: bool) -> None:
         self.is_following = wanted
-        self._scroll_to(self._last_top if wanted else self._top)
+        self._go_to(self._last_top if wanted else self._top)
 
     def render_line(self, y: int) -> Strip:
         if not self._total:
@@ -84,14 +84,14 @@ class OutputView(Painted, can_focus=True):
     def _last_top(self) -> int:
         return max(self._oldest, self._total - max(1, self.size.height))
 
-    def _scroll_to(self, top: int) -> None:
+    def _go_to(self, top: int) -> None:
         self._top = min(max(self._oldest, top), self._last_top)
         self.refresh()
         self.post_message(self.Moved())
 
     def _move(self, lines: int) -> None:
         self.is_following = lines > 0 and self._top + lines >= self._last_top
-        self._scroll_to(self._top + lines)
+        self._go_to(self._top + lines)
 
     def action_list_up(self) -> None:
         self._move(-1)
@@ -112,7 +112,7 @@ class OutputView(Painted, can_focus=True):
         self.follow(True)
 
     def on_resize(self) -> None:
-        self._scroll_to(self._last_top if self.is_following else self._top)
+        self._go_to(self._last_top if self.is_following else self._top)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()

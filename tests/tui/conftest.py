@@ -1,0 +1,72 @@
+"""Screens that come out the same on every machine, and a console on a made-up system."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_textual_snapshot as snapshots
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from naq_tui.app import NaqConsole, make_console
+from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, FixedClock, first_batch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class RepoSVGExtension(snapshots.SVGImageExtension):
+    """Keeps pictures under `snapshots/<test module>/` at the top of the repository."""
+
+    @classmethod
+    def dirname(cls, *, test_location: Any) -> str:
+        return str(ROOT / "snapshots" / Path(test_location.filepath).stem)
+
+
+@pytest.fixture(autouse=True)
+def _stable_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "SVGImageExtension", RepoSVGExtension)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(App.theme, "_default", "textual-dark")
+    monkeypatch.setattr(Input.cursor_blink, "_default", False)
+
+
+def fake_console(*batches: Any, processes: FakeProcesses | None = None, **options: Any) -> NaqConsole:
+    """A console on the usual system, or on the batches given; its time stands still."""
+    options.setdefault("commands", FakeCommands())
+    options.setdefault("clock", FixedClock())
+    return make_console(
+        FakeFeed(*(batches or (first_batch(),))),
+        FakeProcesses.usual() if processes is None else processes,
+        ticks=False,
+        **options,
+    )
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Wait until the first batch and the processes are on the screen."""
+    app = pilot.app
+    assert isinstance(app, NaqConsole)
+    await asyncio.wait_for(app.loaded.wait(), 5)
+    for _ in range(100):
+        if "processes" in app.state.loaded:
+            break
+        await asyncio.sleep(0.02)
+    await pilot.pause()
+
+
+def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """For `run_before`: settle, press the keys, settle again."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.pause()
+
+    return run
