@@ -36,13 +36,14 @@ def duration(seconds: float) -> str:
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if round(seconds, 1) % 1 else f"{seconds:.0f} s"
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     for size, unit in _UNITS:
         if seconds >= size:
             value = seconds / size
-            return f"{value:.1f} {unit}" if value < 9.95 and unit != "min" else f"{value:.0f} {unit}"
+            coarse = value >= 9.95 or unit == "min" or not round(value, 1) % 1
+            return f"{value:.0f} {unit}" if coarse else f"{value:.1f} {unit}"
     return f"{seconds:.0f} s"
 
 

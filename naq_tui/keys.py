@@ -145,8 +145,8 @@ ACTIONS: tuple[Action, ...] = (
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
     _acting("schedule.cancel", "X", "cancel", "Cancel the schedule for good", "schedules", 78),
     _acting("queue.purge", "D", "delete jobs", "Delete all waiting jobs of the queue", "queues", 78),
-    _acting("process.stop", "K", "stop", "Let the process finish its jobs, then stop it", "processes", 79),
-    _acting("process.kill", "X", "kill", "Kill the process and what it started, at once", "processes", 78),
+    _acting("process.stop", "K", "stop", "Let the process finish its jobs, then end it", "processes", 79),
+    _acting("process.kill", "X", "kill", "Kill the process and all it started", "processes", 78),
     Action(
         id="list.follow",
         keys=("f",),

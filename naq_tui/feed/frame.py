@@ -33,6 +33,7 @@ class Frame:
         self._records: dict[str, dict[str, Any]] = {"workers": {}, "schedules": {}, "results": {}}
         self._removed: dict[str, dict[str, None]] = {"workers": {}, "schedules": {}, "results": {}}
         self._malformed: dict[tuple[str, str], Malformed] = {}
+        self._known: set[str] = set()
         self._total_results: int | None = None
         self._told_total: int | None = None
         self._told_range: tuple[int, int] | None = None
@@ -89,6 +90,11 @@ class Frame:
         self._malformed[where, key] = Malformed(where, key, raw, message)
         self._changed.set()
 
+    def known(self, where: str) -> None:
+        """All that a bucket holds has been told, be it nothing."""
+        self._known.add(where)
+        self._changed.set()
+
     def total_results(self, total: int) -> None:
         if total != self._told_total:
             self._told_total = self._total_results = total
@@ -101,9 +107,9 @@ class Frame:
             count = min(max_events, len(self._events))
             batch.append(EventsAppended(tuple(self._events.popleft() for _ in range(count))))
         records, removed = self._records, self._removed
-        if records["workers"] or removed["workers"]:
+        if records["workers"] or removed["workers"] or "workers" in self._known:
             batch.append(WorkersChanged(tuple(records["workers"].values()), tuple(removed["workers"])))
-        if records["schedules"] or removed["schedules"]:
+        if records["schedules"] or removed["schedules"] or "schedules" in self._known:
             batch.append(SchedulesChanged(tuple(records["schedules"].values()), tuple(removed["schedules"])))
         if records["results"] or removed["results"] or self._total_results is not None:
             batch.append(
@@ -111,6 +117,7 @@ class Frame:
             )
         batch.extend(self._malformed.values())
         self._single, self._ranges, self._malformed, self._total_results = {}, [], {}, None
+        self._known.clear()
         for kept in (*records.values(), *removed.values()):
             kept.clear()
         if not self._events:

@@ -164,6 +164,8 @@ class NatsFeed:
                     self._frame.remove("workers", entry.key)
                 else:
                     self._decode("workers", entry, worker_of)
+            if batch.is_caught_up:
+                self._frame.known("workers")
 
     async def _watch_schedules(self) -> None:
         async for batch in self._client.schedules.watch():
@@ -172,6 +174,8 @@ class NatsFeed:
                     self._frame.remove("schedules", entry.key)
                 else:
                     self._decode("schedules", entry, schedule_of)
+            if batch.is_caught_up:
+                self._frame.known("schedules")
 
     async def _watch_results(self) -> None:
         bucket = self._client.results.bucket

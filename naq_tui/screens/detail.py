@@ -60,8 +60,6 @@ class DetailScreen(Screen[None]):
         return self._record
 
     def _show(self) -> None:
-        if not self.is_mounted:
-            return
         app = self.app
         report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or self._record

@@ -13,7 +13,7 @@ from naq_tui import keys
 from naq_tui.text import fit
 from naq_tui.widgets.document import Document
 
-_KEYS = 16
+_KEYS = 13
 
 
 class HelpScreen(ModalScreen[None]):

@@ -60,8 +60,6 @@ class OutputScreen(Screen[None]):
 
     @on(OutputView.Moved)
     def _show(self) -> None:
-        if not self.is_mounted:
-            return
         row = next((row for row in self.app.state.processes if row.process_id == self.process_id), None)
         if row is None:
             self.title_line.title = "The process is no longer listed"

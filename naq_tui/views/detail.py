@@ -125,7 +125,7 @@ def _job_parts(report: Report, extra: Extra, lens: Lens) -> None:
                 (f"  {clock_ms(row.at)}  ", "muted"),
                 (f"{step:>9}  ", "muted"),
                 (f"{cells[1].text:<14}", cells[1].tone),
-                (f"{row.worker:<12}", "muted"),
+                (f"{row.worker:<9} ", "muted"),
                 (row.text, cells[5].tone),
             )
         )

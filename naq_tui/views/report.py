@@ -9,7 +9,7 @@ from typing import Any
 from naq_tui.jsontext import Span, pretty
 from naq_tui.text import fit, safe, safe_lines, width
 
-LABEL = 13
+LABEL = 14
 """Cells of the column of labels."""
 Line = tuple[Span, ...]
 
