@@ -149,8 +149,9 @@ class NaqConsole(PatientApp[None]):
 
     def lens(self) -> Lens:
         """How the state is looked at now: ages are measured by the server's clock."""
-        local_now = self.now
-        return Lens(local_now + timedelta(seconds=self.state.link.clock_offset_s), local_now, self.ascii_only)
+        state, offset = self.state, timedelta(seconds=self.state.link.clock_offset_s)
+        resumed_at = None if state.resumed_at is None else state.resumed_at + offset
+        return Lens((state.stale_since or self.now) + offset, self.now, resumed_at, self.ascii_only)
 
     def take(self, batch: Iterable[Update]) -> None:
         """Fold a batch into the state; the screens follow."""

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.reset_terminal:
         sys.stdout.write(RESET_TERMINAL)
         sys.stdout.flush()
-        os.system("stty sane 2>/dev/null")  # noqa: S605, S607
+        os.system("stty sane 2>/dev/null")
         return 0
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         print("naq-console: it needs a terminal; for scripts use 'naq' with --json", file=sys.stderr)

@@ -94,6 +94,8 @@ def _jobs() -> Iterator[tuple[str, Call, dict[str, Any]]]:
         elif pick < 0.15:
             yield "default", Call(tasks.flaky, (0.6,)), {"max_retries": 3, "retry_delay": [1, 3, 9]}
         elif pick < 0.35:
-            yield "reports", Call(tasks.build_report, (f"week-{number % 52 + 1}",), {"pages": random.randint(5, 60)}), {}
+            report = f"week-{number % 52 + 1}"
+            yield "reports", Call(tasks.build_report, (report,), {"pages": random.randint(5, 60)}), {}
         else:
-            yield "mail", Call(tasks.send_invoice, (number, f"{random.randint(5, 900)}.{random.randint(0, 99):02d}")), {}
+            amount = f"{random.randint(5, 900)}.{random.randint(0, 99):02d}"
+            yield "mail", Call(tasks.send_invoice, (number, amount)), {}

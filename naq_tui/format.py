@@ -112,7 +112,9 @@ def size(size_bytes: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """`398/s`, `2.4/s`, `0/s`."""
+    """`398/s`, `2.4/s`, `<0.1/s`, `0/s`."""
+    if 0 < per_second < 0.095:
+        return "<0.1/s"
     return f"{per_second:.1f}/s" if 0 < per_second < 9.95 else f"{short_count(per_second)}/s"
 
 

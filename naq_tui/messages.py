@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 if TYPE_CHECKING:
     from naq_tui.launcher import LaunchSpec
-
-Kind = Literal["event", "worker", "queue", "schedule", "result", "process"]
+    from naq_tui.views.detail import Kind
 
 
 @dataclass

@@ -10,10 +10,9 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from naq.errors import NaqException
-from naq_tui.messages import Kind
 from naq_tui.store.rows import event_row
 from naq_tui.text import safe
-from naq_tui.views.detail import Extra, detail
+from naq_tui.views.detail import Extra, Kind, detail
 from naq_tui.views.table import Cell
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine

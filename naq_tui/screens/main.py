@@ -13,7 +13,7 @@ from textual.widgets import Static
 from naq.errors import NaqException
 from naq_tui import keys
 from naq_tui.format import count
-from naq_tui.messages import Kind, Open, PageWanted
+from naq_tui.messages import Open, PageWanted
 from naq_tui.screens.acting import Acting
 from naq_tui.store.rows import event_row
 from naq_tui.store.state import State
@@ -24,7 +24,7 @@ from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Cell, Lens
+from naq_tui.views.table import Cell, Lens, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
 from naq_tui.widgets.event_log import EventLog
@@ -38,6 +38,7 @@ from naq_tui.widgets.truth_line import TruthLine
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
+    from naq_tui.views.detail import Kind
 
 GRID_SIZE = (100, 32)
 """Columns and lines from which on all panes are shown together."""
@@ -118,7 +119,7 @@ class MainScreen(Acting, Screen[None]):
         for name, table in self.tables.items():
             if name in visible:
                 table.show(state, lens)
-                self.panes[name].headline = table.view.headline(state, lens)
+                self.panes[name].headline = with_unreadable(table.view.headline(state, lens), state, name)
                 chip = self._chip(table.needle)
                 self.panes[name].chip = chip
                 self.panes[name].footing = (Cell(f"{count(table.row_count)} shown", "muted"),) if chip else ()

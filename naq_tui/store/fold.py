@@ -202,7 +202,8 @@ def _link(state: State, link: LinkChanged) -> State:
         message=safe(link.message, 300),
     )
     if link.state == "live":
-        return replace(state, link=link, stale_since=None)
+        resumed_at = link.at if state.stale_since is not None else state.resumed_at
+        return replace(state, link=link, stale_since=None, resumed_at=resumed_at)
     if not state.loaded - {"processes"}:
         return replace(state, link=link)
     return replace(state, link=link, stale_since=state.stale_since or link.at)

@@ -57,13 +57,6 @@ class WorkerRow(NamedTuple):
     def is_scheduler(self) -> bool:
         return self.record.kind == "scheduler"
 
-    def status_at(self, now: datetime) -> str:
-        """As `WorkerRecord.status_at`; an idle scheduler is LEADER or STANDBY."""
-        status = str(self.record.status_at(now))
-        if self.is_scheduler and status in ("IDLE", "BUSY"):
-            return "LEADER" if self.record.leader else "STANDBY"
-        return status
-
 
 class QueueRow(NamedTuple):
     name: str

@@ -38,6 +38,8 @@ class State:
     link: LinkChanged = field(default_factory=lambda: LinkChanged(state="connecting"))
     stale_since: datetime | None = None
     """When the connection went, by this machine's clock; None while what is shown is current."""
+    resumed_at: datetime | None = None
+    """When the last lost connection came back, by this machine's clock; None where none was lost."""
     events: tuple[EventRow, ...] = ()
     """The newest events, by sequence."""
     first_seq: int = 1

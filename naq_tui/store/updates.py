@@ -33,7 +33,8 @@ class LinkChanged:
     clock_offset_s: float = 0.0
     """The server's clock minus this machine's."""
     at: datetime | None = None
-    """When it came to be so, this machine's clock, aware UTC; the start of being stale where it is "lost"."""
+    """When it came to be so, this machine's clock, aware UTC. "lost" and the "live" after it must have it: what is
+    shown is stale between the two."""
     is_embedded: bool = False
     """Whether the server is our own child."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from naq_tui.format import age, count, plural
 from naq_tui.store.state import State
+from naq_tui.views.judging import is_dead
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.schedules import is_overdue
 from naq_tui.views.table import Lens
@@ -43,7 +44,7 @@ def _connection(state: State, lens: Lens) -> list[Alarm]:
 
 
 def _dead_workers(state: State, lens: Lens) -> list[Alarm]:
-    dead = [row for row in state.workers.values() if row.record.is_dead(lens.now)]
+    dead = [row for row in state.workers.values() if is_dead(row.record, lens)]
     if not dead:
         return []
     latest = max(dead, key=lambda row: row.record.beat_at or lens.now)
@@ -81,7 +82,7 @@ def _failed_schedules(state: State) -> list[Alarm]:
 
 
 def _unserved_queues(state: State, lens: Lens) -> list[Alarm]:
-    served = served_queues(state, lens.now)
+    served = served_queues(state, lens)
     unserved = [row for row in state.queues if is_unserved(row, served)]
     if not unserved:
         return []
@@ -96,7 +97,7 @@ def _overdue_schedules(state: State, lens: Lens) -> list[Alarm]:
     late = [row for row in state.schedules.values() if is_overdue(row, lens.now)]
     if not late:
         return []
-    alive = any(row.is_scheduler and not row.record.is_dead(lens.now) for row in state.workers.values())
+    alive = any(row.is_scheduler and not is_dead(row.record, lens) for row in state.workers.values())
     words = f"{plural(len(late), 'schedule')} should have fired"
     return [Alarm(f"{words}, but no scheduler runs: s starts one" if not alive else f"{words} by now", "6", False)]
 

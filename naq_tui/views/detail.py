@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobError, JobResult
 from naq_tui import status
 from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
-from naq_tui.messages import Kind
 from naq_tui.store.rows import EventRow, event_row, result_row
 from naq_tui.store.state import NO_TRAFFIC, State
 from naq_tui.text import safe
 from naq_tui.views.events import cells as event_cells
+from naq_tui.views.judging import worker_status
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
+
+Kind = Literal["event", "worker", "queue", "schedule", "result", "process"]
+"""What a report can be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,7 @@ def _attempts(report: Report, record: JobResult) -> None:
 def _worker(state: State, key: str, lens: Lens) -> Report:
     row = state.workers[key]
     record = row.record
-    current = row.status_at(lens.now)
+    current = worker_status(row, lens)
     look = status.of_worker(current)
     report = Report(f"{'Scheduler' if row.is_scheduler else 'Worker'} {row.name}", record=row)
     why = {
@@ -264,7 +267,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
         report.note("It is no longer there.")
         return report
     stats = row.stats
-    served = served_queues(state, lens.now)
+    served = served_queues(state, lens)
     traffic = state.queue_traffic.get(row.name, NO_TRAFFIC)
     second = int(lens.now.timestamp())
     unserved = is_unserved(row, served)
@@ -286,7 +289,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
     if not mine:
         report.note("none: w starts one here")
     for worker in mine:
-        look = status.of_worker(worker.status_at(lens.now))
+        look = status.of_worker(worker_status(worker, lens))
         report.lines.append(
             (
                 (f"  {look.mark(lens.ascii_only)} {look.word:<10}", look.tone),

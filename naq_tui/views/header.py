@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from naq_tui import status
@@ -28,6 +29,8 @@ def truth(state: State, lens: Lens) -> list[Part]:
     link = state.link
     look = status.LINKS[link.state]
     second = int(lens.now.timestamp())
+    # ages stand still while nothing comes in; the clock does not
+    server_now = lens.local_now + timedelta(seconds=link.clock_offset_s)
     arrow = ">" if lens.ascii_only else "▸"
     server = " ".join(
         filter(None, ("embedded" if link.is_embedded else "", "nats", link.server_version))
@@ -63,5 +66,5 @@ def truth(state: State, lens: Lens) -> list[Part]:
     parts.append(Part((Cell(f"   {short_count(recent):>3} failed/min", tone),), 6, "right"))
     spark = sparkline(fails, ascii_only=lens.ascii_only)
     parts.append(Part((Cell(" " + spark, "failed" if any(fails) else "muted"),), 4, "right"))
-    parts.append(Part((Cell(f"   {clock(lens.now)} UTC ", "muted"),), 8, "right"))
+    parts.append(Part((Cell(f"   {clock(server_now)} UTC ", "muted"),), 8, "right"))
     return parts

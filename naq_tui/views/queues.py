@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from naq_tui.format import age, count, rate, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
+from naq_tui.views.judging import is_dead
 from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
 
 RATE_WINDOW_S = 5
@@ -42,7 +42,7 @@ class QueuesView(TableView[QueueItem]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[QueueItem]:
-        served = served_queues(state, lens.now)
+        served = served_queues(state, lens)
         items = [
             QueueItem(row, state.queue_traffic.get(row.name, NO_TRAFFIC), is_unserved(row, served))
             for row in state.queues
@@ -103,7 +103,7 @@ class QueuesView(TableView[QueueItem]):
         if not state.queues:
             return ()
         waiting = sum(row.stats.waiting for row in state.queues)
-        served = served_queues(state, lens.now)
+        served = served_queues(state, lens)
         unserved = sum(is_unserved(row, served) for row in state.queues)
         return spread(
             [
@@ -113,10 +113,10 @@ class QueuesView(TableView[QueueItem]):
         )
 
 
-def served_queues(state: State, now: datetime) -> frozenset[str]:
+def served_queues(state: State, lens: Lens) -> frozenset[str]:
     """Names of the queues that a living worker takes jobs from."""
     return frozenset(
-        queue for row in state.workers.values() if not row.record.is_dead(now) for queue in row.record.queues
+        queue for row in state.workers.values() if not is_dead(row.record, lens) for queue in row.record.queues
     )
 
 

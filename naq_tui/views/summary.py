@@ -48,7 +48,7 @@ def _workers(state: State, lens: Lens) -> tuple[Cell, ...]:
 def _queues(state: State, lens: Lens) -> tuple[Cell, ...]:
     if not state.queues:
         return (Cell("none yet", "muted"),)
-    served = served_queues(state, lens.now)
+    served = served_queues(state, lens)
     unserved = [row for row in state.queues if is_unserved(row, served)]
     waiting = sum(row.stats.waiting for row in state.queues)
     running = sum(row.stats.running for row in state.queues)

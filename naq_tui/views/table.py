@@ -16,9 +16,11 @@ class Lens(NamedTuple):
     """From when, and how, the state is looked at."""
 
     now: datetime
-    """The server's clock: what ages are measured by."""
+    """The server's clock: what ages are measured by. While the connection is lost it stands still."""
     local_now: datetime
     """This machine's clock, for its own processes."""
+    resumed_at: datetime | None = None
+    """When a lost connection came back, the server's clock; None where none was lost."""
     ascii_only: bool = False
 
 
@@ -157,3 +159,12 @@ def spread(parts: Sequence[Cell | None], between: str = " · ") -> tuple[Cell, .
                 cells.append(Cell(between, "muted"))
             cells.append(part)
     return tuple(cells)
+
+
+def with_unreadable(headline: tuple[Cell, ...], state: State, kind: str) -> tuple[Cell, ...]:
+    """A headline that also tells how many records of this bucket can't be read."""
+    unreadable = sum(where == kind for where, _ in state.malformed)
+    if not unreadable:
+        return headline
+    words = Cell(f"{unreadable:,} unreadable", "waiting")
+    return (*headline, Cell(" · ", "muted"), words) if headline else (words,)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import age, count, plural, size
+from naq_tui.format import age, count, size
 from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
+from naq_tui.views.judging import is_dead, worker_status
 from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for
 
 _ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
@@ -41,10 +42,10 @@ class WorkersView(TableView[WorkerRow]):
 
     def cells(self, item: WorkerRow, lens: Lens) -> tuple[Cell, ...]:
         record = item.record
-        state = item.status_at(lens.now)
+        state = worker_status(item, lens)
         look = status.of_worker(state)
-        is_dead = state == "DEAD"
-        tone = "failed" if is_dead else ""
+        dead = state == "DEAD"
+        tone = "failed" if dead else ""
         jobs = (
             Cell("", "")
             if item.is_scheduler
@@ -58,8 +59,8 @@ class WorkersView(TableView[WorkerRow]):
             Cell(age(record.beat_at, lens.now), tone or "muted"),
             BLANK if item.is_scheduler else Cell(count(record.completed)),
             BLANK if item.is_scheduler else Cell(count(record.failed), "failed" if record.failed else "muted"),
-            Cell("" if record.cpu_percent is None or is_dead else f"{record.cpu_percent:.0f} %"),
-            Cell("" if record.rss_bytes is None or is_dead else size(record.rss_bytes)),
+            Cell("" if record.cpu_percent is None or dead else f"{record.cpu_percent:.0f} %"),
+            Cell("" if record.rss_bytes is None or dead else size(record.rss_bytes)),
             Cell(age(record.started_at, lens.now), "muted"),
             Cell(str(record.pid) if record.pid else "", "muted"),
             Cell(item.version, "muted"),
@@ -114,7 +115,7 @@ class WorkersView(TableView[WorkerRow]):
 
 def _rank(row: WorkerRow, lens: Lens) -> tuple[int]:
     # busy and idle alternate many times a second: they rank the same, so that rows stay where they are
-    place = _ORDER.get(row.status_at(lens.now), 0)
+    place = _ORDER.get(worker_status(row, lens), 0)
     return (min(place, _ORDER["BUSY"]),)
 
 
@@ -122,19 +123,12 @@ def worker_counts(state: State, lens: Lens) -> Counter[str]:
     """How many are "live", "dead", "blocked", and among the live "workers" and "schedulers"."""
     counted: Counter[str] = Counter()
     for row in state.workers.values():
-        is_dead = row.record.is_dead(lens.now)
-        counted["dead" if is_dead else "live"] += 1
-        if is_dead:
+        dead = is_dead(row.record, lens)
+        counted["dead" if dead else "live"] += 1
+        if dead:
             continue
         counted["schedulers" if row.is_scheduler else "workers"] += 1
         counted["running"] += len(row.record.running)
-        if row.status_at(lens.now) == "BLOCKED":
+        if worker_status(row, lens) == "BLOCKED":
             counted["blocked"] += 1
     return counted
-
-
-def workers_in_words(state: State, lens: Lens) -> str:
-    counted = worker_counts(state, lens)
-    return ", ".join(
-        plural(counted[kind + "s"], kind) for kind in ("worker", "scheduler") if counted[kind + "s"] or kind == "worker"
-    )
