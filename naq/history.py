@@ -1,9 +1,9 @@
 """Find the events of one job in a log that is not indexed by job.
 
-Subjects stay of low cardinality (one per job id would cost the server gigabytes), so a job's record says where to look:
-it keeps the sequences of its STARTED events, and the times at which the server stored the job and the record itself. The
-ENQUEUED event lies within a moment of the one, the terminal event within a moment of the other. A job without a record
-is looked for from the time in its id on.
+Subjects stay of low cardinality (one per job id would cost the server gigabytes), so a job's record says where to
+look: it keeps the sequences of its STARTED events, and the times at which the server stored the job and the record
+itself. The ENQUEUED event lies within a moment of the one, the terminal event within a moment of the other. A job
+without a record is looked for from the time in its id on.
 """
 
 from __future__ import annotations
