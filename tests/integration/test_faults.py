@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -83,7 +84,8 @@ async def test_everybody_carries_on_after_the_server_was_killed(tmp_path: Path, 
             assert server.pid is not None
             lost = asyncio.Event()
             client.connection.on_state(lambda state: lost.set() if state is LinkState.LOST else None)
-            server.process.kill() if server.process else None
+            os.kill(server.pid, signal.SIGKILL)
+            await server.wait()
             await asyncio.wait_for(lost.wait(), 10)
             await server.start()
             late = await client.enqueue(tasks.add, 20, 22)
