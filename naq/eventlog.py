@@ -112,9 +112,14 @@ class EventLog:
         return _events(await self._page(request))
 
     async def _page(self, request: dict[str, Any]) -> Page:
-        if self._connection.server_version >= DIRECT_BATCH_SINCE:
-            return await direct_batch(self._connection, self._stream, request)
-        return await _page_by_consumer(self._connection, self._stream, request)
+        return await read_page(self._connection, self._stream, request)
+
+
+async def read_page(connection: Connection, stream: str, request: Mapping[str, Any]) -> Page:
+    """A page of any stream that is no work queue, on any server: `direct_batch`, or what comes to the same."""
+    if connection.server_version >= DIRECT_BATCH_SINCE:
+        return await direct_batch(connection, stream, request)
+    return await _page_by_consumer(connection, stream, request)
 
 
 async def stream_range(connection: Connection, stream: str) -> StreamRange:

@@ -15,7 +15,7 @@ from typing import Any
 from naq.client import AsyncClient
 from naq.connection import LinkState
 from naq.errors import NaqException, SerializationError
-from naq.eventlog import StreamRange, direct_batch, stream_range
+from naq.eventlog import StreamRange, read_page, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
 from naq.models.event import StoredEvent
@@ -193,7 +193,7 @@ class NatsFeed:
         if not held.messages:
             return
         bucket = self._client.results.bucket
-        page = await direct_batch(
+        page = await read_page(
             self._client.connection,
             bucket.stream,
             {

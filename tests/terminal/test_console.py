@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from naq.examples import tasks
+from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.sync import SyncClient
 from tests.conftest import ROOT, environment_of
@@ -112,6 +115,54 @@ def test_a_killed_worker_is_shown_dead_and_a_lost_server_is_told(
     finally:
         if worker.poll() is None:
             worker.kill()
+
+
+def test_what_happens_to_schedules_shows_without_a_key(
+    console_env: dict[str, str], settings: Settings, outside: SyncClient, tmp_path: Path
+) -> None:
+    with Tmux(CONSOLE, tmp_path, cols=120, rows=40, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        terminal.keys("6")
+        terminal.wait("No schedules yet")
+        outside.schedule(tasks.add, 1, 2, cron="0 2 * * *", schedule_id="nightly")
+        terminal.wait(lambda s: "nightly" in s and "every day at 02:00" in s and "active" in s)
+        outside.pause_scheduled_job("nightly")
+        terminal.wait("paused")
+        outside.resume_scheduled_job("nightly")
+        terminal.wait("active")
+        outside.cancel_scheduled_job("nightly")
+        terminal.wait("cancelled")
+        terminal.keys("q")
+        terminal.wait("EXIT=0")
+
+
+def test_a_lost_server_is_told_and_come_back_to(console_env: dict[str, str], tmp_path: Path, prefix: str) -> None:
+    loop = asyncio.new_event_loop()
+    server = EmbeddedServer(tmp_path / "own")
+    loop.run_until_complete(server.start())
+    env = {**console_env, "NAQ_NATS_URL": server.url}
+    try:
+        with Tmux(CONSOLE, tmp_path, env=env) as terminal:
+            terminal.wait("LIVE")
+            with SyncClient(Settings(nats_url=server.url, prefix=prefix)) as client:
+                client.enqueue(tasks.add, 1, 2)
+            terminal.wait("enqueued")
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            loop.run_until_complete(server.wait())
+            screen = terminal.wait("LOST")
+            assert "enqueued" in screen, "what was known stays"
+            assert "stale" in screen
+            loop.run_until_complete(server.start())
+            terminal.wait("LIVE")
+            with SyncClient(Settings(nats_url=server.url, prefix=prefix)) as client:
+                client.enqueue(tasks.echo, "again")
+            terminal.wait("echo")
+            terminal.keys("q")
+            terminal.wait("EXIT=0")
+    finally:
+        loop.run_until_complete(server.stop())
+        loop.close()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
