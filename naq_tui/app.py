@@ -239,8 +239,13 @@ class NaqConsole(PatientApp[None]):
         if record is None:
             self.say("Nothing to copy here.")
             return
-        text, what = copy_text(record)
-        self.copy_to_clipboard(text)
+        try:
+            text, what = copy_text(record)
+        except NaqException as exc:
+            self.say(f"Not copied: {exc}", severity="error")
+            return
+        # lone surrogates are no text, and a terminal takes none
+        self.copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode())
         self.say(f"Copied {what}.")
 
     def action_launch(self, kind: Literal["worker", "scheduler"]) -> None:

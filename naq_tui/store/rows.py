@@ -45,6 +45,8 @@ class WorkerRow(NamedTuple):
     worker_id: str
     name: str
     """`host/name`, or `host/id` where it has no name."""
+    status: str
+    """What it says of itself."""
     host: str
     queues: str
     modules: str
@@ -132,6 +134,7 @@ def worker_row(record: WorkerRecord) -> WorkerRow:
     return WorkerRow(
         worker_id=record.worker_id,
         name=f"{host}/{name}" if host else name,
+        status=safe(record.status, 40),
         host=host,
         queues=safe(", ".join(record.queues), 300),
         modules=safe(", ".join(record.modules), 300),

@@ -22,7 +22,8 @@ def worker_status(row: WorkerRow, lens: Lens) -> str:
     if is_dead(record, lens):
         return "DEAD"
     # judged at its own last beat it is never dead, only blocked or what it says
-    status = str(record.status_at(record.beat_at or lens.now))
+    judged = record.status_at(record.beat_at or lens.now)
+    status = row.status if judged == record.status else str(judged)
     if row.is_scheduler and status in ("IDLE", "BUSY"):
         return "LEADER" if record.leader else "STANDBY"
     return status

@@ -28,6 +28,9 @@ class ProcessesView(TableView[ProcessRow]):
     def items(self, state: State, lens: Lens) -> Sequence[ProcessRow]:
         return state.processes
 
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.processes,)
+
     def key(self, item: ProcessRow) -> str:
         return item.process_id
 

@@ -49,6 +49,9 @@ class QueuesView(TableView[QueueItem]):
         ]
         return sorted(items, key=lambda item: (not item.is_unserved, item.row.name))
 
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.queues, state.queue_traffic, state.workers)
+
     def key(self, item: QueueItem) -> str:
         return item.row.stats.queue
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import age, count, milliseconds, size
+from naq_tui.format import clock, count, milliseconds, size
 from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
@@ -21,7 +21,7 @@ class ResultsView(TableView[ResultRow]):
         Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
         Column(id="value", title="value or error", width=20, most=40, grow=9, keep=10, fill=True),
         Column(id="run", title="run", width=7, right=True, keep=7, starts_descending=True),
-        Column(id="age", title="age", width=7, right=True, keep=6),
+        Column(id="at", title="stored", width=8, keep=6),
         Column(id="queue", title="queue", width=10, most=14, keep=4),
         Column(id="worker", title="worker", width=9, most=12, keep=3),
         Column(id="attempt", title="try", width=3, right=True, keep=2, starts_descending=True),
@@ -31,6 +31,9 @@ class ResultsView(TableView[ResultRow]):
 
     def items(self, state: State, lens: Lens) -> Sequence[ResultRow]:
         return tuple(reversed(state.results.values()))  # type: ignore[call-overload]
+
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.results,)
 
     def key(self, item: ResultRow) -> str:
         return item.job_id
@@ -44,7 +47,7 @@ class ResultsView(TableView[ResultRow]):
             Cell(item.function, "strong"),
             Cell(item.text, "failed" if item.status == "FAILED" else ""),
             Cell(milliseconds(record.run_ms)),
-            Cell(age(item.at, lens.now), "muted"),
+            Cell(clock(item.at) if item.at else "", "muted"),
             Cell(item.queue, "muted"),
             Cell(item.worker, "muted"),
             Cell(str(record.attempt), "waiting" if record.attempt > 1 else "muted"),

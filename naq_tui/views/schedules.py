@@ -34,6 +34,9 @@ class SchedulesView(TableView[ScheduleRow]):
     def items(self, state: State, lens: Lens) -> Sequence[ScheduleRow]:
         return sorted(state.schedules.values(), key=lambda row: (_ORDER.get(row.status, 0), _next(row), row.name))
 
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.schedules,)
+
     def key(self, item: ScheduleRow) -> str:
         return item.schedule_id
 

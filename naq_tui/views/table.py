@@ -116,6 +116,10 @@ class TableView(Generic[Item]):
         """The rows in their own order."""
         raise NotImplementedError
 
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        """The parts of the state that rows are made of: while they are the same objects, so are the rows."""
+        raise NotImplementedError
+
     def key(self, item: Item) -> str:
         """What the cursor holds on to."""
         raise NotImplementedError

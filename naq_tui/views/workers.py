@@ -37,6 +37,9 @@ class WorkersView(TableView[WorkerRow]):
     def items(self, state: State, lens: Lens) -> Sequence[WorkerRow]:
         return sorted(state.workers.values(), key=lambda row: (*_rank(row, lens), row.is_scheduler, row.name))
 
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.workers,)
+
     def key(self, item: WorkerRow) -> str:
         return item.worker_id
 

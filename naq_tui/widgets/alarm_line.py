@@ -9,13 +9,13 @@ from textual.strip import Strip
 
 from naq_tui.text import cut, width
 from naq_tui.views.alarm import Alarm
-from naq_tui.widgets.painted import Painted
+from naq_tui.widgets.painted import Lines
 
 
-class AlarmLine(Painted):
+class AlarmLine(Lines):
     """Always one line high, so that nothing moves when something breaks."""
 
-    alarms: reactive[tuple[Alarm, ...]] = reactive((), layout=False)
+    alarms: reactive[tuple[Alarm, ...]] = reactive((), repaint=False)
 
     class Chosen(Message):
         """A click on an alarm that a screen shows."""
@@ -30,8 +30,9 @@ class AlarmLine(Painted):
     def watch_alarms(self, alarms: tuple[Alarm, ...]) -> None:
         self.set_class(bool(alarms) and alarms[0].is_severe, "-severe")
         self.set_class(bool(alarms) and not alarms[0].is_severe, "-caution")
+        self.repaint()
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         if not self.alarms:
             return self.strip([])
         worst = self.alarms[0]

@@ -54,6 +54,7 @@ class EventLog(Painted, can_focus=True):
         self._matched_to = 0
         self._cursor_seq = 0
         self._top_seq = 0
+        self._layout_of: tuple[int, list[tuple[int, int, int]]] = (-1, [])
         self._seen_last = 0
         """The last sequence there was when following ended."""
 
@@ -215,7 +216,7 @@ class EventLog(Painted, can_focus=True):
     def _line(self, cells: Sequence[tuple[str, str]], under: str, mark: str) -> Strip:
         line: list[tuple[str, str]] = [(" ", "")]
         room = self.size.width - _MARGIN
-        for place, gap, cell_width in lay_out(view.COLUMNS, room):
+        for place, gap, cell_width in self._layout(room):
             text, tone = cells[place]
             if view.COLUMNS[place].id == "time":
                 text = text[:cell_width]  # without the milliseconds where room is short
@@ -223,6 +224,11 @@ class EventLog(Painted, can_focus=True):
             line.append((fit(text, cell_width, right=view.COLUMNS[place].right), tone))
         line.append((mark, "faint"))
         return self.strip(line, under)
+
+    def _layout(self, room: int) -> list[tuple[int, int, int]]:
+        if self._layout_of[0] != room:
+            self._layout_of = (room, lay_out(view.COLUMNS, room))
+        return self._layout_of[1]
 
     @property
     def _head_height(self) -> int:

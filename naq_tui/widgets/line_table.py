@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -15,15 +14,15 @@ from naq_tui import keys
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Cell, Lens, TableView, lay_out
-from naq_tui.widgets.painted import Painted, thumb
+from naq_tui.views.table import Lens, TableView, lay_out
+from naq_tui.widgets.painted import Lines, thumb
 
 Item = TypeVar("Item")
 _MARGIN = 2
 """Cells beside the columns: one left, one for the scrollbar."""
 
 
-class LineTable(Painted, Generic[Item], can_focus=True):
+class LineTable(Lines, Generic[Item], can_focus=True):
     """Rows of a `TableView`. The cursor holds on to a row's key, so it stays on it through every refresh."""
 
     BINDINGS = keys.bindings("list")
@@ -49,13 +48,20 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         """None is the first row, whichever that is."""
         self._cursor = 0
         self._top = 0
-        self._painted: list[tuple[str, tuple[Cell, ...]]] = []
+        self._depends_on: tuple[object, ...] = ()
         self._layout_of: tuple[int, list[tuple[int, int, int]]] = (-1, [])
 
     # what comes in
 
     def show(self, state: State, lens: Lens) -> None:
         """Show the rows of `state`; paints what differs from what is on the screen."""
+        depends_on = (*self.view.depends_on(state), lens.now.replace(microsecond=0), state.loaded, state.link)
+        if self._lens is not None and all(
+            a is b or (i >= len(depends_on) - 3 and a == b)
+            for i, (a, b) in enumerate(zip(depends_on, self._depends_on, strict=True))
+        ):
+            return
+        self._depends_on = depends_on
         self._state, self._lens = state, lens
         items: Sequence[Item] = self.view.items(state, lens)
         if self.needle:
@@ -67,7 +73,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
             items = items[::-1]
         self._items = items
         self._find_cursor()
-        self._repaint()
+        self.repaint()
 
     @property
     def selected(self) -> Item | None:
@@ -106,7 +112,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
 
     def reverse(self) -> None:
         self.is_reversed = not self.is_reversed
-        self._again(everything=True)
+        self._again()
 
     # keys and mouse
 
@@ -154,7 +160,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         self._scroll(-3)
 
     def on_focus(self) -> None:
-        self.refresh()
+        self.repaint()
         if isinstance(self.parent, Widget):
             self.parent.refresh()  # its frame shows the focus
 
@@ -163,11 +169,11 @@ class LineTable(Painted, Generic[Item], can_focus=True):
 
     def on_resize(self) -> None:
         self._find_cursor()
-        self._repaint(everything=True)
+        super().on_resize()
 
     # painting
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         if self._lens is None:
             return self.strip([])
         if not self._items:
@@ -225,34 +231,14 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         lines = wrap(text, max(8, self.size.width - 4))
         return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
 
-    def _visible(self) -> list[tuple[str, tuple[Cell, ...]]]:
-        if self._lens is None:
-            return []
-        rows = self._items[self._top : self._top + self._height]
-        return [(self.view.key(item), self.view.cells(item, self._lens)) for item in rows]
-
-    def _repaint(self, *, everything: bool = False) -> None:
-        """Ask for new paint of the lines that differ."""
-        if not self.is_mounted or not self.size:
-            return
-        before, self._painted = self._painted, self._visible()
-        if everything or not before or not self._painted or len(before) != len(self._painted):
-            if everything or before != self._painted or not self._items:
-                self.refresh()
-            return
-        changed = [y for y, row in enumerate(self._painted) if before[y] != row]
-        if len(changed) * 2 > len(before):
-            self.refresh()
-        elif changed:
-            self.refresh(*(Region(0, y + 1, self.size.width, 1) for y in changed))
-
     # moving
 
-    def _again(self, *, everything: bool = False) -> None:
+    def _again(self) -> None:
+        """Choose and order the same rows anew."""
         if self._lens is not None:
-            self.show(self._state, self._lens)
-        if everything:
-            self.refresh()
+            self._depends_on = ()
+            lens, self._lens = self._lens, None
+            self.show(self._state, lens)
 
     def _find_cursor(self) -> None:
         """Put the cursor back on its row, at the same height of the screen; where the row is gone, on its neighbour."""
@@ -278,15 +264,13 @@ class LineTable(Painted, Generic[Item], can_focus=True):
             self._top = self._cursor
         elif self._cursor >= self._top + self._height:
             self._top = self._cursor - self._height + 1
-        self._painted = self._visible()
-        self.refresh()
+        self.repaint()
 
     def _scroll(self, rows: int) -> None:
         self._top = min(max(0, self._top + rows), max(0, len(self._items) - self._height))
         if self._cursor_key is None and self._top:
             self._cursor_key = self.selected_key
-        self._painted = self._visible()
-        self.refresh()
+        self.repaint()
 
     def _sort_by(self, column_id: str) -> None:
         column = next((column for column in self.view.columns if column.id == column_id), None)
@@ -295,7 +279,7 @@ class LineTable(Painted, Generic[Item], can_focus=True):
         else:
             self.sort_column = column_id
             self.is_reversed = column is not None and column.starts_descending
-        self._again(everything=True)
+        self._again()
 
     def _click_head(self, x: int) -> None:
         left = 1

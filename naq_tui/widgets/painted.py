@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -50,6 +51,65 @@ class Painted(Widget):
         """One line, filled to the widget's width."""
         segments = [Segment(text, self.tone(tone, under)) for text, tone in cells if text]
         return Strip(segments).adjust_cell_length(self.size.width, self.tone("", under))
+
+
+class Lines(Painted):
+    """Keeps its lines as they are on the screen, and repaints only the cells that differ.
+
+    A subclass makes a line in `line`; `repaint` is called whenever what they are made of may have changed.
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._painted: list[Strip] = []
+
+    def line(self, y: int) -> Strip:
+        """Line `y` as it should be now."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        before, self._painted = self._painted, [self.line(y) for y in range(self.size.height)]
+        if len(before) != len(self._painted):
+            self.refresh()
+            return
+        spans = ((y, *changed_span(old, new)) for y, (old, new) in enumerate(zip(before, self._painted, strict=True)))
+        regions = [Region(start, y, length, 1) for y, start, length in spans if length]
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        return self._painted[y] if y < len(self._painted) else self.strip([])
+
+    def on_resize(self) -> None:
+        self.repaint()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.is_mounted:
+            self.repaint()
+            self.refresh()
+
+
+def changed_span(before: Strip, after: Strip) -> tuple[int, int]:
+    """First cell and number of cells that differ between two lines; (0, 0) where they are the same.
+
+    Few bytes on a slow line: a second that passes repaints some figures, not whole rows.
+    """
+    old, new = before._segments, after._segments
+    if old == new:
+        return 0, 0
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    start = sum(segment.cell_length for segment in new[:head])
+    end = after.cell_length - sum(segment.cell_length for segment in new[len(new) - tail :])
+    # where widths shifted, the old line's changed part may reach further
+    old_end = before.cell_length - sum(segment.cell_length for segment in old[len(old) - tail :])
+    return start, max(end, old_end) - start
 
 
 def cells_width(cells: Sequence[Cell | tuple[str, str]]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
@@ -25,11 +26,11 @@ class Pane(Painted):
     Pane > * { margin: 1 1; height: 1fr; width: 1fr; }
     """
 
-    headline: reactive[tuple[Cell, ...]] = reactive((), layout=False)
+    headline: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the upper edge."""
-    footing: reactive[tuple[Cell, ...]] = reactive((), layout=False)
+    footing: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the lower edge."""
-    chip: reactive[str] = reactive("", layout=False)
+    chip: reactive[str] = reactive("", repaint=False)
     """The active filter, behind the title."""
 
     def __init__(self, name: str, title: str, content: Widget) -> None:
@@ -41,8 +42,16 @@ class Pane(Painted):
     def compose(self) -> ComposeResult:
         yield self.content
 
-    def watch_has_focus_within(self) -> None:
-        self.refresh()
+    # only the edge: the rest of the frame, and what is in it, stays as it is
+
+    def watch_headline(self) -> None:
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    def watch_chip(self) -> None:
+        self.watch_headline()
+
+    def watch_footing(self) -> None:
+        self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         height, cells = self.size.height, self.size.width

@@ -10,10 +10,10 @@ from naq_tui.store.state import State
 from naq_tui.text import fit
 from naq_tui.views.summary import SummaryLine, summary
 from naq_tui.views.table import Lens
-from naq_tui.widgets.painted import Painted, cut_cells
+from naq_tui.widgets.painted import Lines, cut_cells
 
 
-class Summary(Painted):
+class Summary(Lines):
     """Each line begins with the digit of its pane; a click opens it."""
 
     class Chosen(Message):
@@ -29,14 +29,14 @@ class Summary(Painted):
         lines = summary(state, lens)
         if lines != self._lines:
             self._lines = lines
-            self.refresh()
+            self.repaint()
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         if y >= len(self._lines):
             return self.strip([])
-        line = self._lines[y]
-        head = [(f" {line.key} ", "key"), (fit(line.title, 11), "strong")]
-        return self.strip([*head, *cut_cells(line.cells, self.size.width - 15)])
+        entry = self._lines[y]
+        head = [(f" {entry.key} ", "key"), (fit(entry.title, 11), "strong")]
+        return self.strip([*head, *cut_cells(entry.cells, self.size.width - 15)])
 
     def on_click(self, event: events.Click) -> None:
         if event.y < len(self._lines):

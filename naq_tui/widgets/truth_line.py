@@ -7,10 +7,10 @@ from textual.strip import Strip
 from naq_tui.store.state import State
 from naq_tui.views.header import Part, truth
 from naq_tui.views.table import Lens
-from naq_tui.widgets.painted import Painted, cells_width
+from naq_tui.widgets.painted import Lines, cells_width
 
 
-class TruthLine(Painted):
+class TruthLine(Lines):
     """What is looked at, whether it is live, how busy it is, and the time. Parts go where room is short."""
 
     def __init__(self) -> None:
@@ -21,9 +21,9 @@ class TruthLine(Painted):
         parts = truth(state, lens)
         if parts != self._parts:
             self._parts = parts
-            self.refresh()
+            self.repaint()
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         room = self.size.width
         parts = list(self._parts)
         while parts and sum(cells_width(part.cells) + 2 for part in parts if part.side == "middle") + sum(

@@ -1,0 +1,235 @@
+"""Text from outside is inert wherever it can appear."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from naq.models.event import JobEvent, StoredEvent
+from naq.models.queue import QueueStats
+from naq.models.result import JobError, JobResult
+from naq.models.schedule import Schedule
+from naq.models.worker import RunningJob, WorkerRecord
+from naq_tui import keys
+from naq_tui.app import NaqConsole
+from naq_tui.feed.fake import FakeProcesses
+from naq_tui.feed.sample import T0, link, process, stored
+from naq_tui.jsontext import one_line, pretty
+from naq_tui.store.updates import (
+    EventsAppended,
+    EventsRange,
+    Malformed,
+    QueuesSampled,
+    ResultsChanged,
+    SchedulesChanged,
+    Update,
+    WorkersChanged,
+)
+from naq_tui.text import cut, fit, safe, safe_lines, width, wrap
+from naq_tui.widgets.document import Document
+from tests.tui.conftest import fake_console, settle
+
+PAYLOADS = {
+    "escapes": "\x1b[2J\x1b]0;owned\x07\x1b]52;c;aGk=\x07\x1b[?1049lx",
+    "c1": "\x9b2J\x9d0;owned\x9cx",
+    "bidi": "\u202egnp.exe\u2066abc\u2069\u200f",
+    "markup": "[red]x[/red] [@click=app.quit]y[/] [/] [link=http://a]z",
+    "controls": "a\x00b\x07c\x08d\re\nf\tg\x7fh",
+    "wide": "日本語のとても長い文字列 👩‍👩‍👧‍👦 ❤️ 1️⃣ 👍🏽",
+    "combining": "a" + "\u0301" * 400,
+    "invisible": "a\u200bb\u00adc\U000e0041d\ufeffe",
+    "separators": "a\u2028b\u2029c\x85d",
+    "surrogate": "a\ud800b",
+    "long": "x" * 1_000_000,
+}
+
+
+def is_harmless(text: str) -> bool:
+    """Nothing in it can do anything to a terminal."""
+    return not any(
+        ord(c) < 0x20
+        or 0x7F <= ord(c) < 0xA0
+        or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
+        or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\u200d\ufeff"
+        for c in text
+    )
+
+
+def hostile_batch(text: str) -> tuple[Update, ...]:
+    """Every kind of record with `text` in all its fields."""
+    wire = text.encode("utf-8", "replace").decode()
+    event = JobEvent(
+        type=text,
+        ts=T0,
+        id=text,
+        job_id=text,
+        queue=text,
+        function=text,
+        worker_id=text,
+        schedule_id=text,
+        reason=text,
+        error={"type": text, "message": text, text: text},
+        actor={"user": text},
+        details={text: [text]},
+        extra={text: text},
+        from_status=text,
+        to_status=text,
+    )
+    kept = replace(event, type="FAILED")
+    events = (
+        StoredEvent(seq=1, stored_at=T0, subject=text, raw=wire.encode(), event=event),
+        StoredEvent(seq=2, stored_at=T0, subject=text, raw=wire.encode(), event=kept),
+        StoredEvent(seq=3, stored_at=T0, subject=text, raw=wire.encode(), event=None),
+    )
+    worker = WorkerRecord(
+        worker_id="w-1",
+        name=text,
+        status=text,
+        host=text,
+        queues=(text,),
+        modules=(text,),
+        version=text,
+        running=(RunningJob(job_id=text, function=text, queue=text, started_at=T0),),
+        beat_at=T0,
+    )
+    error = JobError(type=text, message=text, traceback=f"{text}\n{text}", fingerprint=text)
+    results = (
+        JobResult(job_id="r-1", status="COMPLETED", function=text, queue=text, worker_id=text, value={text: [text]}),
+        JobResult(job_id="r-2", status="FAILED", function=text, error=error, job={"args": [text]}, tags=(text,)),
+        JobResult(job_id="r-3", status=text, reason=text),
+    )
+    schedule = Schedule(
+        schedule_id="s-1", function=text, queue=text, job={"args": [text]}, status="FAILED", cron=text, last_error=text
+    )
+    stats = QueueStats(
+        queue=text, waiting=3, running=0, redelivered=0, pulls=0, oldest_at=T0 - timedelta(hours=1), has_consumer=False
+    )
+    return (
+        link(server_label=text, message=text, server_version=text),
+        EventsRange(1, 3),
+        EventsAppended(events),
+        WorkersChanged((worker,)),
+        ResultsChanged(results, total=3),
+        SchedulesChanged((schedule,)),
+        QueuesSampled((stats,), T0),
+        Malformed(text, text, text.encode("utf-8", "replace"), text),
+    )
+
+
+def painted(console: NaqConsole) -> str:
+    """All that the terminal would be sent as text, line by line."""
+    screen = console.screen
+    update = screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in update)
+
+
+async def look_everywhere(pilot: Pilot[Any], console: NaqConsole) -> None:
+    """Open every pane and every report, and check each."""
+
+    def check(where: str) -> None:
+        lines = painted(console).split("\n")
+        assert all(is_harmless(line) for line in lines), where
+        assert all(width(line) <= console.size.width for line in lines), where
+
+    check("overview")
+    main = console.main
+    for name in keys.PANES[1:]:
+        console.action_go(name)
+        await pilot.pause()
+        check(f"screen {name}")
+        content = main.log_view if name == "events" else main.tables[name]
+        for _ in range(3):
+            content.action_list_open()
+            await pilot.pause()
+            check(f"report from {name}")
+            shown = console.screen.query("Document, OutputView")
+            for widget in shown.results(Document):
+                widget.action_list_last()
+            await pilot.pause()
+            check(f"end of report from {name}")
+            console.action_copy()
+            console.action_go_back()
+            (content.action_list_up if name == "events" else content.action_list_down)()
+            assert console.screen is main
+    main.action_stop_process()
+    await pilot.pause()
+    check("question")
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_no_payload_reaches_the_terminal(name: str) -> None:
+    text = PAYLOADS[name]
+    views = FakeProcesses(process("p", "worker", 1, text, command=text, status_text=text))
+    views.views[0] = replace(views.views[0], name=text, process_id="p")
+    views.lines = [text, f"\x1b[31m{text}\x1b[0m"]
+    console = fake_console(hostile_batch(text), processes=views)
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await look_everywhere(pilot, console)
+
+
+async def test_a_note_with_markup_is_plain_text() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        console.say("[red]x[/] [/] [@click=app.quit]y")
+        await pilot.pause()
+        assert "[red]x[/] [/] [@click=app.quit]y" in painted(console)
+
+
+async def test_a_record_of_deep_nesting_is_shown() -> None:
+    value: Any = "deep"
+    for _ in range(300):
+        value = [value]
+    console = fake_console((link(), ResultsChanged((JobResult(job_id="a", status="COMPLETED", value=value),), total=1)))
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "enter")
+        await pilot.pause()
+        assert "Job a" in painted(console)
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_safe_is_harmless_and_stays_so(name: str) -> None:
+    once = safe(PAYLOADS[name])
+    assert is_harmless(once)
+    assert len(once) <= 2001 * 4
+    assert all(is_harmless(line) for line in safe_lines(PAYLOADS[name]))
+
+
+def test_plain_text_is_left_alone() -> None:
+    for text in ("plain", "Grüße", "日本語", "naïve café", ""):
+        assert safe(text) == text
+
+
+@pytest.mark.parametrize("text", ["日本語のテキスト", "plain text", "e\u0301e\u0301e\u0301", ""])
+@pytest.mark.parametrize("cells", range(9))
+def test_text_is_cut_by_cells(text: str, cells: int) -> None:
+    assert width(cut(text, cells)) <= cells
+    assert width(fit(text, cells)) == cells
+    assert width(fit(text, cells, right=True)) == cells
+
+
+def test_wrapping_loses_nothing() -> None:
+    text = "some words and 日本語 and averyveryverylongwordwithoutspaces"
+    for cells in range(4, 40):
+        pieces = wrap(text, cells)
+        assert "".join(pieces) == text
+        assert all(width(piece) <= cells for piece in pieces)
+
+
+def test_values_are_bounded() -> None:
+    assert len(one_line(["x" * 100] * 100_000)) <= 202
+    assert len(pretty(list(range(100_000)))) <= 2001
+    assert one_line({"$naq": "tuple", "v": [1, {"$naq": "decimal", "v": "1.50"}]}) == "(1, 1.50)"
+    assert one_line({"a": [1, True, None, "x"]}) == '{"a": [1, true, null, "x"]}'
+
+
+def test_the_fake_events_are_real_events() -> None:
+    event = stored(1, T0, JobEvent(type="ENQUEUED", job_id="a"))
+    assert StoredEvent.from_stream(1, T0, event.subject, event.raw).event == event.event

@@ -1,0 +1,80 @@
+"""One registry: what is bound, shown, explained and offered comes from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from naq_tui import keys
+from naq_tui.app import NaqConsole
+from naq_tui.screens.help import help_lines
+from naq_tui.screens.main import MainScreen
+from naq_tui.widgets.document import Document
+from naq_tui.widgets.event_log import EventLog
+from naq_tui.widgets.line_table import LineTable
+from naq_tui.widgets.output_view import OutputView
+from tests.tui.conftest import fake_console, settle
+
+PLACES = (*keys.PANES, "detail", "output")
+OWNERS = {"app": (NaqConsole,), "main": (MainScreen,), "list": (LineTable, EventLog, Document, OutputView)}
+
+
+@pytest.mark.parametrize("action", keys.ACTIONS, ids=lambda action: action.id)
+def test_every_action_can_be_run(action: keys.Action) -> None:
+    method = f"action_{action.call.partition('(')[0]}"
+    for owner in OWNERS[action.owner]:
+        if action.id == "list.open" and owner in (Document, OutputView):
+            continue
+        assert hasattr(owner, method), f"{owner.__name__} has no {method}"
+        bound = {binding.id for binding in owner.BINDINGS}
+        assert action.id in bound
+
+
+def test_no_lower_case_key_changes_the_system_except_launching() -> None:
+    for action in keys.ACTIONS:
+        if action.acts and action.group != "Launching":
+            assert all(len(key) == 1 and key.isupper() for key in action.keys), action.id
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    for place in PLACES:
+        used = Counter(key for action in keys.ACTIONS if action.works_in(place) for key in action.keys)
+        assert [key for key, times in used.items() if times > 1] == [], place
+
+
+def test_help_tells_every_action() -> None:
+    text = "\n".join("".join(part for part, _ in line) for line in help_lines("events"))
+    for action in keys.ACTIONS:
+        assert action.help in text
+        assert action.all_key_labels in text
+
+
+def test_footer_and_palette_offer_only_what_works_there() -> None:
+    for place in PLACES:
+        for action in (*keys.footer(place), *keys.palette(place)):
+            assert action.works_in(place)
+
+
+def test_every_group_is_in_the_help() -> None:
+    assert {action.group for action in keys.ACTIONS} == set(keys.GROUPS)
+
+
+async def test_each_screen_is_one_digit_away() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for name, (digit, _) in keys.SCREENS.items():
+            await pilot.press(digit)
+            assert console.main.current == name
+
+
+async def test_an_acting_key_does_nothing_elsewhere() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("2")
+        for key in ("P", "X", "K", "D"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert console.screen is console.main

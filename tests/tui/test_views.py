@@ -1,0 +1,171 @@
+"""Selectors: what is shown of a state at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from naq_tui import format as fmt
+from naq_tui.feed.sample import T0, first_batch, link, process, queues, schedules, workers
+from naq_tui.launcher import ProcessStatus
+from naq_tui.store.fold import apply
+from naq_tui.store.state import EMPTY, State
+from naq_tui.store.updates import (
+    LinkChanged,
+    Malformed,
+    ProcessesChanged,
+    QueuesSampled,
+    SchedulesChanged,
+    WorkersChanged,
+)
+from naq_tui.views.alarm import alarms
+from naq_tui.views.events import COLUMNS
+from naq_tui.views.processes import ProcessesView
+from naq_tui.views.queues import QueuesView
+from naq_tui.views.results import ResultsView
+from naq_tui.views.schedules import SchedulesView
+from naq_tui.views.search import Needle
+from naq_tui.views.table import Lens, lay_out
+from naq_tui.views.workers import WorkersView
+
+ALL_COLUMNS = [
+    COLUMNS,
+    *(view.columns for view in (WorkersView, QueuesView, ResultsView, SchedulesView, ProcessesView)),
+]
+
+
+def lens(after_s: float = 0.0, resumed_at: datetime | None = None) -> Lens:
+    now = T0 + timedelta(seconds=after_s)
+    return Lens(now, now, resumed_at)
+
+
+def usual() -> State:
+    return apply(EMPTY, first_batch())
+
+
+@pytest.mark.parametrize("columns", ALL_COLUMNS)
+@pytest.mark.parametrize("width", [10, 36, 50, 62, 76, 116, 196])
+def test_columns_fill_the_width_and_are_never_half(columns: tuple, width: int) -> None:  # type: ignore[type-arg]
+    placed = lay_out(columns, width)
+    used = sum(gap + size for _, gap, size in placed)
+    assert used <= width
+    assert [index for index, _, _ in placed] == sorted(index for index, _, _ in placed)
+    if width >= 36:
+        assert all(size >= columns[index].width for index, _, size in placed)
+
+
+def test_a_worker_dies_as_time_passes_without_any_event() -> None:
+    state = apply(EMPTY, [link(), WorkersChanged(workers()[:1])])
+    view = WorkersView()
+    row = state.workers["w-3"]
+    assert view.cells(row, lens())[0].text == "● busy"
+    assert view.cells(row, lens(11.0))[0] == ("✗ dead", "failed")
+    assert view.cells(row, lens(11.0)._replace(ascii_only=True))[0].text == "x dead"
+
+
+def test_after_an_outage_workers_have_time_to_beat_again() -> None:
+    row = apply(EMPTY, [WorkersChanged(workers()[:1])]).workers["w-3"]
+    back = T0 + timedelta(seconds=60)
+    assert WorkersView().cells(row, lens(61, back))[0].text == "● busy"
+    assert WorkersView().cells(row, lens(75, back))[0].text == "✗ dead"
+
+
+def test_the_worst_worker_is_on_top() -> None:
+    names = [row.worker_id for row in WorkersView().items(usual(), lens())]
+    assert names[:2] == ["w-7", "w-5"]
+
+
+def test_a_queue_with_jobs_that_nobody_takes_is_told() -> None:
+    view = QueuesView()
+    items = {item.row.name: item for item in view.items(usual(), lens())}
+    assert items["reports"].is_unserved, "its only worker is dead"
+    assert not items["images"].is_unserved, "its worker is busy: no open pull, and yet served"
+    assert view.cells(items["reports"], lens())[0].text.startswith("!")
+
+
+def test_nothing_wrong_means_no_alarm() -> None:
+    fine = [link(), WorkersChanged(workers()[:2]), QueuesSampled(queues()[:1], T0), SchedulesChanged(schedules()[:2])]
+    assert alarms(apply(EMPTY, fine), lens()) == []
+
+
+def test_alarms_begin_with_the_worst() -> None:
+    state = apply(
+        usual(),
+        [
+            link(state="lost", at=T0, message="connection refused"),
+            Malformed("workers", "w-9", b"{", "not JSON"),
+            ProcessesChanged((process("worker-1", "worker", 1, "boom", failed=True, status=ProcessStatus.EXITED),)),
+        ],
+    )
+    texts = [alarm.text for alarm in alarms(state, lens(7))]
+    assert texts[0] == "no connection to local for 7 s, what you see is older: connection refused"
+    assert [alarm.key for alarm in alarms(state, lens(7))] == ["", "5", "8", "6", "4", ""]
+
+
+def test_an_overdue_schedule_without_a_scheduler_says_what_to_do() -> None:
+    late = replace(schedules()[0], next_run_at=T0 - timedelta(seconds=30))
+    found = alarms(apply(EMPTY, [link(), SchedulesChanged((late,))]), lens())
+    assert found[0].text == "1 schedule should have fired, but no scheduler runs: s starts one"
+
+
+def test_an_empty_list_says_why() -> None:
+    connected = apply(EMPTY, [link(), WorkersChanged()])
+    assert WorkersView().empty(connected) == "No workers yet: press w to start one here."
+    assert WorkersView().empty(EMPTY) == "Reading…"
+    failed = apply(EMPTY, [LinkChanged(state="failed")])
+    assert "no connection" in WorkersView().empty(failed)
+
+
+@pytest.mark.parametrize(
+    ("needle", "row", "matches"),
+    [
+        ("mail", "COMPLETED mail", True),
+        ("MAIL done", "done Mail", True),
+        ("mail !failed", "failed mail", False),
+        ("mail !failed", "done mail", True),
+        ("!", "anything!", True),
+        ("", "anything", True),
+    ],
+)
+def test_the_filter(needle: str, row: str, matches: bool) -> None:
+    assert Needle(needle).matches(row) is matches
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.0004, "0.4 ms"),
+        (0.228, "228 ms"),
+        (1.24, "1.2 s"),
+        (8, "8 s"),
+        (41, "41 s"),
+        (99.6, "2 min"),
+        (840, "14 min"),
+        (3600 * 11, "11 h"),
+        (86400 * 6.2, "6.2 d"),
+        (-3, "0 ms"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert fmt.duration(seconds) == text
+
+
+def test_times_to_come() -> None:
+    assert fmt.until(T0 + timedelta(seconds=48), T0) == "in 48 s"
+    assert fmt.until(T0 + timedelta(hours=11, minutes=53), T0) == "in 11 h 53 min"
+    assert fmt.until(T0, T0) == "now"
+    assert fmt.until(T0 - timedelta(seconds=12), T0) == "12 s late"
+    assert fmt.until(None, T0) == ""
+
+
+def test_figures() -> None:
+    assert fmt.count(184223) == "184,223"
+    assert fmt.short_count(48_230) == "48.2k"
+    assert fmt.size(812) == "812 B"
+    assert fmt.size(4300) == "4.2 KiB"
+    assert fmt.rate(0.04) == "<0.1/s"
+    assert fmt.sparkline((0, 1, 8)) == "▁▂█"
+    assert fmt.sparkline(()) == ""
