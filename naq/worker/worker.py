@@ -124,7 +124,7 @@ class Worker:
                         self._handle_signals()
                     await self._work(connection)
                 finally:
-                    await self._keeper.stop(forget=not self._runs)
+                    await self._keeper.stop(forget=True)
         finally:
             self._executor.close()
 
