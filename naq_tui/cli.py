@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +32,6 @@ RESET_TERMINAL = (
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h\x1b[0m"
 )
 """Ends what a killed full-screen program leaves on: mouse, paste and focus reports, alternate screen, hidden cursor."""
-
-
-class SystemClock:
-    """This machine's clock."""
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-        return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +107,6 @@ async def _run(args: argparse.Namespace) -> int:
         app = make_console(
             feed=feed,
             supervisor=supervisor,
-            clock=SystemClock(),
             config=config,
             commands=feed,
             at_exit="stop" if args.demo else "leave",
