@@ -85,6 +85,11 @@ class Names:
         return f"{self.prefix}_locks"
 
     @property
+    def control(self) -> str:
+        """Bucket of what operators ask of running workers: paused queues, cancelled jobs, workers to stop."""
+        return f"{self.prefix}_control"
+
+    @property
     def queue_wildcard(self) -> str:
         return f"{self.prefix}.queue.*"
 

@@ -94,6 +94,7 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         _bucket(common, names.results, version, max_age_s=settings.result_ttl_s),
         _bucket(common, names.schedules, version),
         _bucket(common, names.locks, version),
+        _bucket(common, names.control, version),
     ]
 
 

@@ -25,6 +25,7 @@ from naq.worker.executor import Executor
 from naq.worker.intake import Intake, Received
 from naq.worker.keeper import Keeper
 from naq.worker.lifecycle import Lifecycle, Run
+from naq.worker.orders import Orders
 from naq.worker.status import WorkerStatusManager
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class Worker:
         await self._claims.refresh()
         release = connection.on_state(self._on_link)
         self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
+        self._orders = Orders(connection)
+        await self._orders.start()
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
         self.status.started()
@@ -167,6 +170,7 @@ class Worker:
             watch.cancel()
             release()
             await self._drain()
+            await self._orders.stop()
         await events.write_last(
             JobEvent.of(
                 JobEventType.WORKER_STOPPED,
