@@ -57,6 +57,8 @@ class Connection:
         self.names = settings.names
         self.name = name
         self.state = LinkState.CONNECTING
+        self.live_since: datetime | None = None
+        """This machine's clock when the link last came up; None before it ever did."""
         self.last_error: str | None = None
         """The latest complaint of the client, for messages; None where there was none."""
         self._client = Client()
@@ -257,6 +259,8 @@ class Connection:
         if self.state is state:
             return
         self.state = state
+        if state is LinkState.LIVE:
+            self.live_since = utcnow()
         for listener in tuple(self._listeners):
             listener(state)
 

@@ -15,9 +15,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from naq import __version__, ids
+from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.errors import ConflictError, NaqException, ScheduleSpecError, SerializationError
 from naq.events import Events
+from naq.lease import Lease
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
 from naq.models.schedule import Schedule, ScheduleStatus
@@ -27,7 +29,6 @@ from naq.queue import Queue
 from naq.results import Results
 from naq.scheduler.due import DueHeap
 from naq.scheduler.firing import Firing, firing_of, job_id_of
-from naq.scheduler.lease import Lease
 from naq.schedules import ScheduledJobManager, schedule_of
 from naq.settings import Settings
 from naq.topology import ensure_topology
@@ -104,6 +105,7 @@ class Scheduler:
             asyncio.create_task(self._watch_schedules(), name="schedules-watch"),
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self._fire_when_due(), name="firing"),
+            asyncio.create_task(Caretaker(self._connection, self.scheduler_id, self.settings).run(), name="caretaker"),
         ]
         stopped = asyncio.create_task(self._stopping.wait(), name="stop-wait")
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from naq import __version__, ids
 from naq.actor import current_actor
+from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.errors import ConfigurationError, NaqConnectionError, SerializationError
 from naq.events import Events
@@ -157,6 +158,7 @@ class Worker:
         await self._orders.start()
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
+        caretaker = asyncio.create_task(Caretaker(connection, self.worker_id, self.settings).run(), name="caretaker")
         self.status.started()
         self.ready.set()
         log.info("%s takes jobs from %s, %d at once", self.worker_id, ", ".join(self.queues), self.concurrency)
@@ -168,8 +170,10 @@ class Worker:
                 watch.result()
         finally:
             watch.cancel()
+            caretaker.cancel()
             release()
             await self._drain()
+            await asyncio.gather(caretaker, return_exceptions=True)
             await self._orders.stop()
         await events.write_last(
             JobEvent.of(

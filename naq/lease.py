@@ -28,6 +28,8 @@ class Lease:
         self._revision = 0
         self.other_holder: str | None = None
         """Who held it when it was last asked for; None where nobody did or it is ours."""
+        self.free_in_s = 0.0
+        """Seconds until the other holder's lease runs out unless it renews it, as of the last `acquire`."""
 
     @property
     def bucket(self) -> Bucket:
@@ -49,9 +51,11 @@ class Lease:
                 holder = _holder_of(entry.value)
                 if age_s < self.lease_s and holder != self._holder:
                     self.other_holder = holder
+                    self.free_in_s = self.lease_s - age_s
                     return False
                 self._revision = await self._bucket.update(self._key, self._record(), revision=entry.revision)
         except ConflictError:
+            self.free_in_s = self.lease_s  # taken by another this very moment
             return False
         self.other_holder = None
         return True
