@@ -34,7 +34,9 @@ Duty = Callable[[], Awaitable[None]]
 
 def duties(connection: Connection, settings: Settings) -> dict[str, Duty]:
     """What the caretaker does, by name."""
-    return {}
+    from naq.monitor import Monitor  # lazily: what most of those standing by never need
+
+    return {"monitor": Monitor(connection, settings).run}
 
 
 class Caretaker:

@@ -51,6 +51,8 @@ class Settings:
     """NAQ_HEARTBEAT_INTERVAL: seconds between a worker's heartbeats."""
     lease_s: float = 5.0
     """NAQ_LEASE: seconds after which a silent scheduler's leadership passes on."""
+    dead_worker_kept_s: float = 86_400.0
+    """NAQ_DEAD_WORKER_KEPT: seconds the record of a dead worker is kept."""
     result_ttl_s: float = 7 * 86_400.0
     """NAQ_RESULT_TTL: seconds a result is kept."""
     events_max_age_s: float = 30 * 86_400.0
@@ -165,6 +167,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ack_wait_s": ("NAQ_ACK_WAIT", _positive),
     "heartbeat_interval_s": ("NAQ_HEARTBEAT_INTERVAL", _positive),
     "lease_s": ("NAQ_LEASE", _positive),
+    "dead_worker_kept_s": ("NAQ_DEAD_WORKER_KEPT", _positive),
     "result_ttl_s": ("NAQ_RESULT_TTL", _positive),
     "events_max_age_s": ("NAQ_EVENTS_MAX_AGE", _not_negative),
     "events_max_bytes": ("NAQ_EVENTS_MAX_BYTES", _count(0, 2**62)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +31,7 @@ class WorkerStatus(StrEnum):
 
 
 BLOCKED_LAG_MS = 1000.0
+_MARKS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,11 @@ class WorkerRecord:
     """Schedulers only: whether it fires schedules now."""
     version: str = ""
     beat_at: datetime | None = None
-    """The server's clock at the last heartbeat (from the bucket, not on the wire)."""
+    """The server's clock at the last heartbeat (from the bucket; on the wire only once it is marked as lost)."""
+    lost_at: datetime | None = None
+    """The server's clock when the monitor marked it as lost; None where it did not."""
+    lost_seq: int | None = None
+    """Sequence in `naq_events` of its WORKER_LOST; None while that is not written (see `naq.monitor`)."""
 
     def status_at(self, now: datetime) -> str:
         """DEAD or BLOCKED where that is so at `now` (the server's clock), else what the worker said."""
@@ -122,6 +127,9 @@ class WorkerRecord:
             ("cpu_percent", self.cpu_percent),
             ("rss_bytes", self.rss_bytes),
             ("loop_lag_ms", self.loop_lag_ms),
+            ("lost_at", format_time(self.lost_at) if self.lost_at else None),
+            ("beat_at", format_time(self.beat_at) if self.beat_at and self.lost_at else None),
+            ("lost_seq", self.lost_seq),
         ):
             if value is not None:
                 record[name] = value
@@ -129,7 +137,7 @@ class WorkerRecord:
 
     @classmethod
     def from_wire(cls, raw: bytes, *, beat_at: datetime | None = None) -> WorkerRecord:
-        """Read a heartbeat; `beat_at` is when the server stored it.
+        """Read a heartbeat; `beat_at` is when the server stored it (of one marked as lost it is what the mark says).
 
         Raises:
             SerializationError: not a JSON object with a text `worker_id`.
@@ -138,6 +146,11 @@ class WorkerRecord:
         if not isinstance(record, dict) or not isinstance(record.get("worker_id"), str):
             raise SerializationError("not a worker heartbeat: a JSON object with a 'worker_id' was expected", raw=raw)
         running = record.get("running")
+        lost_at = parse_time(record.get("lost_at"))
+        if lost_at is not None and not _MARKS_SINCE <= lost_at <= (beat_at or lost_at) + timedelta(minutes=1):
+            lost_at = None  # no monitor wrote that: it marks at the moment it stores
+        if lost_at is not None:
+            beat_at = parse_time(record.get("beat_at")) or beat_at  # the mark was stored later than the last beat
         return cls(
             worker_id=record["worker_id"],
             status=codec.text(record, "status", "UNKNOWN"),
@@ -169,6 +182,8 @@ class WorkerRecord:
             leader=record.get("leader") is True,
             version=codec.text(record, "version", ""),
             beat_at=beat_at,
+            lost_at=lost_at,
+            lost_seq=_whole(codec.number(record, "lost_seq", None)),
         )
 
 
