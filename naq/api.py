@@ -26,11 +26,13 @@ async def enqueue(
         job_id: your own id; the same id enqueued again within a minute is the same job. One is made where None.
         max_retries: runs after a failure, beyond the first run.
         retry_delay: seconds before a retry, or a list with one figure per retry.
-        retry_strategy: "linear" or "exponential" growth of a single `retry_delay`; always with jitter.
+        retry_strategy: how a single `retry_delay` grows: "linear" or "exponential" (each with a jitter of a quarter),
+            or "full_jitter" (anywhere below the exponential delay).
         retry_on, ignore_on: exception classes (or names) to retry, and never to retry.
         timeout: seconds one run of an async function may take.
         result_ttl: seconds the result is kept.
         tags: texts to find it by.
+        capture_logs: keep the log lines of its runs (INFO and above) in its result record.
         Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
         `enqueue_many([Call(function, args, kwargs)])`.)
 
@@ -77,6 +79,20 @@ async def schedule(function: Callable[..., Any] | str, *args: Any, **options: An
         ScheduleSpecError: cron text, interval or timezone can't be understood; the message has the position.
     """
     return await (await default_client()).schedule(function, *args, **options)
+
+
+async def cancel(job_id: str, *, reason: str | None = None) -> JobStatus:
+    """Cancel a job wherever it stands; returns where it stands then.
+
+    A job that waits, or is due later, never starts. A running coroutine (or isolated function) is stopped within a
+    second. A function that runs in a thread can't be stopped: RUNNING is returned, its
+    `current_job().cancel_requested` becomes true, and it is not run again.
+
+    Raises:
+        JobNotFoundError: nothing is known of it.
+        JobAlreadyEndedError: it has completed or failed.
+    """
+    return await (await default_client()).cancel(job_id, reason=reason)
 
 
 async def cancel_scheduled_job(schedule_id: str, *, reason: str | None = None) -> Schedule:

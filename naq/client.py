@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from naq.cancellation import Cancellation
 from naq.connection import Connection
 from naq.eventlog import EventLog
 from naq.events import Events
@@ -40,6 +41,7 @@ class AsyncClient:
         self.log = EventLog(self.connection)
         self.schedules = ScheduledJobManager(self.connection, self.results, program=program)
         self.inspector = Inspector(self.connection)
+        self.cancellation = Cancellation(self.connection, self.results, self.schedules, program=program)
         self.topology: Topology | None = None
         self._program = program
 
@@ -97,6 +99,10 @@ class AsyncClient:
     async def schedule(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Schedule:
         """See `naq.schedule`."""
         return await self.schedules.schedule(function, *args, **options)
+
+    async def cancel(self, job_id: str, *, reason: str | None = None) -> JobStatus:
+        """See `naq.cancel`."""
+        return await self.cancellation.cancel(job_id, reason=reason)
 
     async def cancel_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
         """See `naq.cancel_scheduled_job`."""

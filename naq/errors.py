@@ -73,6 +73,28 @@ class JobNotCompletedError(NaqException):
     """The job has no final result yet (also raised when waiting for one timed out)."""
 
 
+class JobAlreadyEndedError(NaqException):
+    """The job has its final result already, so it can't be cancelled."""
+
+
+class Retry(NaqException):
+    """Raised by a job to be run again: not a failure, so it takes nothing from `max_retries`.
+
+    `delay` is seconds until then; None means the delay the job's retry policy gives.
+    """
+
+    def __init__(self, reason: str = "", *, delay: float | None = None) -> None:
+        super().__init__(reason or "asked to run again")
+        self.delay = delay
+
+
+class Cancel(NaqException):
+    """Raised by a job to end itself as CANCELLED, with a reason: nothing is retried."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "the job cancelled itself")
+
+
 class JobExecutionError(NaqException):
     """The job failed; `error_type`, `error_message` and `traceback` are those of the worker's exception."""
 

@@ -10,9 +10,9 @@ from typing import Any
 import nats.errors
 
 from naq import codec
+from naq.backlog import find_job
 from naq.connection import Connection
 from naq.errors import JobNotFoundError, SerializationError
-from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch
 from naq.kv import Bucket, BucketBatch, Entry
 from naq.models.job import JobStatus
 from naq.models.queue import QueueStats
@@ -83,45 +83,9 @@ class Inspector:
             if schedule.status == ScheduleStatus.CANCELLED:
                 return JobStatus.CANCELLED
             return JobStatus.SCHEDULED
-        if await self._is_stored(job_id):
+        if await find_job(self._connection, job_id) is not None:
             return JobStatus.PENDING
         raise JobNotFoundError(f"job {job_id} is not known: no result, worker, schedule or queue has it")
-
-    async def _is_stored(self, job_id: str) -> bool:
-        """Whether a job of this id lies in a queue: read past every job stored, so only asked last."""
-        needle = job_id.encode()
-        info = await self._connection.api(f"STREAM.INFO.{self._connection.names.jobs}")
-        if not info.get("state", {}).get("messages"):
-            return False
-        first = int(codec.number(info["state"], "first_seq", 1))
-        last = int(codec.number(info["state"], "last_seq", 0))
-        while first <= last:
-            found = await self._stored_jobs(first)
-            if not found:
-                return False
-            for seq, data in found:
-                if needle in data:
-                    try:
-                        record = codec.loads(data)
-                    except SerializationError:
-                        continue
-                    if isinstance(record, dict) and record.get("job_id") == job_id:
-                        return True
-                first = seq + 1
-        return False
-
-    async def _stored_jobs(self, first: int) -> list[tuple[int, bytes]]:
-        """Up to 500 stored jobs from a sequence on; a work queue can't be read by a second consumer."""
-        stream = self._connection.names.jobs
-        if self._connection.server_version >= DIRECT_BATCH_SINCE:
-            page = await direct_batch(
-                self._connection,
-                stream,
-                {"seq": first, "batch": 500, "next_by_subj": self._connection.names.queue_wildcard},
-            )
-            return [(message.seq, message.data) for message in page.messages]
-        message = await self._next_stored(first, self._connection.names.queue_wildcard)
-        return [] if message is None else [(int(message.headers["Nats-Sequence"]), message.data)]
 
     async def _next_stored(self, first: int, subject: str) -> Any:
         message = await self._connection.client.request(

@@ -46,10 +46,10 @@ class Bucket:
 
     async def get(self, key: str) -> Entry | None:
         """The key's newest value; None where there is none, or it was deleted."""
-        entry = await self._read(key)
+        entry = await self.newest(key)
         return None if entry is None or entry.is_deleted else entry
 
-    async def _read(self, key: str) -> Entry | None:
+    async def newest(self, key: str) -> Entry | None:
         """The newest message of the key, a deletion's marker included."""
         subject = f"$JS.API.DIRECT.GET.{self.stream}.{self._subject}{key}"
         try:
@@ -96,7 +96,7 @@ class Bucket:
         Raises:
             ConflictError: it exists.
         """
-        last = await self._read(key)
+        last = await self.newest(key)
         if last is not None and not last.is_deleted:
             raise ConflictError(f"{self.name}/{key} exists")
         return await self.update(key, value, revision=last.revision if last else 0, ttl_s=ttl_s)

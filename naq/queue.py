@@ -58,6 +58,7 @@ def build_job(
     timeout: float | None = None,
     result_ttl: float | None = None,
     tags: Sequence[str] = (),
+    capture_logs: bool = False,
 ) -> Job:
     """Check a call and make a job of it; nothing is sent.
 
@@ -88,6 +89,7 @@ def build_job(
         timeout=_seconds("timeout", timeout),
         result_ttl=_seconds("result_ttl", result_ttl, least=1.0),
         tags=tuple(_tag(tag) for tag in tags),
+        capture_logs=bool(capture_logs),
     )
 
 

@@ -60,6 +60,8 @@ class Job:
     result_ttl: float | None = None
     """Seconds the result is kept; None means the bucket's own limit."""
     tags: tuple[str, ...] = ()
+    capture_logs: bool = False
+    """Keep the log lines written during a run in its result record."""
     schedule_id: str | None = None
     """The schedule that fired it, if one did."""
     run_at: datetime | None = None
@@ -143,6 +145,8 @@ class Job:
             record["result_ttl"] = self.result_ttl
         if self.tags:
             record["tags"] = list(self.tags)
+        if self.capture_logs:
+            record["capture_logs"] = True
         if self.schedule_id is not None:
             record["schedule_id"] = self.schedule_id
         return record
@@ -178,6 +182,7 @@ class Job:
             timeout=codec.number(record, "timeout", None),
             result_ttl=codec.number(record, "result_ttl", None),
             tags=codec.texts(record, "tags"),
+            capture_logs=record.get("capture_logs") is True,
             schedule_id=record["schedule_id"] if isinstance(record.get("schedule_id"), str) else None,
         )
 

@@ -126,6 +126,8 @@ class JobResult:
     """Why it was cancelled or given up."""
     crashes: int = 0
     """Runs that are known to have died with their worker."""
+    logs: tuple[str, ...] = ()
+    """Log lines of the last run, oldest first, where the job asked for them (`capture_logs`)."""
 
     @property
     def is_final(self) -> bool:
@@ -155,6 +157,8 @@ class JobResult:
                 record[name] = value
         if self.crashes:
             record["crashes"] = self.crashes
+        if self.logs:
+            record["logs"] = list(self.logs)
         if self.tags:
             record["tags"] = list(self.tags)
         if self.attempts:
@@ -204,6 +208,7 @@ class JobResult:
             job=job if isinstance(job, dict) else None,
             reason=reason if isinstance(reason, str) else None,
             tags=codec.texts(record, "tags"),
+            logs=codec.texts(record, "logs"),
             crashes=int(codec.number(record, "crashes", 0)),
             saved_at=saved_at,
             revision=revision,

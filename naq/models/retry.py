@@ -20,6 +20,8 @@ class RetryStrategy(StrEnum):
     """delay, 2 x delay, 3 x delay, …"""
     EXPONENTIAL = "exponential"
     """delay, 2 x delay, 4 x delay, …"""
+    FULL_JITTER = "full_jitter"
+    """Anywhere between nothing and the exponential delay, so that many clients of one thing spread evenly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class RetryPolicy:
             strategy = RetryStrategy(retry_strategy)
         except ValueError:
             raise ConfigurationError(
-                f"retry_strategy must be 'linear' or 'exponential', not {retry_strategy!r}"
+                f"retry_strategy must be 'linear', 'exponential' or 'full_jitter', not {retry_strategy!r}"
             ) from None
         delay = float(delays[0]) if isinstance(retry_delay, int | float) else tuple(float(d) for d in delays)
         return cls(
@@ -99,14 +101,15 @@ class RetryPolicy:
         """
         if isinstance(self.delay, tuple):
             base = self.delay[min(failures, len(self.delay)) - 1]
-        elif self.strategy is RetryStrategy.EXPONENTIAL:
+        elif self.strategy is not RetryStrategy.LINEAR:
             base = self.delay * 2.0 ** min(failures - 1, 60)
         else:
             base = self.delay * failures
         base = min(base, MAX_DELAY_S)
-        if not self.jitter:
-            return base
-        return base * (0.75 + 0.25 * (random.random() if spread is None else spread))
+        spread = random.random() if spread is None else spread
+        if self.strategy is RetryStrategy.FULL_JITTER and not isinstance(self.delay, tuple):
+            return base * spread
+        return base * (0.75 + 0.25 * spread) if self.jitter else base
 
     def to_wire(self) -> dict[str, Any]:
         """Only what differs from a job that is never retried."""

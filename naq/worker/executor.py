@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from naq import callables, codec
+from naq.context import JobContext, running
 from naq.errors import FunctionReferenceError, SerializationError
 from naq.models.job import Job
 from naq.worker.outcome import Outcome, failure, refusal
@@ -38,7 +39,12 @@ class Executor:
         """Let running threads end by themselves, start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, job: Job) -> Outcome:
+    def can_stop(self, job: Job) -> bool:
+        """Whether cancelling the task that awaits `run` ends the job's function too."""
+        function = self._functions.get(job.function)
+        return function is not None and inspect.iscoroutinefunction(function)
+
+    async def run(self, job: Job, context: JobContext) -> Outcome:
         """Run the job once. Never raises, except where the task itself is cancelled."""
         try:
             function = self._functions.get(job.function)
@@ -49,7 +55,8 @@ class Executor:
         except (FunctionReferenceError, SerializationError) as exc:
             return refusal(type(exc).__name__, str(exc))
         try:
-            value = await self._call(function, args, kwargs, job.timeout)
+            with running(context):
+                value = await self._call(function, args, kwargs, job.timeout)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -1,7 +1,8 @@
 """What is written as a job passes through a worker, in the order that makes a crash harmless.
 
-STARTED goes out with the run. At its end the result is stored first: it is what decides that the job is over. Its event
-goes out right behind it, and only when both are stored is the delivery acked. Killed at any point between:
+STARTED goes out with the run. At its end the result is stored first, by compare-and-set: it is what decides that the
+job is over, and of two ends (a second copy's, somebody's cancel) the first one stands. Its event follows, and only when
+both are stored is the delivery acked. Killed at any point between:
 
 - before the result: the job is delivered again and runs again (at least once);
 - after the result: it is delivered again, its result is found final, its event is told again (the server drops the
@@ -13,22 +14,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from naq import codec
 from naq.connection import Connection
+from naq.context import Progress
 from naq.delivery import Delivery
+from naq.errors import ConflictError, SerializationError
 from naq.events import Events
+from naq.ids import uuid7
+from naq.kv import Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobError, JobResult
-from naq.models.times import milliseconds_between, utcnow
+from naq.models.times import utcnow
 from naq.outbox import PublishAck, StorageRefusedError
-from naq.results import Results
+from naq.results import Results, record_of
 from naq.topology import NANOSECONDS, Topology
-from naq.worker.outcome import Outcome, refusal
+from naq.worker.outcome import Outcome, Wish, refusal
+from naq.worker.run import MAX_ATTEMPTS, Run, bounded
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +46,6 @@ _EVENTS = {
     JobStatus.FAILED: JobEventType.FAILED,
     JobStatus.CANCELLED: JobEventType.CANCELLED,
 }
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """One run of one job on this worker."""
-
-    job: Job
-    delivery: Delivery
-    reply: str
-    """Where to acknowledge it; replaced where the server delivers it again while it runs."""
-    attempt: int
-    earlier: tuple[Attempt, ...]
-    crashes: int
-    started_at: datetime
-    wait_ms: float | None
-    started: asyncio.Future[PublishAck] | None = None
-    started_seq: int | None = None
 
 
 class Lifecycle:
@@ -70,21 +60,8 @@ class Lifecycle:
 
     async def begin(self, job: Job, delivery: Delivery, reply: str, record: JobResult | None) -> Run:
         """Tell that a job starts. `record` is what its earlier runs left, if there were any."""
-        now = utcnow()
-        earlier = record.attempts if record else ()
-        attempt = len(earlier) + 1
-        due = record.retry_at if record and record.retry_at else None
-        since = due or job.enqueued_at
-        run = Run(
-            job=job,
-            delivery=delivery,
-            reply=reply,
-            attempt=attempt,
-            earlier=earlier,
-            crashes=record.crashes if record else 0,
-            started_at=now,
-            wait_ms=milliseconds_between(since, now) if since else None,
-        )
+        run = Run.of(job, delivery, reply, record, self._worker_id)
+        earlier, attempt = run.earlier, run.attempt
         details: dict[str, Any] = {}
         if delivery.deliveries > 1 and not earlier:
             details["redelivered"] = True
@@ -106,16 +83,58 @@ class Lifecycle:
         finished_at = utcnow()
         if run.started is not None:
             run.started_seq = (await run.started).seq
+        await self.tell_progress(run, run.context.take_untold())
         if outcome.error is None:
             return await self._complete(run, outcome, finished_at)
-        failures = sum(1 for attempt in run.earlier if attempt.error is not None) + 1
-        if not outcome.is_final and run.job.retry.allows(failures, outcome.exception_names):
-            await self._retry(run, outcome.error, finished_at, run.job.retry.delay_after(failures))
-            return "retried"
-        await self._fail(run, outcome.error, finished_at)
-        return "failed"
+        if outcome.wish is Wish.CANCEL or run.order is not None:
+            reason = outcome.error.message if outcome.wish is Wish.CANCEL else None
+            return await self.cancel(run, reason)
+        failures = run.failures_before + (outcome.wish is not Wish.RETRY)
+        policy = run.job.retry
+        if run.attempt >= MAX_ATTEMPTS:
+            problem = refusal("TooManyRuns", f"it ran {run.attempt:,} times, last: {outcome.error.message}")
+            assert problem.error is not None
+            return await self._fail(run, problem.error, finished_at)
+        if outcome.wish is Wish.RETRY:
+            delay_s = policy.delay_after(max(1, failures)) if outcome.delay_s is None else outcome.delay_s
+            return await self._retry(run, outcome.error, finished_at, delay_s)
+        if not outcome.is_final and policy.allows(failures, outcome.exception_names):
+            return await self._retry(run, outcome.error, finished_at, policy.delay_after(failures))
+        return await self._fail(run, outcome.error, finished_at)
 
-    async def settle_again(self, record: JobResult, job: Job, reply: str) -> None:
+    async def cancel(self, run: Run, reason: str | None = None) -> str:
+        """End a run as CANCELLED: on the order that came for it, or with the reason its function gave."""
+        order = run.order or {}
+        record = replace(
+            run.record(JobStatus.CANCELLED, utcnow()),
+            reason=reason if reason is not None else codec.text(order, "reason", "") or None,
+            job=run.job.to_record(),
+            crashes=run.crashes,
+        )
+        actor = order.get("actor")
+        return await self._end(run, record, "cancelled", actor=actor if isinstance(actor, dict) else None)
+
+    async def cancel_delivered(self, job: Job, delivery: Delivery, reply: str, order: Mapping[str, Any]) -> None:
+        """A job came that somebody has asked to cancel: end it without a start."""
+        record = await self.results.get_record(job.job_id)
+        if record is not None and record.is_final:
+            await self.settle_again(record, job, reply, order)
+            return
+        run = Run.of(job, delivery, reply, record, self._worker_id)
+        run.order = order
+        run.attempt = record.attempt if record else 0
+        await self.cancel(run)
+
+    async def tell_progress(self, run: Run, progress: Progress | None) -> None:
+        """PROGRESS with how far the job has come; nothing for None."""
+        if progress is None:
+            return
+        details = {name: value for name, value in progress._asdict().items() if value is not None}
+        await self._send(JobEventType.PROGRESS, run, msg_id=uuid7(), details=details)
+
+    async def settle_again(
+        self, record: JobResult, job: Job, reply: str, order: Mapping[str, Any] | None = None
+    ) -> None:
         """A job came again though its result is final: make sure its event is told, and ack it."""
         event_type = _EVENTS.get(JobStatus(record.status), JobEventType.FAILED)
         event = JobEvent.of(
@@ -129,6 +148,8 @@ class Lifecycle:
             wait_ms=record.wait_ms,
             run_ms=record.run_ms,
             error=record.error.for_event() if record.error else None,
+            actor=order.get("actor") if order and isinstance(order.get("actor"), dict) else None,
+            reason=record.reason,
         )
         stored = await self._events.send(
             event, msg_id=f"{job.job_id}:{record.attempt}:{event_type.lower()}", patience_s=PATIENCE_S
@@ -153,11 +174,10 @@ class Lifecycle:
             crashes=base.crashes + (1 if crashed else 0),
         )
         revision = record.revision if record else 0
+        bucket = self.results.bucket
         if revision == 0:
-            await self.results.bucket.create(job.job_id, claimed.to_wire())
-        else:
-            await self.results.bucket.update(job.job_id, claimed.to_wire(), revision=revision)
-        return claimed
+            return replace(claimed, revision=await bucket.create(job.job_id, claimed.to_wire()))
+        return replace(claimed, revision=await bucket.update(job.job_id, claimed.to_wire(), revision=revision))
 
     async def hand_back(self, run: Run) -> None:
         """Let another worker have a run that is given up here."""
@@ -165,16 +185,9 @@ class Lifecycle:
 
     async def lose(self, job: Job, record: JobResult, delivery: Delivery, reply: str) -> None:
         """Give up a job whose workers keep dying: LOST in the log, a final failure in its result."""
-        run = Run(
-            job=job,
-            delivery=delivery,
-            reply=reply,
-            attempt=len(record.attempts) + 1,
-            earlier=record.attempts,
-            crashes=record.crashes + 1,
-            started_at=record.started_at or utcnow(),
-            wait_ms=None,
-        )
+        run = Run.of(job, delivery, reply, record, self._worker_id)
+        run.crashes, run.wait_ms = record.crashes + 1, None
+        run.started_at = record.started_at or run.started_at
         error = JobError(
             type="WorkerLost",
             message=f"its worker died during the run {run.crashes + 1} times",
@@ -213,34 +226,34 @@ class Lifecycle:
         await self._ack(reply)
 
     async def _complete(self, run: Run, outcome: Outcome, finished_at: datetime) -> str:
-        record = replace(self._record(run, JobStatus.COMPLETED, finished_at), value=outcome.value)
+        record = replace(run.record(JobStatus.COMPLETED, finished_at), value=outcome.value)
         try:
-            stored = await self._put(record, run.job.result_ttl)
-            told = await self._tell_end(run, record)
-            await stored
+            return await self._end(run, record, "completed")
         except StorageRefusedError as exc:
             problem = refusal("ResultTooLarge", f"the result can't be stored: {exc}")
             assert problem.error is not None
-            await self._fail(run, problem.error, finished_at)
-            return "failed"
-        await told
-        await self._ack(run.reply)
-        return "completed"
+            return await self._fail(run, problem.error, finished_at)
 
-    async def _fail(self, run: Run, error: JobError, finished_at: datetime) -> None:
+    async def _fail(self, run: Run, error: JobError, finished_at: datetime) -> str:
         record = replace(
-            self._record(run, JobStatus.FAILED, finished_at),
+            run.record(JobStatus.FAILED, finished_at),
             error=error,
             job=run.job.to_record(),
             crashes=run.crashes,
         )
-        stored = await self._put(record, run.job.result_ttl)
-        told = await self._tell_end(run, record)
-        await stored
-        await told
-        await self._ack(run.reply)
+        return await self._end(run, record, "failed")
 
-    async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> None:
+    async def _end(self, run: Run, record: JobResult, counter: str, **fields: Any) -> str:
+        """Store a final record, tell it and ack. Where the job had ended before, that end stands and "" is returned."""
+        if not await self._store(run, record):
+            log.info("job %s had ended before: what this run came to is dropped", record.job_id)
+            await self._ack(run.reply)
+            return ""
+        await (await self._tell_end(run, record, **fields))
+        await self._ack(run.reply)
+        return counter
+
+    async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> str:
         retry_at = finished_at + timedelta(seconds=delay_s)
         ended = Attempt(
             number=run.attempt,
@@ -251,14 +264,16 @@ class Lifecycle:
             started_seq=run.started_seq,
         )
         record = replace(
-            self._record(run, JobStatus.RETRY, finished_at),
+            run.record(JobStatus.RETRY, finished_at),
             error=error,
-            attempts=(*run.earlier, ended),
+            attempts=bounded((*run.earlier, ended)),
             retry_at=retry_at,
             crashes=run.crashes,
             job=run.job.to_record(),
         )
-        stored = await self._put(record, None)
+        if not await self._store(run, record):
+            await self._ack(run.reply)
+            return ""
         told = await self._send(
             JobEventType.RETRY_SCHEDULED,
             run,
@@ -273,45 +288,52 @@ class Lifecycle:
                 "of": run.job.retry.max_retries,
             },
         )
-        await stored
         await told
         nak = b"-NAK " + codec.dumps({"delay": int(delay_s * NANOSECONDS)})
         await self._ack(run.reply, nak)
+        return "retried"
 
     async def _ack(self, reply: str, kind: bytes = b"+ACK") -> None:
         """Ack without holding the slot for the answer: what decides is stored, and a job delivered again finds it."""
         confirmed = await self._connection.outbox.ack(reply, kind)
         confirmed.add_done_callback(_note_unconfirmed)
 
-    def _record(self, run: Run, status: JobStatus, finished_at: datetime) -> JobResult:
-        job = run.job
-        return JobResult(
-            job_id=job.job_id,
-            status=status,
-            function=job.function,
-            queue=job.queue_name,
-            enqueued_at=job.enqueued_at,
-            stored_at=run.delivery.stored_at,
-            started_at=run.started_at,
-            finished_at=finished_at,
-            wait_ms=run.wait_ms,
-            run_ms=milliseconds_between(run.started_at, finished_at),
-            attempt=run.attempt,
-            worker_id=self._worker_id,
-            attempts=run.earlier,
-            started_seq=run.started_seq,
-            schedule_id=job.schedule_id,
-            tags=job.tags,
-        )
+    async def _store(self, run: Run, record: JobResult) -> bool:
+        """Store the record of a run by compare-and-set; False where a final one stands already, which then stays.
 
-    async def _put(self, record: JobResult, ttl_s: float | None) -> asyncio.Future[PublishAck]:
-        headers = None
+        Only one end of a job can be first, however many copies of it ran: that one is kept and told.
+        """
+        ttl_s, revision = run.job.result_ttl, run.revision
+        while True:
+            try:
+                run.revision = (await (await self._put(record, ttl_s, revision))).seq
+                return True
+            except ConflictError:
+                newest = await self.results.bucket.newest(record.job_id)
+                revision = newest.revision if newest is not None else 0
+                standing = None if newest is None or newest.is_deleted else readable(newest)
+                if standing is None or not standing.is_final:
+                    continue
+                # a write that was sent twice finds itself
+                return (standing.worker_id, standing.attempt, standing.status, standing.finished_at) == (
+                    record.worker_id,
+                    record.attempt,
+                    record.status,
+                    record.finished_at,
+                )
+
+    async def _put(
+        self, record: JobResult, ttl_s: float | None, revision: int | None = None
+    ) -> asyncio.Future[PublishAck]:
+        headers: dict[str, str] = {}
         if ttl_s is not None and self._topology.has_message_ttl and record.is_final:
-            headers = {"Nats-TTL": f"{max(1, round(ttl_s))}s"}
+            headers["Nats-TTL"] = f"{max(1, round(ttl_s))}s"
+        if revision is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
         subject = f"$KV.{self._connection.names.results}.{record.job_id}"
         return await self._connection.outbox.send(subject, record.to_wire(), headers=headers, patience_s=PATIENCE_S)
 
-    async def _tell_end(self, run: Run, record: JobResult) -> asyncio.Future[PublishAck]:
+    async def _tell_end(self, run: Run, record: JobResult, **fields: Any) -> asyncio.Future[PublishAck]:
         event_type = _EVENTS[JobStatus(record.status)]
         return await self._send(
             event_type,
@@ -322,6 +344,8 @@ class Lifecycle:
             wait_ms=record.wait_ms,
             run_ms=record.run_ms,
             error=record.error.for_event() if record.error else None,
+            reason=record.reason,
+            **fields,
         )
 
     async def _send(
@@ -344,3 +368,11 @@ class Lifecycle:
 def _note_unconfirmed(confirmed: asyncio.Future[PublishAck]) -> None:
     if not confirmed.cancelled() and confirmed.exception() is not None:
         log.debug("ack not confirmed: %s", confirmed.exception())
+
+
+def readable(entry: Entry) -> JobResult | None:
+    """The record of an entry; None where it can't be read, so that a good one may replace it."""
+    try:
+        return record_of(entry)
+    except SerializationError:
+        return None

@@ -6,15 +6,27 @@ import hashlib
 import re
 import traceback
 from dataclasses import dataclass
+from enum import Enum, auto
 from types import TracebackType
 from typing import Any
 
+from naq.errors import Cancel, Retry
 from naq.models.result import JobError
-from naq.models.retry import class_names
+from naq.models.retry import MAX_DELAY_S, class_names
 
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 64_000
+WISH_RETRY = "wish-retry"
+"""Fingerprint of a run that asked to be run again."""
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\d+")
+
+
+class Wish(Enum):
+    """What a function may ask for instead of returning."""
+
+    NONE = auto()
+    RETRY = auto()
+    CANCEL = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +40,16 @@ class Outcome:
     """Names `retry_on` and `ignore_on` may match."""
     is_final: bool = False
     """An error that no retry can mend (bad arguments, a function that is not allowed)."""
+    wish: Wish = Wish.NONE
+    """What the function asked for by raising `Retry` or `Cancel`; `error` then holds its reason."""
+    delay_s: float | None = None
+    """Seconds until the run it wished for; None leaves that to the job's policy."""
 
 
 def failure(exception: BaseException, *, skip_files: tuple[str, ...] = (), is_final: bool = False) -> Outcome:
     """The outcome of a run that raised; frames of `skip_files` at the outer end are left out of the traceback."""
+    if isinstance(exception, Retry | Cancel):
+        return _wished(exception)
     trace = _own_frames(exception.__traceback__, skip_files)
     try:
         message = str(exception)
@@ -50,6 +68,23 @@ def failure(exception: BaseException, *, skip_files: tuple[str, ...] = (), is_fi
         ),
         exception_names=class_names(exception),
         is_final=is_final,
+    )
+
+
+def _wished(exception: Retry | Cancel) -> Outcome:
+    delay = exception.delay if isinstance(exception, Retry) else None
+    if delay is not None and not (isinstance(delay, int | float) and 0 <= delay <= MAX_DELAY_S):
+        return refusal("ConfigurationError", f"Retry(delay={delay!r}): seconds from 0 to {MAX_DELAY_S:.0f} expected")
+    name, mark = ("Retry", WISH_RETRY) if isinstance(exception, Retry) else ("Cancel", "wish-cancel")
+    return Outcome(
+        error=JobError(
+            type=name,
+            message=_clean(str(exception)[:MAX_MESSAGE]),
+            fingerprint=mark,
+        ),
+        exception_names=(name,),
+        wish=Wish.RETRY if isinstance(exception, Retry) else Wish.CANCEL,
+        delay_s=delay,
     )
 
 

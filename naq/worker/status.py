@@ -90,10 +90,10 @@ class WorkerStatusManager:
             self.on_change()
 
     def job_ended(self, job_id: str, counter: str) -> None:
-        """`counter` is "completed", "failed" or "retried", or "" for none of them."""
+        """`counter` is "completed", "failed" or "retried"; any other text counts nowhere."""
         with self._lock:
             self._running.pop(job_id, None)
-            if counter:
+            if counter in ("completed", "failed", "retried"):
                 setattr(self, counter, getattr(self, counter) + 1)
         if not self._running:
             self.on_change()

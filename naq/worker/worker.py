@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from naq import __version__, ids
+from naq import __version__, codec, ids
 from naq.actor import current_actor
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
-from naq.errors import ConfigurationError, NaqConnectionError, SerializationError
+from naq.context import Progress
+from naq.control import CANCEL, Control
+from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
 from naq.events import Events
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
@@ -25,8 +29,9 @@ from naq.worker.claims import Claims, Verdict
 from naq.worker.executor import Executor
 from naq.worker.intake import Intake, Received
 from naq.worker.keeper import Keeper
-from naq.worker.lifecycle import Lifecycle, Run
+from naq.worker.lifecycle import Lifecycle
 from naq.worker.orders import Orders
+from naq.worker.run import Run
 from naq.worker.status import WorkerStatusManager
 
 log = logging.getLogger(__name__)
@@ -90,6 +95,9 @@ class Worker:
         self._runs: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tasks_aside: set[asyncio.Task[None]] = set()
+        self._cancels: dict[str, dict[str, Any]] = {}
+        """Orders to cancel, by job id."""
+        self._is_handing_back = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -107,6 +115,7 @@ class Worker:
             ConfigurationError: a module can't be imported.
             NaqConnectionError: the server can't be reached at the start (later losses are waited out).
         """
+        self._loop = asyncio.get_running_loop()
         self._executor = Executor(self.modules, threads=self.concurrency)
         for module in self.modules:
             _import(module)
@@ -155,6 +164,7 @@ class Worker:
         release = connection.on_state(self._on_link)
         self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
         self._orders = Orders(connection)
+        self._orders.on(CANCEL, self._on_cancel)
         await self._orders.start()
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
@@ -204,6 +214,7 @@ class Worker:
 
     async def _hand_back(self) -> None:
         """Let others have at once what is still running here; its end here is not told any more."""
+        self._is_handing_back = True
         for task in list(self._tasks):
             task.cancel()
         for run in list(self._runs.values()):
@@ -249,6 +260,11 @@ class Worker:
         if running is not None:
             running.reply = received.reply
             return None
+        order = self._cancels.get(job.job_id)
+        if order is not None:
+            await self._lifecycle.cancel_delivered(job, received.delivery, received.reply, order)
+            await self._forget_order(job.job_id)
+            return None
         record = None
         if not self._claims.is_certain(received.delivery):
             verdict, record = await self._claims.decide(job, received.delivery)
@@ -271,21 +287,72 @@ class Worker:
 
     async def _execute(self, run: Run) -> None:
         job_id, counter = run.job.job_id, ""
+        run.task = asyncio.current_task()
+        run.context.tell = functools.partial(self._on_progress, run)
         try:
-            outcome = await self._executor.run(run.job)
-            counter = await self._lifecycle.finish(run, outcome)
-            if outcome.error is not None:
-                log.info("job %s (%s) %s: %s", job_id, run.job.function, counter, outcome.error.type)
+            try:
+                outcome = await self._executor.run(run.job, run.context)
+            except asyncio.CancelledError:
+                if run.order is None or self._is_handing_back:
+                    raise
+                _over(run)
+                counter = await self._lifecycle.cancel(run)
+            else:
+                _over(run)
+                counter = await self._lifecycle.finish(run, outcome)
+                if outcome.error is not None:
+                    log.info("job %s (%s) %s: %s", job_id, run.job.function, counter, outcome.error.type)
+            if run.order is not None:
+                await self._forget_order(job_id)
         finally:
             if not (self._stopping.is_set() and counter == ""):
                 self._runs.pop(job_id, None)
             self.status.job_ended(job_id, counter)
 
+    def _on_progress(self, run: Run, progress: Progress) -> None:
+        """Called in the thread of the job's function."""
+        self._loop.call_soon_threadsafe(self._aside, self._lifecycle.tell_progress(run, progress))
+
+    def _on_cancel(self, job_id: str, order: dict[str, Any] | None) -> None:
+        if order is None:
+            self._cancels.pop(job_id, None)
+            return
+        self._cancels[job_id] = order
+        run = self._runs.get(job_id)
+        if run is None:
+            return
+        stops = run.task is not None and self._executor.can_stop(run.job)
+        run.order = order
+        run.context.cancel_requested = True
+        reply = order.get("reply")
+        if isinstance(reply, str) and reply.startswith("_INBOX."):
+            answer = {"worker_id": self.worker_id, "stops": stops}
+            self._aside(self._connection.client.publish(reply, codec.dumps(answer)))
+        if stops and run.task is not None:
+            run.task.cancel()
+
+    async def _forget_order(self, job_id: str) -> None:
+        """The job it was about has ended: nobody needs to know of it any more."""
+        self._cancels.pop(job_id, None)
+        try:
+            await Control(self._connection).remove(CANCEL, job_id)
+        except NaqException as exc:
+            log.debug("order to cancel %s not removed: %s", job_id, exc)
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something small beside the jobs; what it raises is logged."""
+        task = self._loop.create_task(work)
+        self._tasks_aside.add(task)
+        task.add_done_callback(self._aside_ended)
+
+    def _aside_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks_aside.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("side task failed: %s", task.exception())
+
     def _on_link(self, state: LinkState) -> None:
         if state is LinkState.LIVE:
-            task = asyncio.get_running_loop().create_task(self._claims.refresh(), name="claims-refresh")
-            self._tasks_aside.add(task)
-            task.add_done_callback(self._tasks_aside.discard)
+            self._aside(self._claims.refresh())
         elif state is LinkState.LOST:
             self._claims.doubt_everything()
 
@@ -299,6 +366,13 @@ class Worker:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
+
+
+def _over(run: Run) -> None:
+    """The function has ended: nothing is left to cancel, and the task goes on to tell its end."""
+    while run.order is not None and run.task is not None and run.task.cancelling():
+        run.task.uncancel()
+    run.task = None
 
 
 def _import(module: str) -> None:

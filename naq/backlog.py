@@ -1,0 +1,88 @@
+"""Find one job among those that wait in the queues: a work queue has no index by job, so it is read by sequence.
+
+Ids made by naq tell when they were made, and a job is stored after its id was made: the search starts there, and only
+where that finds nothing (another maker's clock, another kind of id) is everything read.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from naq import codec, ids
+from naq.connection import Connection, JetStreamError
+from naq.errors import SerializationError
+from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, stream_range
+from naq.models.times import format_time
+
+PAGE = 500
+SKEW = timedelta(minutes=1)
+"""How far a producer's clock may run ahead of the server's before the whole queue is read."""
+
+
+class WaitingJob(NamedTuple):
+    """A job's message in the stream of jobs; a worker may hold it."""
+
+    seq: int
+    subject: str
+    data: bytes
+
+
+async def find_job(connection: Connection, job_id: str) -> WaitingJob | None:
+    """The stored message of a job; None where no queue has it."""
+    stream = connection.names.jobs
+    held = await stream_range(connection, stream)
+    if held.messages == 0:
+        return None
+    made_at = ids.time_of(job_id)
+    if made_at is not None and connection.server_version >= DIRECT_BATCH_SINCE:
+        found = await _search(connection, job_id, {"start_time": format_time(made_at - SKEW)}, held.last_seq)
+        if found is not None:
+            return found
+    return await _search(connection, job_id, {"seq": held.first_seq}, held.last_seq)
+
+
+async def remove(connection: Connection, seq: int) -> bool:
+    """Take a message out of the stream of jobs; False where it was gone already. A worker that holds it goes on."""
+    try:
+        await connection.api(f"STREAM.MSG.DELETE.{connection.names.jobs}", {"seq": seq, "no_erase": True})
+    except JetStreamError:
+        return False
+    return True
+
+
+async def _search(connection: Connection, job_id: str, start: dict[str, Any], last_seq: int) -> WaitingJob | None:
+    needle = job_id.encode()
+    while True:
+        page = await _page(connection, start)
+        for job in page:
+            if needle in job.data and _id_of(job.data) == job_id:
+                return job
+        if not page or page[-1].seq >= last_seq:
+            return None
+        start = {"seq": page[-1].seq + 1}
+
+
+async def _page(connection: Connection, start: dict[str, Any]) -> list[WaitingJob]:
+    """Up to a page of stored jobs; a work queue can't be read by a second consumer, so by direct reads."""
+    names = connection.names
+    request = {**start, "next_by_subj": names.queue_wildcard}
+    if connection.server_version >= DIRECT_BATCH_SINCE:
+        found = await direct_batch(connection, names.jobs, {**request, "batch": PAGE})
+        return [WaitingJob(message.seq, message.subject, message.data) for message in found.messages]
+    message = await connection.client.request(
+        f"$JS.API.DIRECT.GET.{names.jobs}", codec.dumps(request), timeout=connection.settings.connect_timeout_s
+    )
+    headers = message.headers or {}
+    if headers.get("Status"):
+        return []
+    return [WaitingJob(int(headers.get("Nats-Sequence", 0)), headers.get("Nats-Subject", ""), message.data)]
+
+
+def _id_of(data: bytes) -> str | None:
+    try:
+        record = codec.loads(data)
+    except SerializationError:
+        return None
+    job_id = record.get("job_id") if isinstance(record, dict) else None
+    return job_id if isinstance(job_id, str) else None

@@ -1,0 +1,120 @@
+"""One run of one job on this worker: what is known as it begins, and the record it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from naq.context import JobContext, new_log
+from naq.delivery import Delivery
+from naq.models.job import Job, JobStatus
+from naq.models.result import Attempt, JobResult
+from naq.models.times import milliseconds_between, utcnow
+from naq.outbox import PublishAck
+from naq.worker.outcome import WISH_RETRY
+
+MAX_ATTEMPTS = 1_000
+"""Runs of one job, those it asked for itself by `Retry` included."""
+FULL_TRACEBACKS = 5
+"""The newest attempts keep their whole traceback; a record has to fit into one message."""
+SHORT_TRACEBACK = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run of one job on this worker."""
+
+    job: Job
+    delivery: Delivery
+    reply: str
+    """Where to acknowledge it; replaced where the server delivers it again while it runs."""
+    worker_id: str
+    attempt: int
+    earlier: tuple[Attempt, ...]
+    crashes: int
+    started_at: datetime
+    wait_ms: float | None
+    context: JobContext
+    """The run as its own function sees it."""
+    revision: int = 0
+    """Where the job's record stood as the run began; 0 where it had none."""
+    order: Mapping[str, Any] | None = None
+    """Who asked to cancel it, and why; None where nobody did."""
+    task: asyncio.Task[Any] | None = None
+    """What awaits the function, while it runs."""
+    started: asyncio.Future[PublishAck] | None = None
+    started_seq: int | None = None
+
+    @classmethod
+    def of(cls, job: Job, delivery: Delivery, reply: str, record: JobResult | None, worker_id: str) -> Run:
+        """A run that begins now; `record` is what earlier ones left."""
+        now = utcnow()
+        earlier = record.attempts if record else ()
+        since = (record.retry_at if record else None) or job.enqueued_at
+        attempt = len(earlier) + 1
+        return cls(
+            job=job,
+            delivery=delivery,
+            reply=reply,
+            worker_id=worker_id,
+            attempt=attempt,
+            earlier=earlier,
+            crashes=record.crashes if record else 0,
+            started_at=now,
+            wait_ms=milliseconds_between(since, now) if since else None,
+            revision=record.revision if record else 0,
+            context=JobContext(
+                job_id=job.job_id,
+                function=job.function,
+                queue=job.queue_name,
+                attempt=attempt,
+                worker_id=worker_id,
+                tags=job.tags,
+                schedule_id=job.schedule_id,
+                logs=new_log() if job.capture_logs else None,
+            ),
+        )
+
+    @property
+    def failures_before(self) -> int:
+        """Earlier runs that failed; those that asked to be run again did not."""
+        return sum(1 for attempt in self.earlier if attempt.error and attempt.error.fingerprint != WISH_RETRY)
+
+    def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
+        """What is stored of this run, without its value or error."""
+        job = self.job
+        return JobResult(
+            job_id=job.job_id,
+            status=status,
+            function=job.function,
+            queue=job.queue_name,
+            enqueued_at=job.enqueued_at,
+            stored_at=self.delivery.stored_at,
+            started_at=self.started_at,
+            finished_at=finished_at,
+            wait_ms=self.wait_ms,
+            run_ms=milliseconds_between(self.started_at, finished_at),
+            attempt=self.attempt,
+            worker_id=self.worker_id,
+            attempts=self.earlier,
+            started_seq=self.started_seq,
+            schedule_id=job.schedule_id,
+            tags=job.tags,
+            logs=tuple(self.context.logs or ()),
+        )
+
+
+def bounded(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """The same attempts, the tracebacks of all but the newest ones cut to their last lines."""
+    old = attempts[:-FULL_TRACEBACKS]
+    return (*(_shortened(attempt) for attempt in old), *attempts[len(old) :])
+
+
+def _shortened(attempt: Attempt) -> Attempt:
+    error = attempt.error
+    if error is None or error.traceback is None or len(error.traceback) <= SHORT_TRACEBACK:
+        return attempt
+    return replace(attempt, error=replace(error, traceback="…" + error.traceback[-SHORT_TRACEBACK:]))
