@@ -70,7 +70,7 @@ async def _page(connection: Connection, start: dict[str, Any]) -> list[WaitingJo
     if connection.server_version >= DIRECT_BATCH_SINCE:
         found = await direct_batch(connection, names.jobs, {**request, "batch": PAGE})
         return [WaitingJob(message.seq, message.subject, message.data) for message in found.messages]
-    message = await connection.client.request(
+    message = await connection.requests.ask(
         f"$JS.API.DIRECT.GET.{names.jobs}", codec.dumps(request), timeout=connection.settings.connect_timeout_s
     )
     headers = message.headers or {}

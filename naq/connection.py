@@ -20,6 +20,7 @@ from naq import codec
 from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError, NaqException
 from naq.models.times import parse_time, utcnow
 from naq.outbox import Outbox
+from naq.requests import Requests
 from naq.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Connection:
         self.last_error: str | None = None
         """The latest complaint of the client, for messages; None where there was none."""
         self._client = Client()
+        self.requests = Requests(self._client)
         self.outbox = Outbox(self)
         self._listeners: list[Callable[[LinkState], None]] = []
         self._clock_offset = timedelta(0)
@@ -123,6 +125,7 @@ class Connection:
         except BaseException:
             await self._abandon()
             raise
+        await self.requests.start()
         await self.outbox.start()
         self._set_state(LinkState.LIVE)
 
@@ -151,9 +154,7 @@ class Connection:
         data = b"" if payload is None else codec.dumps(payload)
         before = self.last_error
         try:
-            reply = await self._client.request(
-                f"$JS.API.{verb}", data, timeout=timeout or self.settings.connect_timeout_s
-            )
+            reply = await self.requests.ask(f"$JS.API.{verb}", data, timeout=timeout or self.settings.connect_timeout_s)
         except nats.errors.NoRespondersError:
             raise JetStreamUnavailableError(
                 f"JetStream is not available on {self.settings.server_label}: "

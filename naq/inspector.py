@@ -88,7 +88,7 @@ class Inspector:
         raise JobNotFoundError(f"job {job_id} is not known: no result, worker, schedule or queue has it")
 
     async def _next_stored(self, first: int, subject: str) -> Any:
-        message = await self._connection.client.request(
+        message = await self._connection.requests.ask(
             f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
             codec.dumps({"seq": first, "next_by_subj": subject}),
             timeout=self._connection.settings.connect_timeout_s,

@@ -53,7 +53,7 @@ class Bucket:
         """The newest message of the key, a deletion's marker included."""
         subject = f"$JS.API.DIRECT.GET.{self.stream}.{self._subject}{key}"
         try:
-            message = await self._connection.client.request(
+            message = await self._connection.requests.ask(
                 subject, b"", timeout=self._connection.settings.connect_timeout_s
             )
         except nats.errors.NoRespondersError:
