@@ -23,7 +23,8 @@ async def enqueue(
     Args:
         function: an importable function, or its reference "module:qualname" (then its arguments are not checked here).
         queue_name: where workers look for it.
-        job_id: your own id; the same id enqueued again within a minute is the same job. One is made where None.
+        job_id: your own id; the same id enqueued again is the same job (`is_duplicate`) while that one waits, runs or
+            has a result. One is made where None.
         max_retries: runs after a failure, beyond the first run.
         retry_delay: seconds before a retry, or a list with one figure per retry.
         retry_strategy: how a single `retry_delay` grows: "linear" or "exponential" (each with a jitter of a quarter),
@@ -33,6 +34,9 @@ async def enqueue(
         result_ttl: seconds the result is kept.
         tags: texts to find it by.
         capture_logs: keep the log lines of its runs (INFO and above) in its result record.
+        unique: a key that one job may hold at a time; where another holds it, that job's id comes back, with
+            `is_duplicate` True, and nothing is enqueued.
+        unique_for: seconds the key is taken; None means until the job has ended.
         Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
         `enqueue_many([Call(function, args, kwargs)])`.)
 

@@ -12,6 +12,7 @@ from naq.errors import ConfigurationError, InvalidQueueNameError
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY = re.compile(r"[A-Za-z0-9_=.-]{1,128}")
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 DEFAULT_QUEUE = "default"
 
@@ -40,6 +41,19 @@ def check_key(key: str, what: str) -> str:
             f"{what} {key!r} is not valid: use 1 to 128 letters, digits, '_', '-', '=' or single inner dots"
         )
     return key
+
+
+def key_of_text(text: str) -> str:
+    """Any text as one token of a key: what can't stand there is written `=XX` by its UTF-8 bytes.
+
+    Raises:
+        ConfigurationError: the text has lone surrogates.
+    """
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"key {text!r} is no valid text: it has lone surrogates") from None
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"={byte:02X}" for byte in raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,16 @@ class Names:
     def control(self) -> str:
         """Bucket of what operators ask of running workers: paused queues, cancelled jobs, workers to stop."""
         return f"{self.prefix}_control"
+
+    @property
+    def unique(self) -> str:
+        """Bucket of claims: which job holds a unique key or a given job id."""
+        return f"{self.prefix}_unique"
+
+    @property
+    def limits(self) -> str:
+        """Bucket of rate and concurrency limits, by key."""
+        return f"{self.prefix}_limits"
 
     @property
     def queue_wildcard(self) -> str:

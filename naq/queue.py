@@ -2,13 +2,15 @@
 
 What a crash does: the ENQUEUED event and the job leave this process together, event first. A producer that dies between
 the two leaves an event without a job and its caller without an answer: nothing runs. A job that the server refuses
-is followed by a CANCELLED event that says so. Sending again with the same `job_id` is always safe.
+is followed by a CANCELLED event that says so. Sending again with the same `job_id` is always safe
+(`naq.uniqueness` says how ids and unique keys are held).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naq import callables, codec
@@ -23,6 +25,7 @@ from naq.models.retry import RetryPolicy
 from naq.models.times import utcnow
 from naq.names import DEFAULT_QUEUE, check_key, check_queue_name
 from naq.outbox import PublishAck, StorageRefusedError
+from naq.uniqueness import Claim, Uniqueness, check_unique, key_of_id, key_of_unique
 
 if TYPE_CHECKING:
     from naq.results import Results
@@ -59,6 +62,8 @@ def build_job(
     result_ttl: float | None = None,
     tags: Sequence[str] = (),
     capture_logs: bool = False,
+    unique: str | None = None,
+    unique_for: float | None = None,
 ) -> Job:
     """Check a call and make a job of it; nothing is sent.
 
@@ -90,6 +95,9 @@ def build_job(
         result_ttl=_seconds("result_ttl", result_ttl, least=1.0),
         tags=tuple(_tag(tag) for tag in tags),
         capture_logs=bool(capture_logs),
+        unique=check_unique(unique, unique_for),
+        unique_for=_seconds("unique_for", unique_for, least=1.0),
+        is_id_given=job_id is not None,
     )
 
 
@@ -101,6 +109,7 @@ class Queue:
         self._connection = connection
         self._events = Events(connection)
         self._results = results
+        self._claims = Uniqueness(connection)
 
     async def enqueue(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
         """Store one call of `function`; options as for `naq.enqueue`, everything else goes to the function.
@@ -110,7 +119,17 @@ class Queue:
             EnqueueError: the server did not store it.
         """
         build, kwargs = split_options(options)
-        return await self.store(build_job(function, args, kwargs, **{**build, "queue_name": self.name}))
+        job = build_job(function, args, kwargs, **{**build, "queue_name": self.name})
+        if not job.is_id_given:
+            return await self.store(job)
+        claim = await self._claims.claim(job, key_of_id(job.job_id))
+        if await self._claims.is_known(job, claim):
+            if claim.seq is None:
+                await self._claims.withdraw(claim)
+            job._results = self._results
+            job.is_duplicate = True
+            return job
+        return await self.store(job, claims=[claim])
 
     async def enqueue_many(self, calls: Iterable[Call | Sequence[Any]], **options: Any) -> list[Job]:
         """Store many calls with the same options, in order; all are checked before the first is sent.
@@ -123,29 +142,55 @@ class Queue:
         """
         if "job_id" in options:
             raise ConfigurationError("enqueue_many makes its own job ids: leave out job_id")
+        if options.get("unique") is not None:
+            raise ConfigurationError("one unique key lets one job through: enqueue unique jobs one at a time")
         jobs = [build_job(*Call(*call), **{**options, "queue_name": self.name}) for call in calls]
         await self.store_many(jobs)
         return jobs
 
-    async def store(self, job: Job, *, extra: Mapping[str, Any] | None = None) -> Job:
+    async def store(self, job: Job, *, extra: Mapping[str, Any] | None = None, claims: Sequence[Claim] = ()) -> Job:
         """Send one job that `build_job` made; `extra` are further fields of its ENQUEUED event.
 
         Where its id was used within the last minute, that job stands: this one is marked `is_duplicate`, and the log
-        holds one ENQUEUED.
+        holds one ENQUEUED. Where another job holds its unique key, this one gets that job's id and `is_duplicate`, and
+        nothing is sent. `claims` are those made for it already.
         """
         data = self._encode(job)
+        if job.unique is not None:
+            until = None
+            if job.unique_for is not None:
+                until = self._connection.server_now() + timedelta(seconds=job.unique_for)
+            held = await self._claims.claim(job, key_of_unique(job.unique), until=until)
+            if held.job_id != job.job_id:
+                for claim in claims:
+                    await self._claims.withdraw(claim)
+                job.job_id, job.is_duplicate = held.job_id, True
+                return job
+            claims = [*claims, held]
         event = await self._send_event(job, extra)
         stored = await self._send_job(job, data)
         try:
-            job.is_duplicate = (await self._settle(job, stored)).is_duplicate
+            ack = await self._settle(job, stored)
         except NaqException as exc:
             await self._take_back(job, exc)
+            for claim in claims:
+                await self._claims.withdraw(claim)
             raise
+        job.is_duplicate = ack.is_duplicate
+        for claim in claims:
+            if claim.seq != ack.seq:
+                await self._claims.note_stored(claim, ack.seq)
         await event
         return job
 
     async def store_many(self, jobs: Sequence[Job]) -> None:
-        """Send jobs that `build_job` made, pipelined; all are measured before the first is sent."""
+        """Send jobs that `build_job` made, pipelined; all are measured before the first is sent.
+
+        Raises:
+            ConfigurationError: one is unique, which `store` alone looks after.
+        """
+        if any(job.unique is not None for job in jobs):
+            raise ConfigurationError("a unique job can't be stored among many: enqueue it by itself")
         encoded = [self._encode(job) for job in jobs]
         stored = 0
         for start in range(0, len(jobs), CHUNK):
@@ -218,7 +263,7 @@ class Queue:
             function=job.function,
             schedule_id=job.schedule_id,
             to_status=JobStatus.PENDING,
-            **(extra or {}),
+            **_with_unique(job, extra or {}),
         )
         return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
 
@@ -252,6 +297,12 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Options of `build_job`, and what is left: the function's own keyword arguments."""
     build = {name: value for name, value in options.items() if name in _OPTIONS}
     return build, {name: value for name, value in options.items() if name not in _OPTIONS}
+
+
+def _with_unique(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:
+    if job.unique is None:
+        return dict(extra)
+    return {**extra, "details": {**(extra.get("details") or {}), "unique": job.unique}}
 
 
 def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | None:

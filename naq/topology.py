@@ -95,6 +95,8 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         _bucket(common, names.schedules, version),
         _bucket(common, names.locks, version),
         _bucket(common, names.control, version),
+        _bucket(common, names.unique, version),
+        _bucket(common, names.limits, version),
     ]
 
 

@@ -66,6 +66,12 @@ class Job:
     """The schedule that fired it, if one did."""
     run_at: datetime | None = None
     """When it is due, for a job given to the scheduler."""
+    unique: str | None = None
+    """At most one job of this key at a time; None where nothing forbids another."""
+    unique_for: float | None = None
+    """Seconds the key is taken; None means until the job has ended."""
+    is_id_given: bool = False
+    """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
     is_duplicate: bool = False
     """True where this call found the job already enqueued; the first call's job stands."""
     error: str | None = None
@@ -149,6 +155,12 @@ class Job:
             record["capture_logs"] = True
         if self.schedule_id is not None:
             record["schedule_id"] = self.schedule_id
+        if self.unique is not None:
+            record["unique"] = self.unique
+        if self.unique_for is not None:
+            record["unique_for"] = self.unique_for
+        if self.is_id_given:
+            record["id_given"] = True
         return record
 
     def to_wire(self) -> bytes:
@@ -184,6 +196,9 @@ class Job:
             tags=codec.texts(record, "tags"),
             capture_logs=record.get("capture_logs") is True,
             schedule_id=record["schedule_id"] if isinstance(record.get("schedule_id"), str) else None,
+            unique=record["unique"] if isinstance(record.get("unique"), str) else None,
+            unique_for=codec.number(record, "unique_for", None),
+            is_id_given=record.get("id_given") is True,
         )
 
     @classmethod

@@ -25,6 +25,7 @@ from naq.models.job import Job
 from naq.names import DEFAULT_QUEUE, check_queue_name
 from naq.settings import Settings
 from naq.topology import ensure_consumer, ensure_topology
+from naq.uniqueness import Uniqueness
 from naq.worker.claims import Claims, Verdict
 from naq.worker.executor import Executor
 from naq.worker.intake import Intake, Received
@@ -40,6 +41,8 @@ DRAIN_S = 30.0
 ACKS_S = 3.0
 """Seconds the last acks get to be confirmed at a stop."""
 MAX_CONCURRENCY = 10_000
+ENDED = ("completed", "failed", "cancelled")
+"""What `Lifecycle` says of a run after which the job is over."""
 
 
 class Worker:
@@ -128,6 +131,7 @@ class Worker:
                 self._connection = connection
                 self._lifecycle = Lifecycle(connection, topology, self.worker_id)
                 self._claims = Claims(connection, self._lifecycle, self.worker_id)
+                self._uniqueness = Uniqueness(connection)
                 self._keeper = Keeper(self.settings, self.status)
                 await self._keeper.start()
                 try:
@@ -270,10 +274,12 @@ class Worker:
             verdict, record = await self._claims.decide(job, received.delivery)
             if verdict is Verdict.OVER and record is not None:
                 await self._lifecycle.settle_again(record, job, received.reply)
+                await self._uniqueness.release(job)
                 return None
             if verdict is Verdict.LOST and record is not None:
                 await self._lifecycle.lose(job, record, received.delivery, received.reply)
                 self.status.job_ended(job.job_id, "failed")
+                await self._uniqueness.release(job)
                 return None
             if verdict is Verdict.ELSEWHERE:
                 return None  # not acked, not renewed: it comes again after the ack wait unless it ends before
@@ -302,6 +308,8 @@ class Worker:
                 counter = await self._lifecycle.finish(run, outcome)
                 if outcome.error is not None:
                     log.info("job %s (%s) %s: %s", job_id, run.job.function, counter, outcome.error.type)
+            if counter in ENDED:
+                await self._uniqueness.release(run.job)
             if run.order is not None:
                 await self._forget_order(job_id)
         finally:
