@@ -1,0 +1,59 @@
+"""Programs that kill themselves with SIGKILL at a named point between two writes: `python -m … POINT [JOB-ID]`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+from naq.client import AsyncClient
+from naq.examples import tasks
+from naq.queue import Queue
+from naq.settings import Settings
+from naq.worker import Worker
+from naq.worker.executor import Executor
+from naq.worker.lifecycle import Lifecycle
+
+POINTS = {
+    "before the start": (Worker, "_begin"),
+    "during the run": (Executor, "run"),
+    "before the result": (Lifecycle, "finish"),
+    "before the terminal event": (Lifecycle, "_tell_end"),
+    "before the ack": (Lifecycle, "_ack"),
+}
+"""Where a worker dies: as it calls this method."""
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("still alive")
+
+
+async def work(point: str) -> None:
+    owner, name = POINTS[point]
+
+    async def at_the_point(*_args: Any, **_options: Any) -> NoReturn:
+        await asyncio.sleep(0.2)  # what was written before this point has left by then
+        die()
+
+    setattr(owner, name, at_the_point)
+    await Worker(modules=["naq.examples.tasks"]).run()
+
+
+async def produce(job_id: str) -> None:
+    """Tell that a job is enqueued, and die before the job itself leaves."""
+    tell = Queue._send_event
+
+    async def tell_and_die(self: Queue, *args: Any) -> NoReturn:
+        await (await tell(self, *args))
+        die()
+
+    Queue._send_event = tell_and_die  # type: ignore[assignment]
+    async with AsyncClient(Settings.load()) as client:
+        await client.enqueue(tasks.add, 20, 22, job_id=job_id)
+
+
+if __name__ == "__main__":
+    asyncio.run(produce(sys.argv[2]) if sys.argv[1] == "producer" else work(sys.argv[1]))
