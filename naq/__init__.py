@@ -25,6 +25,8 @@ _API = (
     "fetch_job_result",
     "get_job_status",
     "list_workers",
+    "stop_worker",
+    "forget_worker",
     "list_queues",
     "list_schedules",
 )
@@ -74,6 +76,8 @@ _HOMES = {
     "ScheduleSpecError": "naq.errors",
     "SerializationError": "naq.errors",
     "ServerStartError": "naq.errors",
+    "WorkerNotFoundError": "naq.errors",
+    "WorkerStateError": "naq.errors",
 }
 
 __all__ = ["__version__", *_HOMES]

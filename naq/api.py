@@ -145,6 +145,28 @@ async def list_workers() -> list[WorkerRecord]:
     return await (await default_client()).list_workers()
 
 
+async def stop_worker(
+    worker_id: str, *, now: bool = False, reason: str | None = None, wait_s: float | None = None
+) -> WorkerRecord:
+    """Ask a worker or scheduler to stop; returns its record as it was when asked.
+
+    Args:
+        now: hand running jobs back to their queues at once, instead of giving them the worker's drain time.
+        reason: why, for the audit log.
+        wait_s: seconds to wait until it is gone; None returns as soon as the order is stored and told.
+
+    Raises:
+        WorkerNotFoundError: there is no such worker.
+        WorkerStateError: it is dead; or, with `wait_s`, it died meanwhile or still runs.
+    """
+    return await (await default_client()).stop_worker(worker_id, now=now, reason=reason, wait_s=wait_s)
+
+
+async def forget_worker(worker_id: str, *, reason: str | None = None) -> WorkerRecord:
+    """Remove the record of a dead worker; returns it. Raises WorkerNotFoundError, or WorkerStateError: it is alive."""
+    return await (await default_client()).forget_worker(worker_id, reason=reason)
+
+
 async def list_queues() -> list[QueueStats]:
     """Every queue that holds jobs or was ever served."""
     return await (await default_client()).list_queues()

@@ -26,6 +26,7 @@ from naq.results import Results
 from naq.schedules import ScheduledJobManager
 from naq.settings import Settings
 from naq.topology import Topology, ensure_topology
+from naq.workers import WorkerManager
 
 
 class AsyncClient:
@@ -41,6 +42,7 @@ class AsyncClient:
         self.log = EventLog(self.connection)
         self.schedules = ScheduledJobManager(self.connection, self.results, program=program)
         self.inspector = Inspector(self.connection)
+        self.workers = WorkerManager(self.connection, program=program)
         self.cancellation = Cancellation(self.connection, self.results, self.schedules, program=program)
         self.topology: Topology | None = None
         self._program = program
@@ -141,6 +143,16 @@ class AsyncClient:
     async def list_workers(self) -> list[WorkerRecord]:
         """See `naq.list_workers`."""
         return await self.inspector.workers()
+
+    async def stop_worker(
+        self, worker_id: str, *, now: bool = False, reason: str | None = None, wait_s: float | None = None
+    ) -> WorkerRecord:
+        """See `naq.stop_worker`."""
+        return await self.workers.stop(worker_id, now=now, reason=reason, wait_s=wait_s)
+
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> WorkerRecord:
+        """See `naq.forget_worker`."""
+        return await self.workers.forget(worker_id, reason=reason)
 
     async def list_queues(self) -> list[QueueStats]:
         """See `naq.list_queues`."""

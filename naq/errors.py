@@ -95,6 +95,14 @@ class Cancel(NaqException):
         super().__init__(reason or "the job cancelled itself")
 
 
+class WorkerNotFoundError(NaqException):
+    """No worker or scheduler with that id has a record (never started, or stopped)."""
+
+
+class WorkerStateError(NaqException):
+    """What was asked does not fit a worker: stop a dead one, forget a live one, or it did not stop in time."""
+
+
 class JobExecutionError(NaqException):
     """The job failed; `error_type`, `error_message` and `traceback` are those of the worker's exception."""
 

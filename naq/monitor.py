@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from naq import __version__, codec
 from naq.connection import Connection, LinkState
+from naq.control import WORKER, Control
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
 from naq.inspector import worker_of
@@ -59,6 +60,7 @@ class Monitor:
         self._connection = connection
         self._kept = timedelta(seconds=settings.dead_worker_kept_s)
         self._bucket = Bucket(connection, connection.names.workers)
+        self._control = Control(connection)
         self._events = Events(connection)
         self._seen: dict[str, Seen] = {}
         self._changed = asyncio.Event()
@@ -168,6 +170,8 @@ class Monitor:
             else:
                 await self._bucket.delete(key, revision=seen.revision)
                 self._seen.pop(key, None)
+                if await self._control.get(WORKER, key) is not None:
+                    await self._control.remove(WORKER, key)  # it was told to stop and died first
                 log.info("record of %s removed: it was lost at %s", key, seen.record.lost_at)
         except ConflictError:
             await self._read_again(key)

@@ -103,6 +103,8 @@ purge_queue_sync = blocking(api.purge_queue)
 fetch_job_result_sync = blocking(api.fetch_job_result)
 get_job_status_sync = blocking(api.get_job_status)
 list_workers_sync = blocking(api.list_workers)
+stop_worker_sync = blocking(api.stop_worker)
+forget_worker_sync = blocking(api.forget_worker)
 list_queues_sync = blocking(api.list_queues)
 list_schedules_sync = blocking(api.list_schedules)
 

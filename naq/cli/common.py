@@ -13,14 +13,18 @@ from naq.client import AsyncClient
 from naq.settings import Settings
 
 
-def command(subparsers: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    """A subcommand's parser, with the options that every one of them has."""
+def command(subparsers: Any, name: str, summary: str, example: str, **options: Any) -> argparse.ArgumentParser:
+    """A subcommand's parser, with the options that every one of them has; `options` are those of `add_parser`.
+
+    A verb below a subcommand wants `argument_default=argparse.SUPPRESS`, so that it keeps what was given before it.
+    """
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        **options,
     )
     group = parser.add_argument_group("connection")
     group.add_argument("--server", metavar="URL", help="NATS server (NAQ_NATS_URL; default nats://localhost:4222)")

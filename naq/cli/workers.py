@@ -1,4 +1,4 @@
-"""`naq list-workers`."""
+"""`naq workers`: list, stop and forget workers and schedulers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,96 @@ from typing import Any
 from naq.cli.common import command, duration, json_option, print_json, print_table, with_client
 from naq.client import AsyncClient
 from naq.models.times import format_time
+from naq.models.worker import WorkerRecord
+
+WAIT_S = 60.0
 
 
 def register(subparsers: Any) -> None:
     parser = command(
-        subparsers, "list-workers", "list workers and schedulers, dead ones too", "naq list-workers --json"
+        subparsers,
+        "workers",
+        "list, stop and forget workers and schedulers",
+        "naq workers stop WORKER-ID --wait --reason 'kernel update'",
     )
     json_option(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_list)
+    verbs = parser.add_subparsers(metavar="VERB")
+    listing = _verb(verbs, "list", "list workers and schedulers, dead ones too", "naq workers list --json")
+    listing.set_defaults(run=run_list)
+    stop = _verb(
+        verbs,
+        "stop",
+        "let one end its jobs and stop, on whatever host it runs",
+        "naq workers stop WORKER-ID --wait --reason 'kernel update'",
+    )
+    stop.add_argument("worker_id", metavar="WORKER-ID")
+    stop.add_argument("--now", action="store_true", default=False, help="hand its running jobs back at once")
+    stop.add_argument("--reason", default=None, help="why, for the audit log")
+    stop.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        nargs="?",
+        const=WAIT_S,
+        default=None,
+        help=f"until it is gone, at most so long ({WAIT_S:g} where not given); exit code 1 if it is not",
+    )
+    stop.set_defaults(run=run_stop)
+    forget = _verb(
+        verbs,
+        "forget",
+        "remove the record of a dead one now",
+        "naq workers forget WORKER-ID --reason 'host is gone for good'",
+    )
+    forget.add_argument("worker_id", metavar="WORKER-ID")
+    forget.add_argument("--reason", default=None, help="why, for the audit log")
+    forget.set_defaults(run=run_forget)
 
 
-def run(args: argparse.Namespace) -> int:
+def _verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    parser = command(verbs, name, summary, example, argument_default=argparse.SUPPRESS)
+    json_option(parser)
+    return parser
+
+
+def run_stop(args: argparse.Namespace) -> int:
+    async def use(client: AsyncClient) -> int:
+        record = await client.stop_worker(args.worker_id, now=args.now, reason=args.reason, wait_s=args.wait)
+        if args.json:
+            print_json({**_about(record), "action": "stop", "now": args.now, "is_gone": args.wait is not None})
+        elif args.wait is not None:
+            print(f"{record.kind} {record.worker_id} has stopped")
+        else:
+            print(f"{record.kind} {record.worker_id} was told to stop (running jobs: {len(record.running)})")
+        return 0
+
+    return with_client(args, use)
+
+
+def run_forget(args: argparse.Namespace) -> int:
+    async def use(client: AsyncClient) -> int:
+        record = await client.forget_worker(args.worker_id, reason=args.reason)
+        if args.json:
+            print_json({**_about(record), "action": "forget"})
+        else:
+            print(f"record of {record.kind} {record.worker_id} removed")
+        return 0
+
+    return with_client(args, use)
+
+
+def _about(record: WorkerRecord) -> dict[str, Any]:
+    return {
+        "worker_id": record.worker_id,
+        "kind": record.kind,
+        "host": record.host,
+        "pid": record.pid,
+        "running": [job.job_id for job in record.running],
+    }
+
+
+def run_list(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
         now = client.connection.server_now()
         workers = await client.list_workers()
@@ -39,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
                         "failed": worker.failed,
                         "leader": worker.leader,
                         "beat_at": format_time(worker.beat_at) if worker.beat_at else None,
+                        "lost_at": format_time(worker.lost_at) if worker.lost_at else None,
                         "version": worker.version,
                     }
                 )

@@ -33,7 +33,9 @@ from naq.schedules import ScheduledJobManager, schedule_of
 from naq.settings import Settings
 from naq.topology import ensure_topology
 from naq.worker.keeper import Keeper
+from naq.worker.orders import Orders
 from naq.worker.status import WorkerStatusManager
+from naq.worker.stop_order import StopOrder
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +109,11 @@ class Scheduler:
             asyncio.create_task(self._fire_when_due(), name="firing"),
             asyncio.create_task(Caretaker(self._connection, self.scheduler_id, self.settings).run(), name="caretaker"),
         ]
+        orders = Orders(self._connection)
+        stop_order = StopOrder(self._connection, orders, self.scheduler_id, lambda _now: self.stop())
         stopped = asyncio.create_task(self._stopping.wait(), name="stop-wait")
         try:
+            await orders.start()
             done, _ = await asyncio.wait({*services, stopped}, return_when=asyncio.FIRST_COMPLETED)
             for service in done - {stopped}:
                 service.result()  # a service ends only by failing: let it be known
@@ -116,8 +121,10 @@ class Scheduler:
             for task in (*services, stopped):
                 task.cancel()
             await asyncio.gather(*services, stopped, return_exceptions=True)
+            await orders.stop()
             self.status.stopping()
             await self._resign("stopped")
+            await stop_order.forget()
         await self._events.write_last(
             JobEvent.of(
                 JobEventType.WORKER_STOPPED,

@@ -34,6 +34,7 @@ from naq.worker.lifecycle import Lifecycle
 from naq.worker.orders import Orders
 from naq.worker.run import Run
 from naq.worker.status import WorkerStatusManager
+from naq.worker.stop_order import StopOrder
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,12 @@ class Worker:
         """Begin to stop: take nothing more and drain. Harmless to call twice or before `run`."""
         self._stopping.set()
 
+    def _stop_ordered(self, now: bool) -> None:
+        if now:
+            self.drain_s = 0.0
+            self._idle.set()
+        self.stop()
+
     async def run(self, *, handle_signals: bool = False) -> None:
         """Work until stopped.
 
@@ -169,6 +176,7 @@ class Worker:
         self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
         self._orders = Orders(connection)
         self._orders.on(CANCEL, self._on_cancel)
+        stop_order = StopOrder(connection, self._orders, self.worker_id, self._stop_ordered)
         await self._orders.start()
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
@@ -189,6 +197,7 @@ class Worker:
             await self._drain()
             await asyncio.gather(caretaker, return_exceptions=True)
             await self._orders.stop()
+            await stop_order.forget()
         await events.write_last(
             JobEvent.of(
                 JobEventType.WORKER_STOPPED,
