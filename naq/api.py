@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from naq.client import default_client
+from naq.deadletter import BulkOutcome
 from naq.models.job import Job, JobStatus
 from naq.models.queue import QueueStats
 from naq.models.schedule import Schedule
@@ -122,6 +123,47 @@ async def modify_scheduled_job(schedule_id: str, **changes: Any) -> Schedule:
 async def purge_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
     """Remove every waiting job of a queue; returns how many. The log keeps QUEUE_PURGED with who did it."""
     return await (await default_client()).purge_queue(queue_name, reason=reason)
+
+
+async def retry_job(
+    job_id: str,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    queue_name: str | None = None,
+    *,
+    reason: str | None = None,
+) -> Job:
+    """Put a failed or cancelled job back into its queue under its own id; what is None stays as it was.
+
+    Raises:
+        JobNotFoundError: nothing is stored of it.
+        ConflictError: it has not failed, or somebody else retried it a moment ago.
+        ConfigurationError, SerializationError: the new arguments can't be used (nothing was sent).
+        EnqueueError: the server did not take it.
+    """
+    return await (await default_client()).retry_job(job_id, args, kwargs, queue_name, reason=reason)
+
+
+async def retry_jobs(
+    *, limit: int | None = None, reason: str | None = None, queue_name: str | None = None, **wanted: Any
+) -> BulkOutcome:
+    """Retry every failed job that matches, at most `limit`.
+
+    Args:
+        queue_name: a queue to put them into in place of their own.
+        wanted: fields of `naq.JobFilter`: queue, function, error_type, fingerprint, since, until, tags, status.
+    """
+    return await (await default_client()).retry_jobs(limit=limit, reason=reason, queue_name=queue_name, **wanted)
+
+
+async def delete_job(job_id: str, *, reason: str | None = None) -> None:
+    """Remove the record of a job that has ended. Raises JobNotFoundError, ConflictError (it has not ended)."""
+    await (await default_client()).delete_job(job_id, reason=reason)
+
+
+async def delete_jobs(*, limit: int | None = None, reason: str | None = None, **wanted: Any) -> BulkOutcome:
+    """Remove the record of every failed job that matches; `wanted` as for `retry_jobs`."""
+    return await (await default_client()).delete_jobs(limit=limit, reason=reason, **wanted)
 
 
 async def fetch_job_result(job_id: str, *, timeout: float | None = None) -> Any:

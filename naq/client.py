@@ -11,10 +11,12 @@ from weakref import WeakKeyDictionary
 
 from naq.cancellation import Cancellation
 from naq.connection import Connection
+from naq.deadletter import BulkOutcome, DeadLetters
 from naq.eventlog import EventLog
 from naq.events import Events
 from naq.history import job_history
 from naq.inspector import Inspector
+from naq.jobfilter import JobFilter
 from naq.models.event import StoredEvent
 from naq.models.job import Job, JobStatus
 from naq.models.queue import QueueStats
@@ -38,6 +40,7 @@ class AsyncClient:
         self.settings = base.with_(**overrides) if settings and overrides else base
         self.connection = Connection(self.settings, name=program)
         self.results = Results(self.connection)
+        self.letters = DeadLetters(self.connection, self.results, program=program)
         self.events = Events(self.connection)
         self.log = EventLog(self.connection)
         self.schedules = ScheduledJobManager(self.connection, self.results, program=program)
@@ -131,6 +134,24 @@ class AsyncClient:
         if timeout is None:
             return await self.results.fetch(job_id)
         return await self.results.wait(job_id, timeout=timeout)
+
+    async def retry_job(self, job_id: str, *args: Any, **options: Any) -> Job:
+        """See `naq.retry_job`."""
+        return await self.letters.retry(job_id, *args, **options)
+
+    async def retry_jobs(
+        self, *, limit: int | None = None, reason: str | None = None, queue_name: str | None = None, **wanted: Any
+    ) -> BulkOutcome:
+        """See `naq.retry_jobs`."""
+        return await self.letters.retry_many(JobFilter.of(**wanted), limit=limit, reason=reason, queue_name=queue_name)
+
+    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
+        """See `naq.delete_job`."""
+        await self.letters.delete(job_id, reason=reason)
+
+    async def delete_jobs(self, *, limit: int | None = None, reason: str | None = None, **wanted: Any) -> BulkOutcome:
+        """See `naq.delete_jobs`."""
+        return await self.letters.delete_many(JobFilter.of(**wanted), limit=limit, reason=reason)
 
     async def job_history(self, job_id: str) -> list[StoredEvent]:
         """The stored events of one job, in order; see `naq.history.job_history`."""

@@ -33,6 +33,7 @@ __all__ = [
     "number",
     "pack",
     "pack_call",
+    "sequences",
     "text",
     "texts",
     "unpack",
@@ -76,6 +77,12 @@ def texts(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts in the list `record[key]`; empty where it is no list."""
     value = record.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def sequences(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    """The positive whole numbers in the list `record[key]`; empty where it is no list."""
+    value = record.get(key)
+    return tuple(item for item in value if type(item) is int and item > 0) if isinstance(value, list) else ()
 
 
 @overload

@@ -53,6 +53,8 @@ def _moments(job_id: str, record: JobResult | None) -> list[datetime]:
     if record is None:
         return [] if made_at is None else [made_at]
     moments = [made_at, record.stored_at, record.saved_at]
+    if record.retry_seqs:
+        moments.append(record.enqueued_at)  # `stored_at` is that of the retried message, its ENQUEUED lies further back
     moments += [attempt.finished_at for attempt in record.attempts]
     return sorted({moment for moment in moments if moment is not None})
 
@@ -61,7 +63,7 @@ def _sequences(record: JobResult | None) -> Iterable[int]:
     if record is None:
         return []
     sequences = [attempt.started_seq for attempt in record.attempts]
-    return [seq for seq in (*sequences, record.started_seq) if seq is not None]
+    return [seq for seq in (*sequences, record.started_seq, *record.retry_seqs) if seq is not None]
 
 
 async def _around(log: EventLog, job_id: str, since: datetime, until: datetime) -> list[StoredEvent]:

@@ -72,6 +72,10 @@ class Job:
     """Seconds the key is taken; None means until the job has ended."""
     is_id_given: bool = False
     """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
+    retry_seqs: tuple[int, ...] = ()
+    """Sequences in `naq_events` of the retries somebody asked for, after the job had failed; empty where nobody has."""
+    earlier_attempts: int = 0
+    """Runs before the last such retry: the retry policy counts failures from there."""
     is_duplicate: bool = False
     """True where this call found the job already enqueued; the first call's job stands."""
     error: str | None = None
@@ -80,6 +84,11 @@ class Job:
     _finish_time: datetime | None = None
     _stored_status: JobStatus | None = None
     _results: Results | None = field(default=None, repr=False)
+
+    @property
+    def retries_asked(self) -> int:
+        """How often somebody has put the failed job back into its queue."""
+        return len(self.retry_seqs)
 
     @property
     def status(self) -> JobStatus:
@@ -161,6 +170,9 @@ class Job:
             record["unique_for"] = self.unique_for
         if self.is_id_given:
             record["id_given"] = True
+        if self.retry_seqs:
+            record["retry_seqs"] = list(self.retry_seqs)
+            record["earlier_attempts"] = self.earlier_attempts
         return record
 
     def to_wire(self) -> bytes:
@@ -199,6 +211,8 @@ class Job:
             unique=record["unique"] if isinstance(record.get("unique"), str) else None,
             unique_for=codec.number(record, "unique_for", None),
             is_id_given=record.get("id_given") is True,
+            retry_seqs=codec.sequences(record, "retry_seqs"),
+            earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),
         )
 
     @classmethod

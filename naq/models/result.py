@@ -128,6 +128,13 @@ class JobResult:
     """Runs that are known to have died with their worker."""
     logs: tuple[str, ...] = ()
     """Log lines of the last run, oldest first, where the job asked for them (`capture_logs`)."""
+    retry_seqs: tuple[int, ...] = ()
+    """Sequences in `naq_events` of the retries somebody asked for, after the job had failed."""
+
+    @property
+    def retries_asked(self) -> int:
+        """How often somebody has put the failed job back into its queue."""
+        return len(self.retry_seqs)
 
     @property
     def is_final(self) -> bool:
@@ -159,6 +166,8 @@ class JobResult:
             record["crashes"] = self.crashes
         if self.logs:
             record["logs"] = list(self.logs)
+        if self.retry_seqs:
+            record["retry_seqs"] = list(self.retry_seqs)
         if self.tags:
             record["tags"] = list(self.tags)
         if self.attempts:
@@ -210,6 +219,7 @@ class JobResult:
             tags=codec.texts(record, "tags"),
             logs=codec.texts(record, "logs"),
             crashes=int(codec.number(record, "crashes", 0)),
+            retry_seqs=codec.sequences(record, "retry_seqs"),
             saved_at=saved_at,
             revision=revision,
             size=len(raw),

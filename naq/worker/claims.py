@@ -21,6 +21,7 @@ from naq.inspector import Inspector
 from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
 from naq.models.worker import WorkerRecord
+from naq.reopen import RETRYABLE, reopened
 from naq.worker.lifecycle import Lifecycle
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Verdict(Enum):
     """It has ended already: ack it."""
     ELSEWHERE = auto()
     """A live worker runs it: leave it to the server to deliver it again."""
+    SUPERSEDED = auto()
+    """It was retried by hand since this message was stored: the newer message stands for it."""
     LOST = auto()
     """It has killed too many workers."""
 
@@ -83,12 +86,23 @@ class Claims:
         """Whether this delivery can only be the job's first."""
         return delivery.deliveries == 1 and delivery.stream_seq > self._doubtful_up_to
 
+    async def may_start(self, job: Job, delivery: Delivery) -> Decision:
+        """`decide`, once more where the job's record changed meanwhile: who retries by hand writes it just then."""
+        decision = await self.decide(job, delivery)
+        if decision.verdict is Verdict.ELSEWHERE and job.retries_asked and delivery.deliveries == 1:
+            return await self.decide(job, delivery)
+        return decision
+
     async def decide(self, job: Job, delivery: Delivery) -> Decision:
         """Look the job up and claim it where it may start."""
         try:
             record = await self._lifecycle.results.get_record(job.job_id)
         except SerializationError:
             return Decision(Verdict.START, None)  # somebody's unreadable record: a result will replace it
+        if record is not None and record.retries_asked > job.retries_asked:
+            return Decision(Verdict.SUPERSEDED, record)
+        if record is not None and record.status in RETRYABLE and job.retries_asked > record.retries_asked:
+            record = reopened(record, job, delivery.stored_at)
         if record is not None and record.is_final:
             return Decision(Verdict.OVER, record)
         if await self._runs_elsewhere(job.job_id):

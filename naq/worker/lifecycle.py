@@ -71,7 +71,7 @@ class Lifecycle:
             JobEventType.STARTED,
             run,
             msg_id=f"{job.job_id}:{attempt}:started:{delivery.deliveries}:{self._worker_id}",
-            from_status=JobStatus.RETRY if earlier else JobStatus.PENDING,
+            from_status=JobStatus.RETRY if earlier or job.retries_asked else JobStatus.PENDING,
             to_status=JobStatus.RUNNING,
             wait_ms=run.wait_ms,
             details=details or None,
@@ -178,6 +178,10 @@ class Lifecycle:
         if revision == 0:
             return replace(claimed, revision=await bucket.create(job.job_id, claimed.to_wire()))
         return replace(claimed, revision=await bucket.update(job.job_id, claimed.to_wire(), revision=revision))
+
+    async def drop(self, reply: str) -> None:
+        """Take a delivery out of its queue: another message stands for the job by now."""
+        await self._ack(reply)
 
     async def hand_back(self, run: Run) -> None:
         """Let another worker have a run that is given up here."""

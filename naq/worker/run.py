@@ -80,8 +80,9 @@ class Run:
 
     @property
     def failures_before(self) -> int:
-        """Earlier runs that failed; those that asked to be run again did not."""
-        return sum(1 for attempt in self.earlier if attempt.error and attempt.error.fingerprint != WISH_RETRY)
+        """Earlier runs that failed, since somebody last retried the job; those that asked to be run again did not."""
+        counted = self.earlier[self.job.earlier_attempts :]
+        return sum(1 for attempt in counted if attempt.error and attempt.error.fingerprint != WISH_RETRY)
 
     def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
         """What is stored of this run, without its value or error."""
@@ -104,6 +105,7 @@ class Run:
             schedule_id=job.schedule_id,
             tags=job.tags,
             logs=tuple(self.context.logs or ()),
+            retry_seqs=job.retry_seqs,
         )
 
 

@@ -279,8 +279,10 @@ class Worker:
             await self._forget_order(job.job_id)
             return None
         record = None
-        if not self._claims.is_certain(received.delivery):
-            verdict, record = await self._claims.decide(job, received.delivery)
+        if job.retries_asked or not self._claims.is_certain(received.delivery):
+            verdict, record = await self._claims.may_start(job, received.delivery)
+            if verdict is Verdict.SUPERSEDED:
+                return await self._lifecycle.drop(received.reply)
             if verdict is Verdict.OVER and record is not None:
                 await self._lifecycle.settle_again(record, job, received.reply)
                 await self._uniqueness.release(job)
