@@ -38,7 +38,7 @@ class Verdict(Enum):
     ELSEWHERE = auto()
     """A live worker runs it: leave it to the server to deliver it again."""
     SUPERSEDED = auto()
-    """It was retried by hand since this message was stored: the newer message stands for it."""
+    """It was retried by hand since this message was stored: the newer message stands for it, this one is acked."""
     LOST = auto()
     """It has killed too many workers."""
 
@@ -86,11 +86,13 @@ class Claims:
         """Whether this delivery can only be the job's first."""
         return delivery.deliveries == 1 and delivery.stream_seq > self._doubtful_up_to
 
-    async def may_start(self, job: Job, delivery: Delivery) -> Decision:
-        """`decide`, once more where the job's record changed meanwhile: who retries by hand writes it just then."""
+    async def may_start(self, job: Job, delivery: Delivery, reply: str) -> Decision:
+        """`decide`, acking what is superseded; once more where the job's record changed meanwhile: who retries by hand writes it just then."""
         decision = await self.decide(job, delivery)
         if decision.verdict is Verdict.ELSEWHERE and job.retries_asked and delivery.deliveries == 1:
-            return await self.decide(job, delivery)
+            decision = await self.decide(job, delivery)
+        if decision.verdict is Verdict.SUPERSEDED:
+            await self._lifecycle.drop(reply)
         return decision
 
     async def decide(self, job: Job, delivery: Delivery) -> Decision:

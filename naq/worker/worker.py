@@ -280,9 +280,7 @@ class Worker:
             return None
         record = None
         if job.retries_asked or not self._claims.is_certain(received.delivery):
-            verdict, record = await self._claims.may_start(job, received.delivery)
-            if verdict is Verdict.SUPERSEDED:
-                return await self._lifecycle.drop(received.reply)
+            verdict, record = await self._claims.may_start(job, received.delivery, received.reply)
             if verdict is Verdict.OVER and record is not None:
                 await self._lifecycle.settle_again(record, job, received.reply)
                 await self._uniqueness.release(job)
@@ -292,7 +290,7 @@ class Worker:
                 self.status.job_ended(job.job_id, "failed")
                 await self._uniqueness.release(job)
                 return None
-            if verdict is Verdict.ELSEWHERE:
+            if verdict in (Verdict.ELSEWHERE, Verdict.SUPERSEDED):
                 return None  # not acked, not renewed: it comes again after the ack wait unless it ends before
             if job.job_id in self._runs:
                 self._runs[job.job_id].reply = received.reply
