@@ -87,9 +87,12 @@ class Claims:
         return delivery.deliveries == 1 and delivery.stream_seq > self._doubtful_up_to
 
     async def may_start(self, job: Job, delivery: Delivery, reply: str) -> Decision:
-        """`decide`, acking what is superseded; once more where the job's record changed meanwhile: who retries by hand writes it just then."""
+        """`decide`, once more where the record changed meanwhile (who retries by hand writes it just then).
+
+        What is superseded is acked here.
+        """
         decision = await self.decide(job, delivery)
-        if decision.verdict is Verdict.ELSEWHERE and job.retries_asked and delivery.deliveries == 1:
+        if decision.verdict is Verdict.ELSEWHERE and job.retries_asked:
             decision = await self.decide(job, delivery)
         if decision.verdict is Verdict.SUPERSEDED:
             await self._lifecycle.drop(reply)
@@ -107,7 +110,14 @@ class Claims:
             record = reopened(record, job, delivery.stored_at)
         if record is not None and record.is_final:
             return Decision(Verdict.OVER, record)
-        if await self._runs_elsewhere(job.job_id):
+        # a job that has not run since it was retried by hand runs nowhere, whatever a heartbeat of before says
+        is_fresh = (
+            record is not None
+            and record.status == JobStatus.RETRY
+            and job.retries_asked > 0
+            and len(record.attempts) == job.earlier_attempts
+        )
+        if not is_fresh and await self._runs_elsewhere(job.job_id):
             return Decision(Verdict.ELSEWHERE, record)
         if record is None and delivery.deliveries == 1 and not self._was_lost:
             return Decision(Verdict.START, None)

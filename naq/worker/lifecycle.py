@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 3600.0
 """How long a worker keeps trying to store what became of a job while the server is away."""
+POSTPONED_S = 0.25
 _EVENTS = {
     JobStatus.COMPLETED: JobEventType.COMPLETED,
     JobStatus.FAILED: JobEventType.FAILED,
@@ -182,6 +183,10 @@ class Lifecycle:
     async def drop(self, reply: str) -> None:
         """Take a delivery out of its queue: another message stands for the job by now."""
         await self._ack(reply)
+
+    async def postpone(self, reply: str) -> None:
+        """Have a delivery again in a moment."""
+        await self._ack(reply, b"-NAK " + codec.dumps({"delay": int(POSTPONED_S * NANOSECONDS)}))
 
     async def hand_back(self, run: Run) -> None:
         """Let another worker have a run that is given up here."""

@@ -271,7 +271,10 @@ class Worker:
         """The run to execute, or None where this delivery is settled without one."""
         running = self._runs.get(job.job_id)
         if running is not None:
-            running.reply = received.reply
+            if running.job.retries_asked == job.retries_asked:
+                running.reply = received.reply
+            else:  # retried by hand while its last run is still being wound up here
+                await self._lifecycle.postpone(received.reply)
             return None
         order = self._cancels.get(job.job_id)
         if order is not None:

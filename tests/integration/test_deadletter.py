@@ -21,9 +21,10 @@ from naq.errors import (
 )
 from naq.jobfilter import JobFilter
 from naq.models.event import JobEvent
-from naq.models.job import JobStatus
+from naq.models.job import Job, JobStatus
 from naq.models.times import utcnow
 from naq.settings import Settings
+from naq.uniqueness import Uniqueness
 from tests.conftest import WorkerFactory, child
 from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when, events_of
@@ -312,4 +313,23 @@ async def test_a_unique_key_taken_meanwhile_forbids_a_retry(
     async with worker(modules=(SAMPLES,)):
         assert await other.result(timeout=10) == "call 1 succeeds"
         await client.retry_job(job.job_id)
+        assert await job.result(timeout=10) == "call 2 succeeds"
+
+
+async def test_a_retry_that_comes_while_the_failed_run_is_wound_up_is_not_lost(
+    client: AsyncClient, worker: WorkerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wound_up = asyncio.Event()
+
+    async def slow_release(_self: Uniqueness, _job: Job) -> None:
+        await wound_up.wait()
+
+    monkeypatch.setattr(Uniqueness, "release", slow_release)
+    async with worker(modules=(SAMPLES,)):
+        job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "n"), 1)
+        await failed(client, job)
+        await client.retry_job(job.job_id)
+        other = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "m"), 0)
+        assert await other.result(timeout=10) == "call 1 succeeds"  # it came behind, so the retry has been delivered
+        wound_up.set()
         assert await job.result(timeout=10) == "call 2 succeeds"
