@@ -50,6 +50,8 @@ _HOMES = {
     "DeadLetters": "naq.deadletter",
     "BulkOutcome": "naq.deadletter",
     "JobFilter": "naq.jobfilter",
+    "RateLimit": "naq.limits",
+    "ConcurrencyLimit": "naq.limits",
     "Settings": "naq.settings",
     "setup_logging": "naq.logs",
     "Job": "naq.models.job",

@@ -37,6 +37,7 @@ async def enqueue(
         capture_logs: keep the log lines of its runs (INFO and above) in its result record.
         unique: a key that one job may hold at a time; where another holds it, that job's id comes back, with
             `is_duplicate` True, and nothing is enqueued.
+        limits: `RateLimit`s and `ConcurrencyLimit`s by key, kept over all workers; it waits until all let it start.
         unique_for: seconds the key is taken; None means until the job has ended.
         Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
         `enqueue_many([Call(function, args, kwargs)])`.)

@@ -19,6 +19,7 @@ from naq.connection import Connection
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
 from naq.events import Events
 from naq.ids import uuid7
+from naq.limits import Limit, check_limits
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
 from naq.models.retry import RetryPolicy
@@ -64,6 +65,7 @@ def build_job(
     capture_logs: bool = False,
     unique: str | None = None,
     unique_for: float | None = None,
+    limits: Sequence[Limit] = (),
 ) -> Job:
     """Check a call and make a job of it; nothing is sent.
 
@@ -97,6 +99,7 @@ def build_job(
         capture_logs=bool(capture_logs),
         unique=check_unique(unique, unique_for),
         unique_for=_seconds("unique_for", unique_for, least=1.0),
+        limits=check_limits(limits),
         is_id_given=job_id is not None,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from naq import codec
 from naq.errors import ConfigurationError, SerializationError
+from naq.limits import Limit, limits_from_wire
 from naq.models.retry import NEVER, RetryPolicy
 from naq.models.times import format_time, parse_time
 
@@ -70,6 +71,8 @@ class Job:
     """At most one job of this key at a time; None where nothing forbids another."""
     unique_for: float | None = None
     """Seconds the key is taken; None means until the job has ended."""
+    limits: tuple[Limit, ...] = ()
+    """What holds its start back: rates and concurrency by key."""
     is_id_given: bool = False
     """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
     retry_seqs: tuple[int, ...] = ()
@@ -168,6 +171,8 @@ class Job:
             record["unique"] = self.unique
         if self.unique_for is not None:
             record["unique_for"] = self.unique_for
+        if self.limits:
+            record["limits"] = [limit.to_wire() for limit in self.limits]
         if self.is_id_given:
             record["id_given"] = True
         if self.retry_seqs:
@@ -193,6 +198,7 @@ class Job:
             raise SerializationError(f"job {job_id}: 'args' must be a list and 'kwargs' an object", raw=raw)
         try:
             retry = RetryPolicy.from_wire(record)
+            limits = limits_from_wire(record.get("limits"))
         except (ConfigurationError, TypeError) as exc:
             raise SerializationError(f"job {job_id}: {exc}", raw=raw) from None
         return cls(
@@ -210,6 +216,7 @@ class Job:
             schedule_id=record["schedule_id"] if isinstance(record.get("schedule_id"), str) else None,
             unique=record["unique"] if isinstance(record.get("unique"), str) else None,
             unique_for=codec.number(record, "unique_for", None),
+            limits=limits,
             is_id_given=record.get("id_given") is True,
             retry_seqs=codec.sequences(record, "retry_seqs"),
             earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),

@@ -120,3 +120,10 @@ def _shortened(attempt: Attempt) -> Attempt:
     if error is None or error.traceback is None or len(error.traceback) <= SHORT_TRACEBACK:
         return attempt
     return replace(attempt, error=replace(error, traceback="…" + error.traceback[-SHORT_TRACEBACK:]))
+
+
+def over(run: Run) -> None:
+    """The function has ended: nothing is left to cancel, and the task goes on to tell its end."""
+    while run.order is not None and run.task is not None and run.task.cancelling():
+        run.task.uncancel()
+    run.task = None

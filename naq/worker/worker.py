@@ -5,34 +5,32 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 import signal
 from collections.abc import Coroutine, Sequence
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from naq import __version__, codec, ids
-from naq.actor import current_actor
+from naq import codec, ids
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.context import Progress
 from naq.control import CANCEL, Control
 from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
 from naq.events import Events
-from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
 from naq.names import DEFAULT_QUEUE, check_queue_name
 from naq.settings import Settings
 from naq.topology import ensure_consumer, ensure_topology
 from naq.uniqueness import Uniqueness
 from naq.worker.claims import Claims, Verdict
+from naq.worker.coming_and_going import started_event, stopped_event
 from naq.worker.executor import Executor
 from naq.worker.intake import Intake, Received
 from naq.worker.keeper import Keeper
 from naq.worker.lifecycle import Lifecycle
+from naq.worker.limiter import Limiter
+from naq.worker.modules import import_modules
 from naq.worker.orders import Orders
-from naq.worker.run import Run
+from naq.worker.run import Run, over
 from naq.worker.status import WorkerStatusManager
 from naq.worker.stop_order import StopOrder
 
@@ -127,8 +125,7 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         self._executor = Executor(self.modules, threads=self.concurrency)
-        for module in self.modules:
-            _import(module)
+        import_modules(self.modules)
         connection = Connection(self.settings, name=f"{self.worker_id} worker")
         try:
             async with connection:
@@ -139,6 +136,12 @@ class Worker:
                 self._lifecycle = Lifecycle(connection, topology, self.worker_id)
                 self._claims = Claims(connection, self._lifecycle, self.worker_id)
                 self._uniqueness = Uniqueness(connection)
+                self._limiter = Limiter(
+                    connection,
+                    self.worker_id,
+                    resume=self._resume,
+                    let_go=lambda received: self._keeper.release(received.reply),
+                )
                 self._keeper = Keeper(self.settings, self.status)
                 await self._keeper.start()
                 try:
@@ -152,25 +155,7 @@ class Worker:
 
     async def _work(self, connection: Connection) -> None:
         events = Events(connection)
-        about = {
-            "host": self.status.host,
-            "pid": os.getpid(),
-            "queues": list(self.queues),
-            "modules": list(self.modules),
-        }
-        await events.write(
-            JobEvent.of(
-                JobEventType.WORKER_STARTED,
-                worker_id=self.worker_id,
-                actor=current_actor("naq worker"),
-                code_version=__version__,
-                details={
-                    **about,
-                    "concurrency": self.concurrency,
-                    **({"name": self.status.name} if self.status.name else {}),
-                },
-            )
-        )
+        await events.write(started_event(self.status, self.modules))
         await self._claims.refresh()
         release = connection.on_state(self._on_link)
         self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
@@ -198,23 +183,12 @@ class Worker:
             await asyncio.gather(caretaker, return_exceptions=True)
             await self._orders.stop()
             await stop_order.forget()
-        await events.write_last(
-            JobEvent.of(
-                JobEventType.WORKER_STOPPED,
-                worker_id=self.worker_id,
-                code_version=__version__,
-                details={
-                    "completed": self.status.completed,
-                    "failed": self.status.failed,
-                    "retried": self.status.retried,
-                    "unfinished": len(self._runs),
-                },
-            )
-        )
+        await events.write_last(stopped_event(self.status, unfinished=len(self._runs)))
 
     async def _drain(self) -> None:
         self.status.stopping()
         await self._intake.stop()
+        await self._limiter.close()
         if self._tasks:
             log.info("stopping: %d running jobs get %g s to end", len(self._tasks), self.drain_s)
             self._idle.clear()
@@ -239,6 +213,11 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def _resume(self, received: Received) -> None:
+        """A job that its limits held back may ask again, as soon as it has a slot."""
+        self._keeper.release(received.reply)
+        self._intake.receive(received)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not self._tasks:
@@ -248,7 +227,7 @@ class Worker:
         self._intake.done()
 
     async def _process(self, received: Received) -> None:
-        key = received.reply
+        key, is_limited, is_held_back = received.reply, False, False
         self._keeper.hold(key, lambda: received.reply)
         try:
             try:
@@ -256,6 +235,11 @@ class Worker:
             except SerializationError as exc:
                 await self._lifecycle.reject(received.data, received.queue, received.delivery, received.reply, str(exc))
                 return
+            if job.limits and job.job_id not in self._runs:
+                is_limited = True
+                is_held_back = not await self._limiter.admit(job, received)
+                if is_held_back:
+                    return
             run = await self._begin(job, received)
             if run is None:
                 return
@@ -265,7 +249,10 @@ class Worker:
             # stored or not is unknown: the server delivers it again, and its record tells
             log.warning("job not settled: %s", exc)
         finally:
-            self._keeper.release(key)
+            if is_limited and job.job_id not in self._runs:
+                await self._limiter.release(job)
+            if not is_held_back:
+                self._keeper.release(key)
 
     async def _begin(self, job: Job, received: Received) -> Run | None:
         """The run to execute, or None where this delivery is settled without one."""
@@ -313,10 +300,10 @@ class Worker:
             except asyncio.CancelledError:
                 if run.order is None or self._is_handing_back:
                     raise
-                _over(run)
+                over(run)
                 counter = await self._lifecycle.cancel(run)
             else:
-                _over(run)
+                over(run)
                 counter = await self._lifecycle.finish(run, outcome)
                 if outcome.error is not None:
                     log.info("job %s (%s) %s: %s", job_id, run.job.function, counter, outcome.error.type)
@@ -386,24 +373,3 @@ class Worker:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
-
-
-def _over(run: Run) -> None:
-    """The function has ended: nothing is left to cancel, and the task goes on to tell its end."""
-    while run.order is not None and run.task is not None and run.task.cancelling():
-        run.task.uncancel()
-    run.task = None
-
-
-def _import(module: str) -> None:
-    name = module.removesuffix(".*")
-    try:
-        import_module(name)
-    except ModuleNotFoundError as exc:
-        if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
-            raise ConfigurationError(
-                f"module {name!r} was not found from {Path.cwd()}: check its name, or start in the folder it is in"
-            ) from None
-        raise ConfigurationError(f"module {name!r} can't be imported: {exc}") from exc
-    except Exception as exc:
-        raise ConfigurationError(f"module {name!r} can't be imported: {type(exc).__name__}: {exc}") from exc
