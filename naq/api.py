@@ -32,7 +32,8 @@ async def enqueue(
             or "full_jitter" (anywhere below the exponential delay).
         retry_on, ignore_on: exception classes (or names) to retry, and never to retry.
         timeout: seconds one run of an async function may take.
-        result_ttl: seconds the result is kept.
+        result_ttl: seconds the result is kept (by a server from 2.11 on; before that, and for jobs that failed or were
+            cancelled, the bucket's own age holds: NAQ_RESULT_TTL).
         tags: texts to find it by.
         capture_logs: keep the log lines of its runs (INFO and above) in its result record.
         unique: a key that one job may hold at a time; where another holds it, that job's id comes back, with

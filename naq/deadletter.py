@@ -298,7 +298,7 @@ class DeadLetters:
                 details={"action": "delete", "before": before},
             )
         )
-        await self._results.bucket.delete(record.job_id, revision=record.revision)
+        await self._results.remove(record.job_id, revision=record.revision)
 
     async def _each(
         self,

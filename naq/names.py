@@ -114,6 +114,11 @@ class Names:
         return f"{self.prefix}_limits"
 
     @property
+    def objects(self) -> str:
+        """Object store of results too large for one message, name = job id."""
+        return f"{self.prefix}_objects"
+
+    @property
     def queue_wildcard(self) -> str:
         return f"{self.prefix}.queue.*"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import nats.errors
@@ -21,6 +22,7 @@ from naq.errors import (
 from naq.kv import Bucket, Entry
 from naq.models.job import JobStatus
 from naq.models.result import JobResult
+from naq.objects import Objects
 
 RECHECK_S = 30.0
 """A safety net: a wait reads the record at least this often."""
@@ -34,6 +36,7 @@ class Results:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.bucket = Bucket(connection, connection.names.results)
+        self._objects = Objects(connection)
 
     async def get_record(self, job_id: str) -> JobResult | None:
         """What is stored of the job, final or not; None where nothing is (it has not failed or ended yet).
@@ -57,7 +60,18 @@ class Results:
             raise JobNotFoundError(f"job {job_id} has no result: it has not ended yet, is unknown, or has expired")
         if not record.is_final:
             raise JobNotCompletedError(f"job {job_id} has not ended: its status is {record.status}")
-        return outcome_of(record)
+        return outcome_of(await self.whole(record))
+
+    async def whole(self, record: JobResult) -> JobResult:
+        """`record` with its value, which lies in the object store where it is too large for one message.
+
+        Raises:
+            JobNotFoundError: the object is gone.
+            SerializationError: it is not what the record says, or larger than `max_result_bytes`.
+        """
+        if record.value_ref is None or record.status != JobStatus.COMPLETED:
+            return record
+        return replace(record, value=codec.loads(await self._objects.get(record.value_ref)))
 
     async def wait(self, job_id: str, *, timeout: float | None = None) -> Any:
         """Wait for the job to end and return its value; the server says when, nothing is polled.
@@ -69,7 +83,7 @@ class Results:
             JobExecutionError: it failed.
             JobNotCompletedError: not final within `timeout`.
         """
-        return outcome_of(await self.wait_record(job_id, timeout=timeout))
+        return outcome_of(await self.whole(await self.wait_record(job_id, timeout=timeout)))
 
     async def wait_record(self, job_id: str, *, timeout: float | None = None) -> JobResult:
         """Wait for the job to end and return its record, whatever it says; errors of waiting as for `wait`."""
@@ -125,10 +139,16 @@ class Results:
                 yield batch.entries
 
     async def delete(self, job_id: str) -> None:
-        """Remove the record; raises JobNotFoundError where there is none."""
-        if await self.bucket.get(job_id) is None:
+        """Remove the record, then its large value if it has one; raises JobNotFoundError where there is none."""
+        entry = await self.bucket.get(job_id)
+        if entry is None:
             raise JobNotFoundError(f"job {job_id} has no result to delete")
-        await self.bucket.delete(job_id)
+        await self.remove(job_id, revision=entry.revision)
+
+    async def remove(self, job_id: str, *, revision: int) -> None:
+        """Remove a record that stands at `revision`, then its large value if it has one; raises ConflictError."""
+        await self.bucket.delete(job_id, revision=revision)
+        await self._objects.delete(job_id)
 
 
 def record_of(entry: Entry) -> JobResult:

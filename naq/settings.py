@@ -55,6 +55,8 @@ class Settings:
     """NAQ_DEAD_WORKER_KEPT: seconds the record of a dead worker is kept."""
     result_ttl_s: float = 7 * 86_400.0
     """NAQ_RESULT_TTL: seconds a result is kept."""
+    max_result_bytes: int = 64 * 2**20
+    """NAQ_MAX_RESULT_BYTES: largest result that is stored or read; a job that returns more fails."""
     events_max_age_s: float = 30 * 86_400.0
     """NAQ_EVENTS_MAX_AGE: seconds an event is kept; 0 keeps it for ever."""
     events_max_bytes: int = 8 * 2**30
@@ -169,6 +171,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "lease_s": ("NAQ_LEASE", _positive),
     "dead_worker_kept_s": ("NAQ_DEAD_WORKER_KEPT", _positive),
     "result_ttl_s": ("NAQ_RESULT_TTL", _positive),
+    "max_result_bytes": ("NAQ_MAX_RESULT_BYTES", _count(1, 2**40)),
     "events_max_age_s": ("NAQ_EVENTS_MAX_AGE", _not_negative),
     "events_max_bytes": ("NAQ_EVENTS_MAX_BYTES", _count(0, 2**62)),
 }

@@ -120,6 +120,27 @@ def _bucket(
     return config
 
 
+async def ensure_objects(connection: Connection) -> bool:
+    """Make the object store of large results where it is missing; True where it has per-message TTL."""
+    names, settings = connection.names, connection.settings
+    config: dict[str, Any] = {
+        "name": f"OBJ_{names.objects}",
+        "subjects": [f"$O.{names.objects}.C.>", f"$O.{names.objects}.M.>"],
+        "storage": "file",
+        "num_replicas": settings.replicas,
+        "allow_direct": True,
+        "discard": "new",
+        "allow_rollup_hdrs": True,
+        # a record never outlives its object: that was stored before it
+        "max_age": int((settings.result_ttl_s + DEDUPE_S) * NANOSECONDS),
+        "duplicate_window": DEDUPE_S * NANOSECONDS,
+    }
+    if connection.server_version >= (2, 11, 0):
+        config["allow_msg_ttl"] = True
+    standing = await _ensure_stream(connection, config)
+    return bool(standing.get("allow_msg_ttl"))
+
+
 async def _ensure_stream(connection: Connection, config: dict[str, Any]) -> dict[str, Any]:
     name = config["name"]
     try:

@@ -86,6 +86,32 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRef:
+    """Where a value lies that is too large for its record."""
+
+    bucket: str
+    name: str
+    size: int
+    """Bytes of the value as JSON in packed form."""
+    sha256: str
+    """Of those bytes, in hexadecimal."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"bucket": self.bucket, "name": self.name, "size": self.size, "sha256": self.sha256}
+
+    @classmethod
+    def from_wire(cls, record: object) -> ValueRef | None:
+        """None where `record` is no reference."""
+        if not isinstance(record, dict):
+            return None
+        size = codec.number(record, "size", None)
+        bucket, name, sha256 = (codec.text(record, key, "") for key in ("bucket", "name", "sha256"))
+        if size is None or size < 0 or not (bucket and name and sha256):
+            return None
+        return cls(bucket=bucket, name=name, size=int(size), sha256=sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """What became of a job: final where `status` is COMPLETED, FAILED or CANCELLED, else where it stands."""
 
@@ -94,7 +120,9 @@ class JobResult:
     function: str = ""
     queue: str = ""
     value: Any = None
-    """The return value in packed form (see `naq.codec`); None unless COMPLETED."""
+    """The return value in packed form (see `naq.codec`); None unless COMPLETED, or where `value_ref` tells."""
+    value_ref: ValueRef | None = None
+    """Where the value lies that is too large for this record (`Results.whole` reads it); None for any other."""
     error: JobError | None = None
     enqueued_at: datetime | None = None
     """The producer's clock."""
@@ -150,7 +178,9 @@ class JobResult:
             "attempt": self.attempt,
             "worker_id": self.worker_id,
         }
-        if self.status == "COMPLETED":
+        if self.value_ref is not None:
+            record["value_ref"] = self.value_ref.to_wire()
+        elif self.status == "COMPLETED":
             record["value"] = self.value
         if self.error:
             record["error"] = self.error.to_wire()
@@ -197,6 +227,7 @@ class JobResult:
             function=codec.text(record, "function", ""),
             queue=codec.text(record, "queue", ""),
             value=record.get("value"),
+            value_ref=ValueRef.from_wire(record.get("value_ref")),
             error=JobError.from_wire(record.get("error")),
             enqueued_at=parse_time(record.get("enqueued_at")),
             stored_at=parse_time(record.get("stored_at")),

@@ -22,6 +22,7 @@ from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
 from naq.models.worker import WorkerRecord
 from naq.reopen import RETRYABLE, reopened
+from naq.worker.acks import ack
 from naq.worker.lifecycle import Lifecycle
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Claims:
         if decision.verdict is Verdict.ELSEWHERE and job.retries_asked:
             decision = await self.decide(job, delivery)
         if decision.verdict is Verdict.SUPERSEDED:
-            await self._lifecycle.drop(reply)
+            await ack(self._connection, reply)
         return decision
 
     async def decide(self, job: Job, delivery: Delivery) -> Decision:

@@ -32,8 +32,11 @@ from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobError, JobResult
 from naq.models.times import utcnow
 from naq.outbox import PublishAck, StorageRefusedError
+from naq.queue import HEADROOM_BYTES
 from naq.results import Results, record_of
-from naq.topology import NANOSECONDS, Topology
+from naq.topology import Topology
+from naq.worker.acks import ack, again_in
+from naq.worker.large import slimmer, with_value_aside
 from naq.worker.outcome import Outcome, Wish, refusal
 from naq.worker.run import MAX_ATTEMPTS, Run, bounded
 
@@ -41,7 +44,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 3600.0
 """How long a worker keeps trying to store what became of a job while the server is away."""
-POSTPONED_S = 0.25
 _EVENTS = {
     JobStatus.COMPLETED: JobEventType.COMPLETED,
     JobStatus.FAILED: JobEventType.FAILED,
@@ -156,7 +158,7 @@ class Lifecycle:
             event, msg_id=f"{job.job_id}:{record.attempt}:{event_type.lower()}", patience_s=PATIENCE_S
         )
         await stored
-        await self._ack(reply)
+        await ack(self._connection, reply)
 
     async def claim(self, job: Job, record: JobResult | None, *, crashed: bool) -> JobResult:
         """Take a job that may have run elsewhere, by compare-and-set; `crashed` if its last claim died.
@@ -180,17 +182,9 @@ class Lifecycle:
             return replace(claimed, revision=await bucket.create(job.job_id, claimed.to_wire()))
         return replace(claimed, revision=await bucket.update(job.job_id, claimed.to_wire(), revision=revision))
 
-    async def drop(self, reply: str) -> None:
-        """Take a delivery out of its queue: another message stands for the job by now."""
-        await self._ack(reply)
-
-    async def postpone(self, reply: str) -> None:
-        """Have a delivery again in a moment."""
-        await self._ack(reply, b"-NAK " + codec.dumps({"delay": int(POSTPONED_S * NANOSECONDS)}))
-
     async def hand_back(self, run: Run) -> None:
         """Let another worker have a run that is given up here."""
-        await self._ack(run.reply, b"-NAK")
+        await ack(self._connection, run.reply, b"-NAK")
 
     async def lose(self, job: Job, record: JobResult, delivery: Delivery, reply: str) -> None:
         """Give up a job whose workers keep dying: LOST in the log, a final failure in its result."""
@@ -232,12 +226,17 @@ class Lifecycle:
         told = await self._events.send(event, msg_id=f"{job_id}:failed", patience_s=PATIENCE_S)
         await stored
         await told
-        await self._ack(reply)
+        await ack(self._connection, reply)
 
     async def _complete(self, run: Run, outcome: Outcome, finished_at: datetime) -> str:
         record = replace(run.record(JobStatus.COMPLETED, finished_at), value=outcome.value)
         try:
             return await self._end(run, record, "completed")
+        except StorageRefusedError:
+            log.debug("result of job %s: too large for its record", record.job_id)
+        try:
+            aside = await with_value_aside(self._connection, record, run.job.result_ttl)
+            return await self._end(run, aside, "completed")
         except StorageRefusedError as exc:
             problem = refusal("ResultTooLarge", f"the result can't be stored: {exc}")
             assert problem.error is not None
@@ -250,16 +249,22 @@ class Lifecycle:
             job=run.job.to_record(),
             crashes=run.crashes,
         )
-        return await self._end(run, record, "failed")
+        for slim in (record, *slimmer(record)):
+            try:
+                return await self._end(run, slim, "failed")
+            except StorageRefusedError as exc:
+                log.debug("record of job %s: %s", record.job_id, exc)
+                refused = exc
+        raise refused
 
     async def _end(self, run: Run, record: JobResult, counter: str, **fields: Any) -> str:
         """Store a final record, tell it and ack. Where the job had ended before, that end stands and "" is returned."""
         if not await self._store(run, record):
             log.info("job %s had ended before: what this run came to is dropped", record.job_id)
-            await self._ack(run.reply)
+            await ack(self._connection, run.reply)
             return ""
         await (await self._tell_end(run, record, **fields))
-        await self._ack(run.reply)
+        await ack(self._connection, run.reply)
         return counter
 
     async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> str:
@@ -281,7 +286,7 @@ class Lifecycle:
             job=run.job.to_record(),
         )
         if not await self._store(run, record):
-            await self._ack(run.reply)
+            await ack(self._connection, run.reply)
             return ""
         told = await self._send(
             JobEventType.RETRY_SCHEDULED,
@@ -298,21 +303,17 @@ class Lifecycle:
             },
         )
         await told
-        nak = b"-NAK " + codec.dumps({"delay": int(delay_s * NANOSECONDS)})
-        await self._ack(run.reply, nak)
+        await ack(self._connection, run.reply, again_in(delay_s))
         return "retried"
-
-    async def _ack(self, reply: str, kind: bytes = b"+ACK") -> None:
-        """Ack without holding the slot for the answer: what decides is stored, and a job delivered again finds it."""
-        confirmed = await self._connection.outbox.ack(reply, kind)
-        confirmed.add_done_callback(_note_unconfirmed)
 
     async def _store(self, run: Run, record: JobResult) -> bool:
         """Store the record of a run by compare-and-set; False where a final one stands already, which then stays.
 
         Only one end of a job can be first, however many copies of it ran: that one is kept and told.
         """
-        ttl_s, revision = run.job.result_ttl, run.revision
+        # what did not succeed is kept as long as the bucket keeps anything: it may be looked into and retried
+        ttl_s = run.job.result_ttl if record.status == JobStatus.COMPLETED else None
+        revision = run.revision
         while True:
             try:
                 run.revision = (await (await self._put(record, ttl_s, revision))).seq
@@ -340,7 +341,10 @@ class Lifecycle:
         if revision is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
         subject = f"$KV.{self._connection.names.results}.{record.job_id}"
-        return await self._connection.outbox.send(subject, record.to_wire(), headers=headers, patience_s=PATIENCE_S)
+        data, limit = record.to_wire(), self._connection.max_payload - HEADROOM_BYTES
+        if len(data) > limit:
+            raise StorageRefusedError(f"{len(data):,} bytes, the server takes {limit:,} in one message")
+        return await self._connection.outbox.send(subject, data, headers=headers, patience_s=PATIENCE_S)
 
     async def _tell_end(self, run: Run, record: JobResult, **fields: Any) -> asyncio.Future[PublishAck]:
         event_type = _EVENTS[JobStatus(record.status)]
@@ -372,11 +376,6 @@ class Lifecycle:
             **fields,
         )
         return await self._events.send(event, msg_id=msg_id, patience_s=PATIENCE_S)
-
-
-def _note_unconfirmed(confirmed: asyncio.Future[PublishAck]) -> None:
-    if not confirmed.cancelled() and confirmed.exception() is not None:
-        log.debug("ack not confirmed: %s", confirmed.exception())
 
 
 def readable(entry: Entry) -> JobResult | None:

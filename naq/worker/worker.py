@@ -21,6 +21,7 @@ from naq.names import DEFAULT_QUEUE, check_queue_name
 from naq.settings import Settings
 from naq.topology import ensure_consumer, ensure_topology
 from naq.uniqueness import Uniqueness
+from naq.worker.acks import adopt
 from naq.worker.claims import Claims, Verdict
 from naq.worker.coming_and_going import started_event, stopped_event
 from naq.worker.executor import Executor
@@ -258,10 +259,7 @@ class Worker:
         """The run to execute, or None where this delivery is settled without one."""
         running = self._runs.get(job.job_id)
         if running is not None:
-            if running.job.retries_asked == job.retries_asked:
-                running.reply = received.reply
-            else:  # retried by hand while its last run is still being wound up here
-                await self._lifecycle.postpone(received.reply)
+            await adopt(self._connection, running, job, received.reply)
             return None
         order = self._cancels.get(job.job_id)
         if order is not None:

@@ -59,3 +59,12 @@ async def block_loop(seconds: float) -> float:
 
 def unserialisable() -> object:
     return object()
+
+
+def many_bytes(count: int) -> str:
+    """A text of `count` bytes as UTF-8."""
+    return "é" * (count // 2)
+
+
+def fails_with(text: str) -> None:
+    raise ValueError(f"{len(text)} characters are too many")
