@@ -9,7 +9,7 @@ from typing import Any
 from naq.client import default_client
 from naq.deadletter import BulkOutcome
 from naq.models.job import Job, JobStatus
-from naq.models.queue import QueueStats
+from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.names import DEFAULT_QUEUE
@@ -120,6 +120,19 @@ async def resume_scheduled_job(schedule_id: str, *, reason: str | None = None) -
 async def modify_scheduled_job(schedule_id: str, **changes: Any) -> Schedule:
     """Change cron, interval, repeat, timezone, misfire, args, kwargs, queue_name or run_at of a schedule."""
     return await (await default_client()).modify_scheduled_job(schedule_id, **changes)
+
+
+async def pause_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> QueuePause:
+    """Keep every worker from taking jobs of a queue, from now until `resume_queue`; running jobs go on.
+
+    Workers that start later keep to it too. Returns the pause in force, which may be an earlier one.
+    """
+    return await (await default_client()).pause_queue(queue_name, reason=reason)
+
+
+async def resume_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> bool:
+    """Let workers take jobs of a paused queue again, at once; False where it was not paused."""
+    return await (await default_client()).resume_queue(queue_name, reason=reason)
 
 
 async def purge_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:

@@ -19,11 +19,12 @@ from naq.inspector import Inspector
 from naq.jobfilter import JobFilter
 from naq.models.event import StoredEvent
 from naq.models.job import Job, JobStatus
-from naq.models.queue import QueueStats
+from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.names import DEFAULT_QUEUE
 from naq.queue import Call, Queue
+from naq.queues import QueueControl
 from naq.results import Results
 from naq.schedules import ScheduledJobManager
 from naq.settings import Settings
@@ -47,6 +48,7 @@ class AsyncClient:
         self.inspector = Inspector(self.connection)
         self.workers = WorkerManager(self.connection, program=program)
         self.cancellation = Cancellation(self.connection, self.results, self.schedules, program=program)
+        self.queue_control = QueueControl(self.connection, program=program)
         self.topology: Topology | None = None
         self._program = program
 
@@ -124,6 +126,14 @@ class AsyncClient:
     async def modify_scheduled_job(self, schedule_id: str, **changes: Any) -> Schedule:
         """See `naq.modify_scheduled_job`."""
         return await self.schedules.modify(schedule_id, **changes)
+
+    async def pause_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> QueuePause:
+        """See `naq.pause_queue`."""
+        return await self.queue_control.pause(queue_name, reason=reason)
+
+    async def resume_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> bool:
+        """See `naq.resume_queue`."""
+        return await self.queue_control.resume(queue_name, reason=reason)
 
     async def purge_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
         """See `naq.purge_queue`."""

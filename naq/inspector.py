@@ -15,10 +15,11 @@ from naq.connection import Connection
 from naq.errors import JobNotFoundError, SerializationError
 from naq.kv import Bucket, BucketBatch, Entry
 from naq.models.job import JobStatus
-from naq.models.queue import QueueStats
+from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import ScheduleStatus
 from naq.models.times import parse_time
 from naq.models.worker import WorkerRecord
+from naq.queues import QueueControl
 from naq.results import record_of
 from naq.schedules import schedule_of
 
@@ -49,18 +50,22 @@ class Inspector:
             yield batch
 
     async def queues(self) -> list[QueueStats]:
-        """Every queue that holds jobs or was ever served, by name."""
+        """Every queue that holds jobs, was ever served or is paused, by name."""
         names = self._connection.names
-        info, consumers = await asyncio.gather(
+        info, consumers, pauses = await asyncio.gather(
             self._connection.api(f"STREAM.INFO.{names.jobs}", {"subjects_filter": names.queue_wildcard}),
             self._consumers(),
+            QueueControl(self._connection).paused(),
         )
         stored: dict[str, int] = info.get("state", {}).get("subjects") or {}
         queues = {names.queue_of(subject): count for subject, count in stored.items()}
-        for queue in consumers:
+        for queue in (*consumers, *pauses):
             queues.setdefault(queue, 0)
         oldest = await self._oldest([queue for queue, count in queues.items() if count])
-        return [_stats(queue, queues[queue], consumers.get(queue), oldest.get(queue)) for queue in sorted(queues)]
+        return [
+            _stats(queue, queues[queue], consumers.get(queue), oldest.get(queue), pauses.get(queue))
+            for queue in sorted(queues)
+        ]
 
     async def job_status(self, job_id: str) -> JobStatus:
         """Where a job stands, from its result, the workers that run it, its schedule or its queue.
@@ -129,23 +134,19 @@ def worker_of(entry: Entry) -> WorkerRecord:
     return WorkerRecord.from_wire(entry.value, beat_at=entry.saved_at)
 
 
-def _stats(queue: str, stored: int, consumer: dict[str, Any] | None, oldest: datetime | None) -> QueueStats:
-    if consumer is None:
-        return QueueStats(
-            queue=queue,
-            waiting=stored,
-            running=0,
-            redelivered=0,
-            pulls=0,
-            oldest_at=oldest,
-            has_consumer=False,
-        )
+def _stats(
+    queue: str, stored: int, consumer: dict[str, Any] | None, oldest: datetime | None, pause: QueuePause | None
+) -> QueueStats:
+    figures = consumer or {}
     return QueueStats(
         queue=queue,
-        waiting=int(codec.number(consumer, "num_pending", 0)),
-        running=int(codec.number(consumer, "num_ack_pending", 0)),
-        redelivered=int(codec.number(consumer, "num_redelivered", 0)),
-        pulls=int(codec.number(consumer, "num_waiting", 0)),
+        waiting=stored if consumer is None else int(codec.number(figures, "num_pending", 0)),
+        running=int(codec.number(figures, "num_ack_pending", 0)),
+        redelivered=int(codec.number(figures, "num_redelivered", 0)),
+        pulls=int(codec.number(figures, "num_waiting", 0)),
         oldest_at=oldest,
-        has_consumer=True,
+        has_consumer=consumer is not None,
+        is_paused=pause is not None,
+        paused_at=pause.at if pause else None,
+        paused_reason=pause.reason if pause else None,
     )

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,8 +77,12 @@ def worker(settings: Settings) -> WorkerFactory:
     """`async with worker("mail", concurrency=2) as w:` runs a worker in the test's own loop and drains it."""
 
     @asynccontextmanager
-    async def run(*queues: str, modules: Sequence[str] = (EXAMPLES,), concurrency: int = 10) -> AsyncIterator[Worker]:
-        instance = Worker(queues or ("default",), modules=modules, concurrency=concurrency, settings=settings)
+    async def run(
+        *queues: str, modules: Sequence[str] = (EXAMPLES,), concurrency: int = 10, **options: Any
+    ) -> AsyncIterator[Worker]:
+        instance = Worker(
+            queues or ("default",), modules=modules, concurrency=concurrency, settings=settings, **options
+        )
         task = asyncio.create_task(instance.run())
         ready = asyncio.create_task(instance.ready.wait())
         await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)

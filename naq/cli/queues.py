@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
 from typing import Any
 
 from naq.cli.common import command, duration, json_option, print_json, print_table, with_client
 from naq.client import AsyncClient
+from naq.errors import ConfigurationError
+from naq.models.queue import QueueStats
 from naq.models.times import format_time
+from naq.names import check_queue_name
 
 
 def register(subparsers: Any) -> None:
-    parser = command(subparsers, "queues", "list queues and what stands in them", "naq queues --json")
+    parser = command(
+        subparsers,
+        "queues",
+        "list, pause, resume and purge queues",
+        "naq queues pause mail --reason 'provider is down'",
+    )
     json_option(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_list)
+    verbs = parser.add_subparsers(metavar="VERB")
+    _verb(verbs, "list", "list queues and what stands in them", "naq queues list --json").set_defaults(run=run_list)
+    pause = _verb(verbs, "pause", "keep workers from taking jobs of a queue", "naq queues pause mail --reason 'outage'")
+    resume = _verb(verbs, "resume", "let workers take jobs of a queue again", "naq queues resume mail")
+    for change, run in ((pause, run_pause), (resume, run_resume)):
+        change.add_argument("queue", metavar="QUEUE")
+        change.add_argument("--reason", help="why, for the audit log")
+        change.set_defaults(run=run)
+    purge = _verb(verbs, "purge", "remove every waiting job of a queue", "naq queues purge mail --reason 'bad deploy'")
+    purge_options(purge)
+    purge.set_defaults(run=run_purge)
 
 
-def run(args: argparse.Namespace) -> int:
+def purge_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("queue", metavar="QUEUE")
+    parser.add_argument("--reason", help="why, for the audit log")
+    parser.add_argument("-y", "--yes", action="store_true", help="don't ask")
+
+
+def _verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # no default of its own: it would undo a --json given before the verb
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, one object per line"
+    )
+    return parser
+
+
+def run_list(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
         now = client.connection.server_now()
         queues = await client.list_queues()
@@ -30,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
                         "redelivered": queue.redelivered,
                         "consumed": queue.pulls > 0,
                         "oldest_at": format_time(queue.oldest_at) if queue.oldest_at else None,
+                        "paused": queue.is_paused,
+                        "paused_at": format_time(queue.paused_at) if queue.paused_at else None,
+                        "paused_reason": queue.paused_reason,
                     }
                 )
             return 0
@@ -37,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             print("no queues: enqueue a job with 'naq enqueue MODULE:FUNCTION ARGS…'")
             return 0
         print_table(
-            ("queue", "waiting", "running", "oldest", "workers"),
+            ("queue", "waiting", "running", "oldest", "workers", "state"),
             [
                 (
                     queue.queue,
@@ -45,11 +90,70 @@ def run(args: argparse.Namespace) -> int:
                     f"{queue.running:,}",
                     duration((now - queue.oldest_at).total_seconds() * 1000) if queue.oldest_at else "-",
                     "yes" if queue.pulls or queue.running else "none",
+                    _state(queue),
                 )
                 for queue in queues
             ],
             right=("waiting", "running", "oldest"),
         )
+        return 0
+
+    return with_client(args, use)
+
+
+def _state(queue: QueueStats) -> str:
+    if not queue.is_paused:
+        return "open"
+    return f"paused: {queue.paused_reason}" if queue.paused_reason else "paused"
+
+
+def run_pause(args: argparse.Namespace) -> int:
+    check_queue_name(args.queue)
+
+    async def use(client: AsyncClient) -> int:
+        pause = await client.pause_queue(args.queue, reason=args.reason)
+        if args.json:
+            at = format_time(pause.at) if pause.at else None
+            print_json({"queue": pause.queue, "paused": True, "paused_at": at, "paused_reason": pause.reason})
+        else:
+            print(f"queue {pause.queue!r} is paused: 'naq queues resume {pause.queue}' lets its jobs run again")
+        return 0
+
+    return with_client(args, use)
+
+
+def run_resume(args: argparse.Namespace) -> int:
+    check_queue_name(args.queue)
+
+    async def use(client: AsyncClient) -> int:
+        was_paused = await client.resume_queue(args.queue, reason=args.reason)
+        if args.json:
+            print_json({"queue": args.queue, "paused": False, "was_paused": was_paused})
+        else:
+            print(f"queue {args.queue!r} is resumed" if was_paused else f"queue {args.queue!r} was not paused")
+        return 0
+
+    return with_client(args, use)
+
+
+def run_purge(args: argparse.Namespace) -> int:
+    check_queue_name(args.queue)
+
+    async def use(client: AsyncClient) -> int:
+        if not args.yes:
+            if not sys.stdin.isatty():
+                raise ConfigurationError("purge asks before it removes jobs: add --yes where nobody can answer")
+            waiting = sum(stats.waiting for stats in await client.list_queues() if stats.queue == args.queue)
+            question = f"Remove all {waiting:,} waiting jobs of queue {args.queue!r}? [y/N] "
+            answer = await asyncio.to_thread(input, question)
+            if answer.strip().lower() not in ("y", "yes"):
+                print("nothing removed")
+                return 1
+        purged = await client.purge_queue(args.queue, reason=args.reason)
+        if args.json:
+            print_json({"queue": args.queue, "purged": purged})
+        else:
+            print(f"{purged:,} jobs removed from queue {args.queue!r}")
         return 0
 
     return with_client(args, use)

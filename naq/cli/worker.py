@@ -10,13 +10,21 @@ import threading
 from typing import Any
 
 from naq.cli.common import command, import_from_here, settings_of
+from naq.errors import ConfigurationError
 from naq.logs import setup_logging
 
 
 def register(subparsers: Any) -> None:
     parser = command(subparsers, "worker", "run jobs", "naq worker mail reports -m myapp.tasks --concurrency 20")
     parser.add_argument(
-        "queues", nargs="*", default=["default"], metavar="QUEUE", help="queues to serve (default: default)"
+        "queues",
+        nargs="*",
+        default=["default"],
+        metavar="QUEUE[:WEIGHT]",
+        help="queues to serve (default: default), with their shares of the slots: critical:6 default:3 low:1",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="serve a queue only when those named before it have nothing waiting"
     )
     parser.add_argument(
         "-m",
@@ -41,8 +49,11 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging(args.log_level)
     import_from_here()
+    queues, weights = _weighted(args.queues)
     worker = Worker(
-        args.queues,
+        queues,
+        weights=weights,
+        strict=args.strict,
         modules=args.modules,
         concurrency=args.concurrency,
         name=args.name,
@@ -56,3 +67,18 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.flush()
         os._exit(0)
     return 0
+
+
+def _weighted(words: list[str]) -> tuple[list[str], dict[str, float]]:
+    """`critical:6 low` as the queues, and the weights of those that have one."""
+    queues: list[str] = []
+    weights: dict[str, float] = {}
+    for word in words:
+        queue, colon, weight = word.partition(":")
+        queues.append(queue)
+        if colon:
+            try:
+                weights[queue] = float(weight)
+            except ValueError:
+                raise ConfigurationError(f"{word!r}: the weight behind ':' must be a number, as in 'mail:3'") from None
+    return queues, weights

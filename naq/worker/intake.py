@@ -1,12 +1,18 @@
 """Deliveries: one long pull per queue, re-issued as slots free up, watched by idle heartbeats.
 
 Every queue may ask for as many jobs as there are free slots, so that any of them can fill the worker. What arrives
-beyond the last slot waits here, leased, for a moment, and goes back to the server if no slot comes free.
+beyond the last slot waits here, leased, for a moment, and goes back to the server if no slot comes free. Where several
+queues are served, `naq.worker.turns` says which one gets a slot; while short jobs keep the worker busy, each queue asks
+for a few more than fit, so that there is a choice when the next slot comes free.
+
+A paused queue asks for nothing: its open pull is withdrawn and what waits here goes back. What dies with the process
+here is only leases: the server hands those jobs out again after the ack wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,6 +25,7 @@ from naq.connection import Connection, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException
 from naq.topology import ensure_consumer
+from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +33,10 @@ HEARTBEAT_S = 2.0
 PULL_EXPIRES_S = 30.0
 HOLD_S = 1.0
 """How long a job waits here for a slot before it goes back to its queue."""
-RETRY_S = 0.25
+ANSWER_WITHIN_S = 0.02
+"""How long a free slot waits for the answer of a queue whose turn it is."""
+LOOKAHEAD_S = 0.2
+"""Jobs of each queue held beyond the slots: what this worker starts of them in that time, at its latest pace."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -44,16 +54,27 @@ class Intake:
     """Fills a worker's slots from its queues."""
 
     def __init__(
-        self, connection: Connection, queues: Sequence[str], slots: int, accept: Callable[[Received], None]
+        self,
+        connection: Connection,
+        queues: Sequence[str],
+        slots: int,
+        accept: Callable[[Received], None],
+        turns: Turns | None = None,
     ) -> None:
-        """`accept` is called for each job that has a slot; the caller gives it back with `done`."""
+        """`accept` is called for each job that has a slot; the caller gives it back with `done`.
+
+        `turns` is the order between the queues, equal shares where None.
+        """
         self._connection = connection
         self._slots = slots
         self._accept = accept
         self._busy = 0
-        self._held: deque[tuple[float, Received]] = deque()
-        self._pulls = [_QueuePull(self, queue) for queue in queues]
+        self._turns = turns or Turns(queues)
+        self._pulls = {queue: _QueuePull(self, queue) for queue in queues}
         self._is_open = False
+        self._pace_s = LOOKAHEAD_S
+        self._done_at = 0.0
+        self._look_again: asyncio.TimerHandle | None = None
 
     @property
     def is_open(self) -> bool:
@@ -61,80 +82,145 @@ class Intake:
 
     @property
     def free(self) -> int:
-        return self._slots - self._busy - len(self._held)
+        return self._slots - self._busy
 
     async def start(self) -> None:
         """Begin to ask for jobs."""
         self._is_open = True
         self._release = self._connection.on_state(self._on_state)
-        for pull in self._pulls:
-            await pull.subscribe()
+        for pull in self._pulls.values():
+            if not pull.is_paused:
+                await pull.subscribe()
         self._refill()
 
     async def run(self) -> None:
         """Watch the pulls until cancelled: renews them before they expire and where their heartbeat stops."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(
-                HEARTBEAT_S / 2 if any(pull.asked for pull in self._pulls) or self._held else HEARTBEAT_S
-            )
+            is_waiting = any(pull.asked or pull.held for pull in self._pulls.values())
+            await asyncio.sleep(HEARTBEAT_S / 2 if is_waiting else HEARTBEAT_S)
             now = loop.time()
-            for pull in self._pulls:
+            for pull in self._pulls.values():
                 if pull.asked and now - pull.heard_at > HEARTBEAT_S * 2.5:
                     log.debug("queue %s: no heartbeat, asking again", pull.queue)
                     await pull.restart()
-            self._give_back(now)
+                pull.give_back(now)
             self._refill()
 
     async def stop(self) -> None:
         """Ask for nothing more; what arrives or waits from now on goes back to its queue at once."""
         self._is_open = False
         self._release()
-        self._give_back(float("inf"))
-        for pull in self._pulls:
+        if self._look_again is not None:
+            self._look_again.cancel()
+        for pull in self._pulls.values():
+            pull.give_back(float("inf"))
             await pull.unsubscribe()
+
+    def on_order(self, queue: str, pause: dict[str, Any] | None) -> None:
+        """Follow an operator's order: the queue's pause, or None where there is none any more."""
+        if pause is None:
+            self.resume(queue)
+        else:
+            self.pause(queue)
+
+    def pause(self, queue: str) -> None:
+        """Take no job of `queue` from now on; what waits here for a slot goes back. Running jobs go on.
+
+        Harmless for a queue that is not served, or paused already. May come before `start`.
+        """
+        pull = self._pulls.get(queue)
+        if pull is None or pull.is_paused:
+            return
+        pull.is_paused = True
+        pull.give_back(float("inf"))
+        if self._is_open:
+            log.info("queue %s is paused", queue)
+            _spawn(pull.withdraw())
+            self._assign()
+
+    def resume(self, queue: str) -> None:
+        """Take jobs of `queue` again, at once."""
+        pull = self._pulls.get(queue)
+        if pull is None or not pull.is_paused:
+            return
+        pull.is_paused = False
+        if self._is_open:
+            log.info("queue %s is resumed", queue)
+            _spawn(pull.restart())
 
     def done(self) -> None:
         """A slot came free."""
+        now = asyncio.get_running_loop().time()
+        self._pace_s += (min(now - self._done_at, LOOKAHEAD_S) - self._pace_s) / 8
+        self._done_at = now
         self._busy -= 1
-        while self._held and self._busy < self._slots:
-            self._take(self._held.popleft()[1])
-        self._refill()
+        self._refill()  # first, so that no queue counts as empty only because it was not asked
+        self._assign()
 
     def receive(self, received: Received) -> None:
         """A job arrived."""
-        if not self._is_open:
+        pull = self._pulls[received.queue]
+        if not self._is_open or pull.is_paused:
             self._send_back(received)
-        elif self._busy < self._slots:
-            self._take(received)
-        else:
-            self._held.append((asyncio.get_running_loop().time() + HOLD_S, received))
+            return
+        pull.held.append((asyncio.get_running_loop().time() + HOLD_S, received))
+        self._assign()
 
-    def _take(self, received: Received) -> None:
-        self._busy += 1
-        self._accept(received)
+    def _assign(self) -> None:
+        """Give free slots to what waits here, each to the queue whose turn it is."""
+        while self._is_open and self._busy < self._slots:
+            queue = self._turns.next(self._has_waiting)
+            if queue is None:
+                self._look_again_soon()
+                return
+            self._turns.took(queue, self._has_waiting)
+            self._busy += 1
+            self._accept(self._pulls[queue].held.popleft()[1])
+
+    def _has_waiting(self, queue: str) -> bool | None:
+        pull = self._pulls[queue]
+        if pull.held:
+            return True
+        return None if pull.answers_at > asyncio.get_running_loop().time() and pull.asked else False
+
+    def _look_again_soon(self) -> None:
+        if self._look_again is not None or not any(pull.held for pull in self._pulls.values()):
+            return
+        self._look_again = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._on_look_again)
+
+    def _on_look_again(self) -> None:
+        self._look_again = None
+        self._assign()
+        self._refill()
 
     def _refill(self) -> None:
         if not self._is_open or self._connection.state is not LinkState.LIVE:
             return
-        free = self.free
-        for pull in self._pulls:
-            want = free - pull.asked
+        room = self.free + self._lookahead()
+        for pull in self._pulls.values():
+            want = 0 if pull.is_paused else room - pull.asked - len(pull.held)
             # ask in halves: a pull per finished job would double the traffic
             if want > 0 and (pull.asked == 0 or want >= max(1, self._slots // 2)):
                 pull.ask(want)
+            if self._turns.is_strict:
+                room -= len(pull.held)  # what waits here of a higher queue comes first: no use in holding more
 
-    def _give_back(self, now: float) -> None:
-        while self._held and self._held[0][0] <= now:
-            self._send_back(self._held.popleft()[1])
+    def _lookahead(self) -> int:
+        """Jobs of each queue worth holding beyond the free slots: none where there is no choice or no hurry."""
+        if len(self._pulls) < 2:
+            return 0
+        pace_s = max(self._pace_s, asyncio.get_running_loop().time() - self._done_at)
+        return min(self._slots, int(LOOKAHEAD_S / max(pace_s, 1e-6) / len(self._pulls)))
 
     def _send_back(self, received: Received) -> None:
         _spawn(self._connection.client.publish(received.reply, b"-NAK"))
 
     def _on_state(self, state: LinkState) -> None:
         if state is LinkState.LIVE and self._is_open:
-            for pull in self._pulls:
-                _spawn(pull.restart())
+            for pull in self._pulls.values():
+                if not pull.is_paused:
+                    _spawn(pull.restart())
 
 
 class _QueuePull:
@@ -144,6 +230,12 @@ class _QueuePull:
         self.queue = queue
         self.asked = 0
         self.heard_at = 0.0
+        self.answers_at = 0.0
+        """When the silence of an open pull means that nothing waits in the queue."""
+        self.is_paused = False
+        self.held: deque[tuple[float, Received]] = deque()
+        """Jobs that wait here for a slot, with the time at which they go back."""
+        self._empty_at = float("-inf")
         self._intake = intake
         self._connection = intake._connection
         names = self._connection.names
@@ -152,8 +244,10 @@ class _QueuePull:
         self._inbox = ""
 
     async def subscribe(self) -> None:
-        self._inbox = self._connection.client.new_inbox()
-        self._subscription = await self._connection.client.subscribe(self._inbox, cb=self._on_message)
+        self._inbox = inbox = self._connection.client.new_inbox()
+        self._subscription = await self._connection.client.subscribe(
+            inbox, cb=functools.partial(self._on_message, inbox)
+        )
 
     async def unsubscribe(self) -> None:
         if self._subscription is not None:
@@ -161,6 +255,17 @@ class _QueuePull:
                 await self._subscription.unsubscribe()
             except (nats.errors.Error, OSError):
                 log.debug("unsubscribe failed", exc_info=True)
+
+    async def withdraw(self) -> None:
+        """Close the open pull. What the server has sent already still arrives here, and goes back."""
+        subscription, self._subscription, self.asked, self._inbox = self._subscription, None, 0, ""
+        if subscription is not None:
+            await subscription.drain()
+
+    def give_back(self, now: float) -> None:
+        """Send back what has waited here until `now`."""
+        while self.held and self.held[0][0] <= now:
+            self._intake._send_back(self.held.popleft()[1])
 
     async def restart(self) -> None:
         """Forget the open pull, which the server may have forgotten too, and ask anew from another inbox."""
@@ -176,8 +281,11 @@ class _QueuePull:
         self._intake._refill()
 
     def ask(self, jobs: int) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.asked == 0 and now - self._empty_at > ANSWER_WITHIN_S:
+            self.answers_at = now + ANSWER_WITHIN_S
         self.asked += jobs
-        self.heard_at = asyncio.get_running_loop().time()
+        self.heard_at = now
         request = {
             "batch": jobs,
             "expires": int(PULL_EXPIRES_S * NANOSECONDS),
@@ -185,13 +293,24 @@ class _QueuePull:
         }
         _spawn(self._connection.client.publish(self._subject, codec.dumps(request), reply=self._inbox))
 
-    async def _on_message(self, message: Any) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
+    async def _on_message(self, inbox: str, message: Any) -> None:
+        now = asyncio.get_running_loop().time()
         status = message.headers.get("Status") if message.headers else None
+        is_current = inbox == self._inbox
         if status is None:
-            self.asked = max(0, self.asked - 1)
-            self._intake.receive(Received(self.queue, message.data, message.reply, Delivery.parse(message.reply)))
-        elif status == "100":
+            received = Received(self.queue, message.data, message.reply, Delivery.parse(message.reply))
+            if is_current:
+                self.heard_at = now
+                self.asked = max(0, self.asked - 1)
+                is_last = received.delivery.pending == 0
+                self._empty_at = now if is_last else float("-inf")
+                self.answers_at = now if is_last else now + ANSWER_WITHIN_S
+            self._intake.receive(received)
+            return
+        if not is_current:
+            return  # of a pull that was closed
+        self.heard_at = now
+        if status == "100":
             return
         elif status in ("408", "409") and "Nats-Pending-Messages" in message.headers:
             self.asked = max(0, self.asked - int(message.headers["Nats-Pending-Messages"]))

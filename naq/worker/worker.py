@@ -6,14 +6,14 @@ import asyncio
 import functools
 import logging
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from naq import codec, ids
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.context import Progress
-from naq.control import CANCEL, Control
+from naq.control import CANCEL, QUEUE, Control
 from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
 from naq.events import Events
 from naq.models.job import Job
@@ -34,6 +34,7 @@ from naq.worker.orders import Orders
 from naq.worker.run import Run, over
 from naq.worker.status import WorkerStatusManager
 from naq.worker.stop_order import StopOrder
+from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +63,19 @@ class Worker:
         name: str | None = None,
         settings: Settings | None = None,
         drain_s: float = DRAIN_S,
+        weights: Mapping[str, float] | None = None,
+        strict: bool = False,
     ) -> None:
         """Args:
             modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all below); imported at start.
             concurrency: jobs run at once.
             name: shown beside the worker's id.
             drain_s: seconds running jobs get after `stop`.
+            weights: shares of the slots by queue while all have work; 1 where a queue has none.
+            strict: the order of `queues` decides: one gets a slot only when those before it have nothing waiting.
 
         Raises:
-            ConfigurationError: no module, a bad queue name or concurrency.
+            ConfigurationError: no module, a bad queue name, concurrency or weight, or weights with `strict`.
         """
         if not modules:
             raise ConfigurationError(
@@ -79,6 +84,7 @@ class Worker:
         if isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY:
             raise ConfigurationError(f"concurrency must be from 1 to {MAX_CONCURRENCY:,}, not {concurrency!r}")
         self.queues = tuple(dict.fromkeys(check_queue_name(queue) for queue in queues)) or (DEFAULT_QUEUE,)
+        self._turns = Turns(self.queues, weights, strict=strict)
         self.modules = tuple(modules)
         self.concurrency = concurrency
         self.drain_s = drain_s
@@ -159,10 +165,11 @@ class Worker:
         await events.write(started_event(self.status, self.modules))
         await self._claims.refresh()
         release = connection.on_state(self._on_link)
-        self._intake = Intake(connection, self.queues, self.concurrency, self._accept)
+        self._intake = Intake(connection, self.queues, self.concurrency, self._accept, self._turns)
         self._orders = Orders(connection)
         self._orders.on(CANCEL, self._on_cancel)
         stop_order = StopOrder(connection, self._orders, self.worker_id, self._stop_ordered)
+        self._orders.on(QUEUE, self._intake.on_order)
         await self._orders.start()
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
