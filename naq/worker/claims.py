@@ -23,12 +23,13 @@ from naq.models.result import JobResult
 from naq.models.worker import WorkerRecord
 from naq.reopen import RETRYABLE, reopened
 from naq.worker.acks import ack
+from naq.worker.casualties import Casualties
 from naq.worker.lifecycle import Lifecycle
 
 log = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
-"""Runs that may die with their worker before the job is failed as lost."""
+"""Runs that died with their worker, after the last of which the job is failed as lost; no part of `max_retries`."""
 WORKERS_CACHE_S = 1.0
 
 
@@ -58,6 +59,7 @@ class Claims:
         self._lifecycle = lifecycle
         self._worker_id = worker_id
         self._inspector = Inspector(connection)
+        self._casualties = Casualties(connection)
         self._workers: tuple[float, list[WorkerRecord]] = (float("-inf"), [])
         self._doubtful_up_to: float = float("inf")
         self._was_lost = False
@@ -118,30 +120,35 @@ class Claims:
             and job.retries_asked > 0
             and len(record.attempts) == job.earlier_attempts
         )
-        if not is_fresh and await self._runs_elsewhere(job.job_id):
+        alive, silent = ([], []) if is_fresh else await self._others()
+        if any(running.job_id == job.job_id for worker in alive for running in worker.running):
             return Decision(Verdict.ELSEWHERE, record)
         if record is None and delivery.deliveries == 1 and not self._was_lost:
             return Decision(Verdict.START, None)
-        crashed = record is not None and record.status == JobStatus.RUNNING
-        if record is not None and crashed and record.crashes + 2 >= MAX_CRASHES:
+        if record is None:  # a first run leaves no record: whether there was one that died is asked of the dead
+            crashed = await self._casualties.took_down(job, silent)
+        else:
+            crashed = record.status == JobStatus.RUNNING
+        if record is not None and crashed and record.crashes + 1 >= MAX_CRASHES:
             return Decision(Verdict.LOST, record)
         try:
             return Decision(Verdict.START, await self._lifecycle.claim(job, record, crashed=crashed))
         except ConflictError:
             return Decision(Verdict.ELSEWHERE, record)
 
-    async def _runs_elsewhere(self, job_id: str) -> bool:
+    async def _others(self) -> tuple[list[WorkerRecord], list[WorkerRecord]]:
+        """The other workers: those alive, and those silent for long enough to have lost their jobs."""
         loop = asyncio.get_running_loop()
         read_at, workers = self._workers
         if loop.time() - read_at > WORKERS_CACHE_S:
             workers = await self._inspector.workers()
             self._workers = (loop.time(), workers)
+            self._casualties.forget_all_but(workers)
         # a worker with jobs beats with every lease renewal: one that let a lease run out has been silent as long
         alive_since = self._connection.server_now() - timedelta(seconds=self._connection.settings.ack_wait_s * 0.9)
-        return any(
-            worker.worker_id != self._worker_id
-            and worker.beat_at is not None
-            and worker.beat_at > alive_since
-            and any(job.job_id == job_id for job in worker.running)
-            for worker in workers
-        )
+        alive: list[WorkerRecord] = []
+        silent: list[WorkerRecord] = []
+        for worker in workers:
+            if worker.worker_id != self._worker_id and worker.beat_at is not None:
+                (alive if worker.beat_at > alive_since else silent).append(worker)
+        return alive, silent

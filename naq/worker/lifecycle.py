@@ -20,10 +20,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq import codec
-from naq.connection import Connection
+from naq.connection import Connection, LinkState
 from naq.context import Progress
 from naq.delivery import Delivery
-from naq.errors import ConflictError, SerializationError
+from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
 from naq.ids import uuid7
 from naq.kv import Entry
@@ -81,6 +81,13 @@ class Lifecycle:
         )
         return run
 
+    async def announced(self, run: Run) -> None:
+        """Wait until even a run that kills this process at once is told: for a claimed one STARTED is stored first."""
+        if run.started is not None and run.revision:
+            await run.started
+        else:
+            await asyncio.sleep(0)  # the loop's turn in which STARTED goes to the socket
+
     async def finish(self, run: Run, outcome: Outcome) -> str:
         """Store what became of a run, tell it and ack; returns the counter it belongs to."""
         finished_at = utcnow()
@@ -112,7 +119,6 @@ class Lifecycle:
             run.record(JobStatus.CANCELLED, utcnow()),
             reason=reason if reason is not None else codec.text(order, "reason", "") or None,
             job=run.job.to_record(),
-            crashes=run.crashes,
         )
         actor = order.get("actor")
         return await self._end(run, record, "cancelled", actor=actor if isinstance(actor, dict) else None)
@@ -183,7 +189,15 @@ class Lifecycle:
         return replace(claimed, revision=await bucket.update(job.job_id, claimed.to_wire(), revision=revision))
 
     async def hand_back(self, run: Run) -> None:
-        """Let another worker have a run that is given up here."""
+        """Let another worker have a run that is given up here; a claim is given back, so that it counts as no death."""
+        if run.revision and self._connection.state is LinkState.LIVE:
+            try:
+                record = await self.results.get_record(run.job.job_id)
+                if record is not None and record.status == JobStatus.RUNNING and record.worker_id == self._worker_id:
+                    given_back = replace(record, status=JobStatus.PENDING)
+                    await self.results.bucket.update(record.job_id, given_back.to_wire(), revision=record.revision)
+            except NaqException as exc:
+                log.debug("claim of %s not given back, it will count as a death: %s", run.job.job_id, exc)
         await ack(self._connection, run.reply, b"-NAK")
 
     async def lose(self, job: Job, record: JobResult, delivery: Delivery, reply: str) -> None:
@@ -193,10 +207,11 @@ class Lifecycle:
         run.started_at = record.started_at or run.started_at
         error = JobError(
             type="WorkerLost",
-            message=f"its worker died during the run {run.crashes + 1} times",
+            message=f"{run.crashes} workers died while they ran it: it may be what kills them",
             fingerprint="worker-lost",
         )
-        await self._send(JobEventType.LOST, run, msg_id=f"{job.job_id}:lost", details={"crashes": run.crashes + 1})
+        msg_id = f"{job.job_id}:{run.attempt}:lost"
+        await self._send(JobEventType.LOST, run, msg_id=msg_id, details={"crashes": run.crashes})
         await self._fail(run, error, utcnow())
 
     async def reject(self, raw: bytes, queue: str, delivery: Delivery, reply: str, reason: str) -> None:
@@ -247,7 +262,6 @@ class Lifecycle:
             run.record(JobStatus.FAILED, finished_at),
             error=error,
             job=run.job.to_record(),
-            crashes=run.crashes,
         )
         for slim in (record, *slimmer(record)):
             try:
@@ -282,7 +296,6 @@ class Lifecycle:
             error=error,
             attempts=bounded((*run.earlier, ended)),
             retry_at=retry_at,
-            crashes=run.crashes,
             job=run.job.to_record(),
         )
         if not await self._store(run, record):

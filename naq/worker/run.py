@@ -106,6 +106,7 @@ class Run:
             tags=job.tags,
             logs=tuple(self.context.logs or ()),
             retry_seqs=job.retry_seqs,
+            crashes=self.crashes,
         )
 
 

@@ -301,6 +301,7 @@ class Worker:
         run.context.tell = functools.partial(self._on_progress, run)
         try:
             try:
+                await self._lifecycle.announced(run)
                 outcome = await self._executor.run(run.job, run.context)
             except asyncio.CancelledError:
                 if run.order is None or self._is_handing_back:

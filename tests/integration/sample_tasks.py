@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,3 +70,17 @@ def many_bytes(count: int) -> str:
 
 def fails_with(text: str) -> None:
     raise ValueError(f"{len(text)} characters are too many")
+
+
+def kills_its_worker(path: str, times: int, failures: int = 0) -> str:
+    """Fail the first `failures` runs, end the worker's process without a word in the next `times`; a file counts."""
+    with open(path, "a+", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("x")
+        file.flush()
+        file.seek(0)
+        count = len(file.read())
+    if count <= failures:
+        raise ValueError(f"run {count} fails")
+    if count <= failures + times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"run {count} lives"
