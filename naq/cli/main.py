@@ -27,6 +27,7 @@ _COMMANDS = {
     "server": ("naq.cli.server", "run the bundled NATS server in the foreground"),
     "enqueue": ("naq.cli.enqueue", "put one call into a queue"),
     "result": ("naq.cli.result", "show what became of a job"),
+    "job": ("naq.cli.job", "show, retry, cancel and delete jobs"),
     "events": ("naq.cli.events", "read or follow the audit log"),
     "workers": ("naq.cli.workers", "list, stop and forget workers and schedulers"),
     "list-workers": ("naq.cli.list_workers", "list workers and schedulers, dead ones too"),

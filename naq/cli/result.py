@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
                     print(f"{inert(args.job_id)} is {status.lower()}")
                 return 0
             raise JobNotFoundError(f"job {args.job_id} has no result")
+        record = await client.results.whole(record)
         if args.json:
             print_json(summary(record))
         else:
