@@ -1,8 +1,8 @@
 """Holds back jobs whose limit is exhausted, without holding a slot of the worker.
 
-A job that may start soon, or whose place another run gives back, waits here with its delivery leased, and comes back
-through the intake; it was handed out once and stays so. Whatever is beyond that goes back to the server with a delay:
-it comes again as a redelivery that no run has left a trace of, so no attempt and no crash is counted. First come,
+A job that may start soon, whose rate has room later, or whose place another run gives back, waits here with its delivery leased, and comes back
+through the intake; it was handed out once and stays so. What is beyond `MAX_WAITING` goes back to the server with a
+delay: it comes again as a redelivery that no run has left a trace of, so no attempt and no crash is counted. First come,
 first served within a worker; between workers, whoever asks first when a place comes free.
 
 What a crash does: what waits here is delivered again after the ack wait, as any job of a dead worker; places it held
@@ -16,6 +16,7 @@ import contextlib
 import heapq
 import itertools
 import logging
+import math
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from naq import codec
 from naq.connection import Connection
 from naq.errors import NaqException
 from naq.kv import Entry
-from naq.limits import ConcurrencyLimit, RateLimit
+from naq.limits import ConcurrencyLimit, Limit, RateLimit
 from naq.models.job import Job
 from naq.models.times import utcnow
 from naq.topology import NANOSECONDS
@@ -38,13 +39,14 @@ log = logging.getLogger(__name__)
 
 HORIZON_S = 1.0
 """How far ahead a worker reserves starts of a rate and waits for them itself."""
-MAX_WAITING = 256
+MAX_WAITING = 1_000
 """Jobs one worker holds back itself."""
 RECHECK_S = 0.5
 """A waiting job asks again at least this often: its place's holder may have died."""
 SETTLE_S = 0.003
 """A write is passed on a moment before it can be read."""
 MAX_BACK_OFF_S = 15.0
+MAX_TURN_S = 300.0
 
 
 class Waiting(NamedTuple):
@@ -52,7 +54,7 @@ class Waiting(NamedTuple):
 
     stream_seq: int
     order: int
-    places: int
+    limit: Limit
     received: Received
 
 
@@ -79,7 +81,8 @@ class Limiter:
         self._permits: dict[str, float] = {}
         self._timers: dict[asyncio.TimerHandle, Received] = {}
         self._waiting: dict[str, list[Waiting]] = {}
-        self._cursors: dict[str, float] = {}
+        self._paces: dict[str, asyncio.TimerHandle] = {}
+        self._has_waited: set[str] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._trying: set[str] = set()
         self._noticed: set[str] = set()
@@ -99,6 +102,11 @@ class Limiter:
         Raises:
             NaqConnectionError: the server does not answer; what was taken is given back or found stale later.
         """
+        if received.reply in self._has_waited:
+            self._has_waited.discard(received.reply)
+            if not await self._store.is_stored(received.delivery.stream_seq):
+                self._let_go(received)  # purged or deleted while it waited: whoever did has told it
+                return False
         slots = sorted((li for li in job.limits if isinstance(li, ConcurrencyLimit)), key=lambda li: li.bucket_key)
         if slots and self._subscription is None:
             self._subscription = await self._connection.client.subscribe(
@@ -128,7 +136,7 @@ class Limiter:
         self._is_closed = True
         if self._recheck is not None:
             self._recheck.cancel()
-        for timer in self._timers:
+        for timer in (*self._timers, *self._paces.values()):
             timer.cancel()
         for received in [*self._timers.values(), *(w.received for heap in self._waiting.values() for w in heap)]:
             await self._send_back(received, None)
@@ -142,7 +150,7 @@ class Limiter:
         key = limit.bucket_key
         ahead = self._waiting.get(key)
         if ahead and ahead[0].stream_seq < received.delivery.stream_seq:
-            await self._wait_for_place(limit, received)
+            await self._wait(limit, received)
             return False
         self._trying.add(key)
         try:
@@ -150,7 +158,7 @@ class Limiter:
         finally:
             self._trying.discard(key)
         if taken is False:
-            await self._wait_for_place(limit, received)  # where it runs elsewhere (None) the claim will say so
+            await self._wait(limit, received)  # where it runs elsewhere (None) the claim will say so
             if key in self._noticed:
                 self._noticed.discard(key)
                 self._wake(key)
@@ -167,32 +175,26 @@ class Limiter:
             return True
         start_at = now if permit is None or permit <= now else permit
         for limit in rates if start_at <= now else ():
-            async with self._lock(limit.bucket_key):
+            key = limit.bucket_key
+            async with self._lock(key):
+                ahead = self._waiting.get(key)
+                if ahead and ahead[0].stream_seq < received.delivery.stream_seq:
+                    await self._wait(limit, received)
+                    return False
                 place = await self._store.reserve(limit, HORIZON_S)
-            if not place.is_taken:
-                await self._send_back(received, self._turn(limit, place.start_at, received) - self._store.now())
-                return False
+                if not place.is_taken:
+                    await self._wait(limit, received, free_at=place.start_at)
+                    return False
             start_at = max(start_at, place.start_at)
         delay_s = start_at - self._store.now()
         if delay_s <= 0:
             return True
-        if self._is_closed or self.waiting >= MAX_WAITING:
-            await self._send_back(received, delay_s)
+        if self._is_closed:
+            await self._send_back(received, None)
             return False
         self._permits[job.job_id] = start_at
         self._wait_until(delay_s, received)
         return False
-
-    def _turn(self, limit: RateLimit, free_at: float, received: Received) -> float:
-        """When a job too far from its start should come again: new ones line up, old ones come for the next place."""
-        turn = free_at
-        if received.delivery.deliveries == 1:
-            turn = max(self._cursors.get(limit.key, 0.0), free_at)
-            self._cursors[limit.key] = turn + limit.interval_s
-            if len(self._cursors) > 10_000:
-                now = self._store.now()
-                self._cursors = {key: at for key, at in self._cursors.items() if at > now}
-        return turn - HORIZON_S / 2
 
     def _wait_until(self, delay_s: float, received: Received) -> None:
         def due() -> None:
@@ -204,25 +206,52 @@ class Limiter:
             self._permits = {job_id: at for job_id, at in self._permits.items() if at > now - HORIZON_S}
         timer = asyncio.get_running_loop().call_later(delay_s, due)
         self._timers[timer] = received
+        self._has_waited.add(received.reply)
 
-    async def _wait_for_place(self, limit: ConcurrencyLimit, received: Received) -> None:
+    async def _wait(self, limit: Limit, received: Received, *, free_at: float | None = None) -> None:
+        """Hold the job back; `free_at` is when its rate was said to be free next, None where it was not asked."""
+        key, loop = limit.bucket_key, asyncio.get_running_loop()
         if self._is_closed:
             await self._send_back(received, None)
             return
         if self.waiting >= MAX_WAITING:
             back_off = min(MAX_BACK_OFF_S, RECHECK_S * 2.0 ** min(received.delivery.deliveries, 10))
+            if isinstance(limit, RateLimit):
+                # come again when about half of those ahead have gone
+                back_off = min(MAX_TURN_S, max(RECHECK_S, len(self._waiting.get(key, ())) * limit.interval_s / 2))
             await self._send_back(received, back_off * random.uniform(0.5, 1.0))
             return
-        waiting = Waiting(received.delivery.stream_seq, next(self._order), limit.count, received)
-        heapq.heappush(self._waiting.setdefault(limit.bucket_key, []), waiting)
-        if self._recheck is None:
-            self._recheck = asyncio.get_running_loop().call_later(RECHECK_S, self._check_again)
+        waiting = Waiting(received.delivery.stream_seq, next(self._order), limit, received)
+        heapq.heappush(self._waiting.setdefault(key, []), waiting)
+        self._has_waited.add(received.reply)
+        if isinstance(limit, RateLimit):
+            if key not in self._paces:
+                delay_s = 0.0 if free_at is None else free_at - self._store.now() - HORIZON_S / 2
+                self._paces[key] = loop.call_later(max(RECHECK_S / 10, delay_s), self._wake_at_pace, key)
+        elif self._recheck is None:
+            self._recheck = loop.call_later(RECHECK_S, self._check_again)
+
+    def _wake_at_pace(self, key: str) -> None:
+        """Let as many ask for a start as half the horizon has room for; those refused wait on."""
+        del self._paces[key]
+        heap = self._waiting.get(key)
+        if not heap:
+            return
+        limit = heap[0].limit
+        assert isinstance(limit, RateLimit)
+        for _ in range(max(1, math.ceil(HORIZON_S / 2 / limit.interval_s))):
+            self._wake(key)
+        if key in self._waiting:
+            # not in step with other workers, or the same one would always ask first
+            pause_s = max(HORIZON_S / 2, limit.interval_s / 2) * random.uniform(0.5, 1.0)
+            self._paces[key] = asyncio.get_running_loop().call_later(pause_s, self._wake_at_pace, key)
 
     def _check_again(self) -> None:
         self._recheck = None
-        for key in list(self._waiting):
+        keys = [key for key, heap in self._waiting.items() if isinstance(heap[0].limit, ConcurrencyLimit)]
+        for key in keys:
             self._wake(key)
-        if self._waiting:
+        if keys:
             self._recheck = asyncio.get_running_loop().call_later(RECHECK_S, self._check_again)
 
     async def _on_write(self, message: Any) -> None:
@@ -232,7 +261,7 @@ class Limiter:
         if not heap and key not in self._trying:
             return
         holders = len(holders_of(Entry(key, message.data, 0, utcnow())))
-        if heap and holders < heap[0].places:
+        if heap and holders < heap[0].limit.count:
             asyncio.get_running_loop().call_later(SETTLE_S, self._wake, key)
         elif key in self._trying:
             self._noticed.add(key)
@@ -252,6 +281,7 @@ class Limiter:
             kind += b" " + codec.dumps({"delay": int(max(0.02, delay_s) * NANOSECONDS)})
         confirmed = await self._connection.outbox.ack(received.reply, kind)
         confirmed.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._has_waited.discard(received.reply)
         self._let_go(received)
 
     def _lock(self, key: str) -> asyncio.Lock:

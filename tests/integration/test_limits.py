@@ -129,13 +129,13 @@ async def test_a_failed_run_gives_its_place_back_and_counts_its_attempts(
 async def test_a_worker_that_stops_hands_on_what_it_held_back(
     client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held_back, original = asyncio.Event(), Limiter._wait_for_place
+    held_back, original = asyncio.Event(), Limiter._wait
 
-    async def noted(self: Limiter, limit: naq.ConcurrencyLimit, received: Received) -> None:
-        await original(self, limit, received)
+    async def noted(self: Limiter, limit: naq.ConcurrencyLimit, received: Received, **options: float) -> None:
+        await original(self, limit, received, **options)
         held_back.set()
 
-    monkeypatch.setattr(Limiter, "_wait_for_place", noted)
+    monkeypatch.setattr(Limiter, "_wait", noted)
     limit = naq.ConcurrencyLimit("k")
     async with worker():
         first = await client.enqueue(tasks.sleep, 0.5, limits=[limit])
@@ -147,3 +147,25 @@ async def test_a_worker_that_stops_hands_on_what_it_held_back(
     async with worker():
         assert await second.result(timeout=10) == 3
     assert await first.result(timeout=1) == 0.5
+
+
+async def test_a_job_purged_while_its_limit_held_it_back_does_not_run(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = naq.ConcurrencyLimit("k")
+    async with worker():
+        first = await client.enqueue(tasks.sleep, 0.5, limits=[limit])
+        await event_when(client, lambda event: event.type == "STARTED")
+        second = await client.enqueue(tasks.add, 1, 2, limits=[limit])
+        third = await client.enqueue(tasks.add, 1, 2)
+        assert await third.result(timeout=5) == 3, "so the second was handed out before it"
+        await client.purge_queue()
+        assert await first.result(timeout=5) == 0.5
+        fourth = await client.enqueue(tasks.add, 3, 4, limits=[limit])
+        assert await fourth.result(timeout=5) == 7
+    assert [s.event.job_id for s in await told(client, "STARTED") if s.event] == [
+        first.job_id,
+        third.job_id,
+        fourth.job_id,
+    ]
+    assert second.job_id not in {s.event.job_id for s in await told(client, "COMPLETED") if s.event}
