@@ -10,6 +10,7 @@ from naq import callables, codec
 from naq.cli.common import command, import_from_here, json_option, print_json, with_client
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, FunctionReferenceError, SerializationError
+from naq.limits import ConcurrencyLimit, RateLimit
 from naq.models.job import Job
 from naq.models.times import format_time, parse_time
 
@@ -30,6 +31,14 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--max-retries", type=int, default=0, metavar="N")
     parser.add_argument("--retry-delay", type=float, default=1.0, metavar="S")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds one run may take")
+    parser.add_argument("--unique", metavar="KEY", help="one job of this key at a time; a second call gets the first")
+    parser.add_argument("--unique-for", type=float, metavar="S", help="the key is taken this many seconds instead")
+    parser.add_argument(
+        "--rate", action="append", default=[], metavar="KEY=N/S", help="at most N starts in S seconds among all of KEY"
+    )
+    parser.add_argument(
+        "--at-once", action="append", default=[], metavar="KEY=N", help="at most N running at once among all of KEY"
+    )
     parser.add_argument("--at", metavar="TIME", help="enqueue at this ISO time (UTC unless it says otherwise)")
     parser.add_argument("--in", dest="delay", metavar="DELAY", help="enqueue after this long: 90s, 15m, 2h")
     parser.add_argument("--wait", type=float, metavar="S", help="wait this many seconds for the result and print it")
@@ -52,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError("give --at or --in, not both")
     moment = _moment(args.at) if args.at else None
     delay = _delay(args.delay) if args.delay else None
+    limits = [*map(_rate, args.rate), *map(_at_once, args.at_once)]
 
     async def use(client: AsyncClient) -> int:
         options: dict[str, Any] = {
@@ -60,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
             "max_retries": args.max_retries,
             "retry_delay": args.retry_delay,
             "timeout": args.timeout,
+            "unique": args.unique,
+            "unique_for": args.unique_for,
+            "limits": limits,
         }
         job: Job
         if moment is not None:
@@ -119,6 +132,23 @@ def _value(text: str) -> Any:
         return codec.loads(text.encode())
     except SerializationError:
         return text
+
+
+def _rate(text: str) -> RateLimit:
+    key, _, figures = text.rpartition("=")
+    count, _, per = figures.partition("/")
+    try:
+        return RateLimit(key, int(count), float(per or 1))
+    except ValueError:
+        raise ConfigurationError(f"--rate {text!r} can't be read: write it like api:x=10/1 (10 in 1 second)") from None
+
+
+def _at_once(text: str) -> ConcurrencyLimit:
+    key, _, count = text.rpartition("=")
+    try:
+        return ConcurrencyLimit(key, int(count))
+    except ValueError:
+        raise ConfigurationError(f"--at-once {text!r} can't be read: write it like customer:42=1") from None
 
 
 def _moment(text: str) -> datetime:

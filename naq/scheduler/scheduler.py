@@ -229,6 +229,7 @@ class Scheduler:
                 return
             if now - due > timedelta(seconds=self.settings.lease_s) and await self._results.get_record(job.job_id):
                 continue  # fired by an earlier leader, and over already
+            fired_id = job.job_id
             await queue.store(job)
             last_job_id = job.job_id
             await self._events.write(
@@ -242,9 +243,11 @@ class Scheduler:
                     details={
                         "due": format_time(due),
                         "late_ms": round((now - due).total_seconds() * 1000, 1),
+                        # its unique key is held by an earlier job, which stands for this run too
+                        **({"duplicate": True} if job.job_id != fired_id else {}),
                     },
                 ),
-                msg_id=f"{job.job_id}:triggered",
+                msg_id=f"{fired_id}:triggered",
             )
         if firing.missed:
             await self._tell_missed(schedule, firing)

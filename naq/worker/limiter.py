@@ -1,9 +1,9 @@
 """Holds back jobs whose limit is exhausted, without holding a slot of the worker.
 
-A job that may start soon, whose rate has room later, or whose place another run gives back, waits here with its delivery leased, and comes back
-through the intake; it was handed out once and stays so. What is beyond `MAX_WAITING` goes back to the server with a
-delay: it comes again as a redelivery that no run has left a trace of, so no attempt and no crash is counted. First come,
-first served within a worker; between workers, whoever asks first when a place comes free.
+A job that may start soon, whose rate has room later, or whose place another run gives back, waits here with its
+delivery leased, and comes back through the intake; it was handed out once and stays so. What is beyond `MAX_WAITING`
+goes back to the server with a delay: it comes again as a redelivery that no run has left a trace of, so no attempt and
+no crash is counted. First come, first served within a worker; between workers, whoever asks first when there is room.
 
 What a crash does: what waits here is delivered again after the ack wait, as any job of a dead worker; places it held
 are judged by `naq.worker.limit_store`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import pytest
@@ -14,7 +15,7 @@ from naq.examples import tasks
 from naq.kv import Bucket
 from naq.models.job import Job
 from naq.settings import Settings
-from tests.conftest import WorkerFactory, environment_of
+from tests.conftest import WorkerFactory, child, environment_of, run_naq
 from tests.integration.log import all_events, event_when, events_of
 
 KILLED_BEFORE_THE_JOB = """
@@ -184,6 +185,32 @@ async def test_a_claim_nobody_released_is_taken_over(
     assert await claims(client) == ["key.k"]
     second = await client.enqueue(tasks.add, 1, 2, unique="k")
     assert not second.is_duplicate
+
+
+async def test_a_scheduled_unique_job_joins_the_one_that_waits(client: AsyncClient, settings: Settings) -> None:
+    first = await client.enqueue(tasks.add, 1, 2, unique="k")
+    await client.enqueue_in(0.1, tasks.add, 1, 2, unique="k")
+    await client.enqueue_in(0.1, tasks.add, 3, 4, unique="other")
+    async with child(settings, "scheduler"):
+        triggered = [
+            await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED" and e.job_id == first.job_id),
+            await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED" and e.job_id != first.job_id),
+        ]
+    assert [(event.details or {}).get("duplicate") for event in triggered] == [True, None]
+    assert sorted(await enqueued(client)) == sorted([first.job_id, triggered[1].job_id])
+
+
+async def test_the_command_line_tells_of_a_duplicate(client: AsyncClient, settings: Settings) -> None:
+    call = ["enqueue", "naq.examples.tasks:add", "1", "2", "--unique", "k", "--at-once", "c=1", "--rate", "a:b=5/2"]
+    code, out, err = await run_naq(settings, *call, "--json")
+    assert code == 0, err
+    first = json.loads(out)
+    assert "duplicate" not in first
+    code, out, _ = await run_naq(settings, *call, "--json")
+    second = json.loads(out)
+    assert (code, second["duplicate"], second["job_id"]) == (0, "true", first["job_id"])
+    code, _, err = await run_naq(settings, *call[:4], "--rate", "a=x")
+    assert (code, "like api:x=10/1" in err) == (2, True)
 
 
 async def test_wrong_uses_are_refused(client: AsyncClient) -> None:
