@@ -179,6 +179,29 @@ async def test_a_monitor_killed_between_mark_and_event_is_made_good_once(
     assert settled.beat_at == record.beat_at
 
 
+async def test_hostile_records_stop_no_monitor(client: AsyncClient, settings: Settings) -> None:
+    bucket = workers_bucket(client)
+    for number, raw in enumerate(
+        (
+            b"\xff",
+            b"[]",
+            b'{"worker_id": 5}',
+            b'{"worker_id": "w", "heartbeat_interval_s": 1e308, "running": [5, {"job_id": []}]}',
+            b'{"worker_id": "w", "heartbeat_interval_s": -1, "lost_at": "9999-12-31T23:59:59Z", "beat_at": 5}',
+            b'{"worker_id": "w", "heartbeat_interval_s": 0.1, "lost_at": "0001-01-01T00:00:00Z", "lost_seq": {}}',
+        )
+    ):
+        await bucket.put(f"bad{number}", raw)
+    await bucket.put("w-dead", WorkerRecord(worker_id="w-dead", status="IDLE", heartbeat_interval_s=0.5).to_wire())
+    monitor = asyncio.create_task(Monitor(client.connection, settings).run())
+    lost = await event_when(client, lambda e: e.type == "WORKER_LOST" and e.worker_id == "w-dead")
+    assert lost.details is not None
+    assert lost.details["running"] == []
+    assert not monitor.done()
+    monitor.cancel()
+    await asyncio.gather(monitor, return_exceptions=True)
+
+
 async def test_an_outage_of_the_server_kills_nobody(tmp_path: Path, prefix: str) -> None:
     server = EmbeddedServer(tmp_path / "store")
     await server.start()
