@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,9 @@ from naq.objects import Objects
 
 RECHECK_S = 30.0
 """A safety net: a wait reads the record at least this often."""
+EARLY_RECHECKS_S = (0.005, 0.05, 0.5)
+"""A write that reached the server just before the subscription is not passed on, and may be readable only after the
+first read: a wait that begins reads again this much later."""
 NOT_STORED_YET_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """A write may be passed on a moment before it can be read."""
 
@@ -108,15 +112,17 @@ class Results:
         release = self._connection.on_state(lambda _state: changed.set())
         subscription = await self._connection.client.subscribe(f"$KV.{self.bucket.name}.{job_id}", cb=on_write)
         revision = -1
+        rechecks = itertools.chain((RECHECK_S, *EARLY_RECHECKS_S), itertools.repeat(RECHECK_S))
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RECHECK_S):
+                    async with asyncio.timeout(next(rechecks)):
                         await changed.wait()
+                was_told = changed.is_set()
                 changed.clear()
                 if self._connection.state is LinkState.CLOSED:
                     raise NaqConnectionError("the connection was closed while waiting for a result")
-                for pause in NOT_STORED_YET_S:
+                for pause in NOT_STORED_YET_S if was_told else (0.0,):
                     try:
                         entry = await self.bucket.get(job_id)
                     except NaqConnectionError:
