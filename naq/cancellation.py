@@ -194,7 +194,7 @@ class Cancellation:
             actor=actor,
             reason=reason,
         )
-        await self._events.write(event, msg_id=f"{job_id}:{final.attempt}:cancelled")
+        await self._events.write(event, msg_id=final.end_id)
         if found is not None:
             await remove(self._connection, found.seq)
 

@@ -165,6 +165,12 @@ class JobResult:
         return len(self.retry_seqs)
 
     @property
+    def end_id(self) -> str:
+        """Names the fact that the job ended so, for the event that tells it: the same however often it is told."""
+        again = f":{self.retries_asked}" if self.retries_asked else ""
+        return f"{self.job_id}:{self.attempt}:{self.status.lower()}{again}"
+
+    @property
     def is_final(self) -> bool:
         return self.status in FINAL_STATUSES
 

@@ -160,9 +160,7 @@ class Lifecycle:
             actor=order.get("actor") if order and isinstance(order.get("actor"), dict) else None,
             reason=record.reason,
         )
-        stored = await self._events.send(
-            event, msg_id=f"{job.job_id}:{record.attempt}:{event_type.lower()}", patience_s=PATIENCE_S
-        )
+        stored = await self._events.send(event, msg_id=record.end_id, patience_s=PATIENCE_S)
         await stored
         await ack(self._connection, reply)
 
@@ -364,7 +362,7 @@ class Lifecycle:
         return await self._send(
             event_type,
             run,
-            msg_id=f"{record.job_id}:{record.attempt}:{event_type.lower()}",
+            msg_id=record.end_id,
             from_status=JobStatus.RUNNING,
             to_status=record.status,
             wait_ms=record.wait_ms,

@@ -9,10 +9,12 @@ import sys
 from typing import Any, NoReturn
 
 from naq.client import AsyncClient
+from naq.deadletter import DeadLetters
 from naq.examples import tasks
+from naq.kv import Bucket
 from naq.queue import Queue
 from naq.settings import Settings
-from naq.worker import Worker
+from naq.worker import Worker, lifecycle
 from naq.worker.executor import Executor
 from naq.worker.lifecycle import Lifecycle
 
@@ -21,7 +23,7 @@ POINTS = {
     "during the run": (Executor, "run"),
     "before the result": (Lifecycle, "finish"),
     "before the terminal event": (Lifecycle, "_tell_end"),
-    "before the ack": (Lifecycle, "_ack"),
+    "before the ack": (lifecycle, "ack"),
 }
 """Where a worker dies: as it calls this method."""
 
@@ -55,5 +57,22 @@ async def produce(job_id: str) -> None:
         await client.enqueue(tasks.add, 20, 22, job_id=job_id)
 
 
+async def retry(point: str, job_id: str) -> None:
+    """Retry a failed job, and die on the way: "retry: before the message" or "retry: before the record"."""
+    owner, name = (DeadLetters, "_send") if point == "retry: before the message" else (Bucket, "update")
+
+    async def at_the_point(*_args: Any, **_options: Any) -> NoReturn:
+        die()
+
+    async with AsyncClient(Settings.load()) as client:
+        setattr(owner, name, at_the_point)
+        await client.retry_job(job_id)
+
+
 if __name__ == "__main__":
-    asyncio.run(produce(sys.argv[2]) if sys.argv[1] == "producer" else work(sys.argv[1]))
+    if sys.argv[1] == "producer":
+        asyncio.run(produce(sys.argv[2]))
+    elif sys.argv[1].startswith("retry"):
+        asyncio.run(retry(*sys.argv[1:3]))
+    else:
+        asyncio.run(work(sys.argv[1]))

@@ -28,6 +28,7 @@ from naq.uniqueness import Uniqueness
 from tests.conftest import WorkerFactory, child
 from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when, events_of
+from tests.integration.test_kill_points import dies
 
 pytestmark = pytest.mark.nats
 
@@ -134,27 +135,40 @@ async def test_of_two_operators_one_wins(
     assert told == ["ENQUEUED", "STARTED", "FAILED", "RETRY_SCHEDULED", "STARTED", "COMPLETED"]
 
 
-async def test_a_retry_whose_author_died_before_the_record_still_runs(
-    client: AsyncClient, worker: WorkerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_retry_whose_author_is_killed_before_the_record_still_runs(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory, tmp_path: Path
 ) -> None:
     async with worker(modules=(SAMPLES,)):
         job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "n"), 1)
         await failed(client, job)
-
-    async def dies(*_args: object, **_options: object) -> int:
-        raise asyncio.CancelledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(client.results.bucket, "update", dies)
-        with pytest.raises(asyncio.CancelledError):
-            await client.retry_job(job.job_id)
-    record = await client.results.get_record(job.job_id)
-    assert record is not None
-    assert record.status == JobStatus.FAILED
+    await dies(settings, "retry: before the record", job.job_id)
+    assert await client.get_job_status(job.job_id) == JobStatus.FAILED
     async with worker(modules=(SAMPLES,)):
         done = await event_when(client, lambda e: e.job_id == job.job_id and e.type == "COMPLETED")
     assert done.attempt == 2
     assert await job.result(timeout=5) == "call 2 succeeds"
+
+
+async def test_a_retry_whose_author_is_killed_before_the_message_leaves_the_job_failed(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory, tmp_path: Path
+) -> None:
+    async with worker(modules=(SAMPLES,)):
+        job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "n"), 1)
+        await failed(client, job)
+    await dies(settings, "retry: before the message", job.job_id)
+    assert await client.get_job_status(job.job_id) == JobStatus.FAILED
+    assert types(await events_of(client, job.job_id))[-1] == "RETRY_SCHEDULED"
+    with pytest.raises(ConflictError, match="within the last minute"):
+        await client.retry_job(job.job_id)
+
+
+async def test_each_cancellation_of_a_retried_job_is_told(client: AsyncClient) -> None:
+    job = await client.enqueue(sample_tasks.wait_long)
+    for _ in range(2):
+        await client.cancel(job.job_id)
+        await client.retry_job(job.job_id)
+    told = types(await events_of(client, job.job_id))
+    assert told == ["ENQUEUED", "CANCELLED", "RETRY_SCHEDULED", "CANCELLED", "RETRY_SCHEDULED"]
 
 
 async def test_an_older_message_of_a_retried_job_is_dropped(
