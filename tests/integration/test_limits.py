@@ -97,16 +97,22 @@ async def test_the_place_of_a_killed_holder_is_free_again(
     async with child(settings, "worker", "-m", EXAMPLES) as doomed:
         first = await client.enqueue(tasks.sleep, 1.0, limits=[limit])
         await event_when(client, lambda event: event.type == "STARTED")
+        second = await client.enqueue(tasks.add, 1, 2, limits=[limit])
+        marker = await client.enqueue(tasks.add, 0, 0)
+        assert await marker.result(timeout=5) == 0, "so the second is held back there"
         doomed.kill()
         await doomed.wait()
     async with worker():
-        second = await client.enqueue(tasks.add, 1, 2, limits=[limit])
+        third = await client.enqueue(tasks.add, 3, 4, limits=[limit])
         began = time.monotonic()
+        assert await third.result(timeout=15) == 7
         assert await second.result(timeout=15) == 3
         assert await first.result(timeout=15) == 1.0
         assert time.monotonic() - began < settings.ack_wait_s * 3
-    started = Counter(s.event.job_id for s in await told(client, "STARTED") if s.event)
-    assert started == {first.job_id: 2, second.job_id: 1}
+    started = [s.event for s in await told(client, "STARTED") if s.event and s.event.job_id != marker.job_id]
+    assert Counter(event.job_id for event in started) == {first.job_id: 2, second.job_id: 1, third.job_id: 1}
+    (waited,) = [event for event in started if event.job_id == second.job_id]
+    assert (waited.attempt, "crashes" in (waited.details or {})) == (1, False), "it had waited, not run"
 
 
 async def test_a_failed_run_gives_its_place_back_and_counts_its_attempts(
