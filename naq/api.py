@@ -136,7 +136,11 @@ async def resume_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = 
 
 
 async def purge_queue(queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
-    """Remove every waiting job of a queue; returns how many. The log keeps QUEUE_PURGED with who did it."""
+    """Remove every waiting job of a queue; returns how many. Each is CANCELLED, for who waits for its result too.
+
+    Jobs that a worker was handed already stay: those that run, wait for a retry, or were handed back. The log keeps
+    QUEUE_PURGED with who did it and how many were removed.
+    """
     return await (await default_client()).purge_queue(queue_name, reason=reason)
 
 

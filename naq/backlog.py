@@ -51,10 +51,15 @@ async def remove(connection: Connection, seq: int) -> bool:
     return True
 
 
+async def waiting_jobs(connection: Connection, queue: str, first_seq: int) -> list[WaitingJob]:
+    """Stored jobs of one queue from a sequence on, oldest first: some of them, none where there are no more."""
+    return await _page(connection, {"seq": first_seq}, connection.names.queue_subject(queue))
+
+
 async def _search(connection: Connection, job_id: str, start: dict[str, Any], last_seq: int) -> WaitingJob | None:
     needle = job_id.encode()
     while True:
-        page = await _page(connection, start)
+        page = await _page(connection, start, connection.names.queue_wildcard)
         for job in page:
             if needle in job.data and _id_of(job.data) == job_id:
                 return job
@@ -63,10 +68,10 @@ async def _search(connection: Connection, job_id: str, start: dict[str, Any], la
         start = {"seq": page[-1].seq + 1}
 
 
-async def _page(connection: Connection, start: dict[str, Any]) -> list[WaitingJob]:
+async def _page(connection: Connection, start: dict[str, Any], subject: str) -> list[WaitingJob]:
     """Up to a page of stored jobs; a work queue can't be read by a second consumer, so by direct reads."""
     names = connection.names
-    request = {**start, "next_by_subj": names.queue_wildcard}
+    request = {**start, "next_by_subj": subject}
     if connection.server_version >= DIRECT_BATCH_SINCE:
         found = await direct_batch(connection, names.jobs, {**request, "batch": PAGE})
         return [WaitingJob(message.seq, message.subject, message.data) for message in found.messages]

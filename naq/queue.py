@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naq import callables, codec
-from naq.actor import current_actor
 from naq.connection import Connection
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
 from naq.events import Events
@@ -222,20 +221,10 @@ class Queue:
                     ) from answer
 
     async def purge(self, *, reason: str | None = None, program: str = "naq") -> int:
-        """Remove every job of the queue that no worker holds; returns how many there were. QUEUE_PURGED tells it."""
-        names = self._connection.names
-        answer = await self._connection.api(f"STREAM.PURGE.{names.jobs}", {"filter": names.queue_subject(self.name)})
-        purged = int(codec.number(answer, "purged", 0))
-        await self._events.write(
-            JobEvent.of(
-                JobEventType.QUEUE_PURGED,
-                queue=self.name,
-                actor=current_actor(program),
-                reason=reason,
-                details={"jobs": purged},
-            )
-        )
-        return purged
+        """Remove every waiting job, each told as CANCELLED; returns how many. See `naq.purge`."""
+        from naq.purge import Purge
+
+        return await Purge(self._connection, self.name, reason=reason, program=program).run()
 
     def _encode(self, job: Job) -> bytes:
         job._results = self._results

@@ -11,7 +11,7 @@ import pytest
 
 from naq.client import AsyncClient
 from naq.control import QUEUE, Control
-from naq.errors import ConfigurationError
+from naq.errors import ConfigurationError, JobExecutionError
 from naq.examples import tasks
 from naq.models.job import JobStatus
 from naq.queue import Call
@@ -184,3 +184,43 @@ async def test_a_wrong_weight_on_the_command_line_is_wrong_usage(settings: Setti
     code, _, errors = await run_naq(settings, "worker", "mail:much", "-m", EXAMPLES)
     assert code == 2
     assert "mail:much" in errors
+
+
+async def test_a_purge_ends_every_waiting_job_and_leaves_the_running(
+    client: AsyncClient, worker: WorkerFactory
+) -> None:
+    async with worker("mail", concurrency=1):
+        running = await client.enqueue(tasks.sleep, 1.0, queue_name="mail")
+        await until_running(client, running.job_id)
+        jobs = await client.enqueue_many([Call(tasks.add, (1, 1))] * 450, queue_name="mail")
+        other = await client.enqueue(tasks.add, 1, 1, queue_name="other")
+        waiter = asyncio.create_task(jobs[-1].result(timeout=20))
+        assert await client.purge_queue("mail", reason="bad deploy") == 450
+        with pytest.raises(JobExecutionError, match="cancelled"):
+            await waiter
+        assert await running.result(timeout=5) == 1.0
+    assert await client.get_job_status(other.job_id) is JobStatus.PENDING
+    assert await client.get_job_status(jobs[0].job_id) is JobStatus.CANCELLED
+    record = await client.results.get_record(jobs[7].job_id)
+    assert record is not None
+    assert record.reason == "queue purged: bad deploy"
+    events = [s.event for s in await all_events(client) if s.event is not None]
+    assert {e.job_id for e in events if e.type == "CANCELLED"} == {job.job_id for job in jobs}
+    assert [e.details for e in events if e.type == "QUEUE_PURGED"] == [{"jobs": 450}]
+    assert [e.job_id for e in events if e.type == "STARTED"] == [running.job_id]
+
+
+async def test_a_purge_beside_a_busy_worker_tells_each_job_once(client: AsyncClient, worker: WorkerFactory) -> None:
+    jobs = await client.enqueue_many([Call(tasks.add, (1, 1))] * 2000, queue_name="mail")
+    async with worker("mail", concurrency=2):
+        await event_when(client, lambda event: event.type == "COMPLETED")
+        purged = await client.purge_queue("mail")
+        for job in jobs:
+            await client.results.wait_record(job.job_id, timeout=10)
+    ends = Counter(
+        s.event.job_id for s in await all_events(client) if s.event and s.event.type in ("COMPLETED", "CANCELLED")
+    )
+    assert set(ends) == {job.job_id for job in jobs}
+    assert set(ends.values()) == {1}
+    assert 0 < purged < 2000
+    assert (await client.list_queues())[0].waiting == 0
