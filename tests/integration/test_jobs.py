@@ -124,7 +124,7 @@ async def test_a_worker_serves_several_queues_with_all_its_slots(client: AsyncCl
     async with worker("a", "b", concurrency=3) as w:
         jobs = [await client.enqueue(tasks.sleep, 0.05, queue_name=q) for q in ("a", "b", "a", "b", "b", "b", "a")]
         await asyncio.gather(*(job.result(timeout=10) for job in jobs))
-        assert w.status.completed == len(jobs)
+    assert w.status.completed == len(jobs)
 
 
 async def test_the_same_job_id_is_one_job(client: AsyncClient, worker: WorkerFactory) -> None:
