@@ -178,3 +178,17 @@ async def test_a_completed_result_keeps_its_own_age_and_a_failure_the_longest(
         )
         ages.append(message.headers.get("Nats-TTL"))
     assert ages == ["60s", None]
+
+
+async def test_a_server_without_batched_reads_gives_the_same(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("naq.eventlog.DIRECT_BATCH_SINCE", (99, 0, 0))
+    data = os.urandom(6_000_000)
+    objects = Objects(client.connection)
+    assert await objects.get(await objects.put("job", data)) == data
+    async with worker(modules=(SAMPLES,)):
+        jobs = [await client.enqueue(sample_tasks.unserialisable) for _ in range(120)]
+        for job in jobs:
+            await client.results.wait_record(job.job_id, timeout=20)
+    assert (await client.delete_jobs()).done == 120
