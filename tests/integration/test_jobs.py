@@ -217,3 +217,21 @@ async def test_a_job_in_a_drain_is_finished(client: AsyncClient, worker: WorkerF
         await event_when(client, lambda event: event.type == "STARTED")
         w.stop()
     assert await job.fetch_result() == 0.3
+
+
+async def test_full_jitter_and_errors_that_are_final(
+    client: AsyncClient, worker: WorkerFactory, tmp_path: Path
+) -> None:
+    options = {"max_retries": 3, "retry_delay": 0.05, "retry_strategy": "full_jitter"}
+    async with worker(modules=("tests.integration.sample_tasks",)):
+        job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "calls"), 2, **options)
+        assert await job.result(timeout=10) == "call 3 succeeds"
+        final = await client.enqueue(
+            sample_tasks.fails_until, str(tmp_path / "others"), 2, **options, ignore_on=[ValueError]
+        )
+        record = await client.results.wait_record(final.job_id, timeout=10)
+    assert (record.status, record.attempt) == ("FAILED", 1)
+    delays = [e.details["delay_s"] for e in await events_of(client, job.job_id) if e.type == "RETRY_SCHEDULED"]
+    assert len(delays) == 2
+    assert 0 <= delays[0] <= 0.05
+    assert 0 <= delays[1] <= 0.1
