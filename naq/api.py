@@ -8,6 +8,8 @@ from typing import Any
 
 from naq.client import default_client
 from naq.deadletter import BulkOutcome
+from naq.dependencies.compositions import JobGroup
+from naq.dependencies.waiting import WaitingChild
 from naq.models.job import Job, JobStatus
 from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import Schedule
@@ -40,6 +42,11 @@ async def enqueue(
             `is_duplicate` True, and nothing is enqueued.
         limits: `RateLimit`s and `ConcurrencyLimit`s by key, kept over all workers; it waits until all let it start.
         unique_for: seconds the key is taken; None means until the job has ended.
+        depends_on: jobs or job ids (one or a list); it is put into its queue when the last of them has ended. Needs a
+            running worker or scheduler. Where one fails or is cancelled, this job fails with that as its reason.
+        allow_failed: run also where one of them failed or was cancelled.
+        pass_results: the function gets their results as one more first argument: the value where `depends_on` is one
+            job, the list of values, in order, where it is a list; None for one that failed.
         Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
         `enqueue_many([Call(function, args, kwargs)])`.)
 
@@ -58,6 +65,41 @@ async def enqueue_many(
     Options and errors as for `enqueue`. Returns the jobs in the order of the calls.
     """
     return await (await default_client()).enqueue_many(calls, queue_name=queue_name, **options)
+
+
+async def group(calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any) -> JobGroup:
+    """Enqueue calls that belong together; `await jobs.wait()` gives all values. Options as for `enqueue_many`."""
+    return await (await default_client()).group(calls, queue_name=queue_name, **options)
+
+
+async def chain(calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any) -> JobGroup:
+    """Enqueue calls that run one after the other, each with the value of the one before as its first argument.
+
+    Options go to every job. Where one fails, those behind it fail with that as their reason.
+    """
+    return await (await default_client()).chain(calls, queue_name=queue_name, **options)
+
+
+async def chord(
+    calls: Iterable[Call | Sequence[Any]],
+    callback: Call | Sequence[Any],
+    *,
+    queue_name: str = DEFAULT_QUEUE,
+    **options: Any,
+) -> Job:
+    """Enqueue calls and a callback that runs once all have completed, with the list of their values as first argument.
+
+    Returns the callback's job. Options go to every job.
+
+    Raises:
+        ConfigurationError: there are no calls.
+    """
+    return await (await default_client()).chord(calls, callback, queue_name=queue_name, **options)
+
+
+async def waiting_jobs() -> list[WaitingChild]:
+    """Jobs that wait for other jobs, each with the ids of those that have not ended."""
+    return await (await default_client()).waiting_jobs()
 
 
 async def enqueue_at(moment: datetime, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:

@@ -13,6 +13,7 @@ two that end a job at the same time, the first record stands. Killed at any poin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from naq.actor import current_actor
 from naq.backlog import WaitingJob, find_job, remove
 from naq.connection import Connection
 from naq.control import CANCEL, Control
+from naq.dependencies.waiting import RELEASING, Waiting
 from naq.errors import (
     ConflictError,
     JobAlreadyEndedError,
@@ -56,6 +58,7 @@ class Cancellation:
         self._results = results
         self._schedules = schedules
         self._control = Control(connection)
+        self._waiting = Waiting(connection)
         self._events = Events(connection)
         self._inspector = Inspector(connection)
         self._program = program
@@ -89,6 +92,15 @@ class Cancellation:
         scheduled = await self._take_off_schedule(job_id, reason)
         if scheduled is not None:
             await self._finish(job_id, record, scheduled, actor, reason, JobStatus.SCHEDULED)
+            return JobStatus.CANCELLED
+        child = await self._waiting.get(job_id)
+        if child is not None:
+            if child.state == RELEASING:
+                await asyncio.sleep(ANSWER_WITHIN_S)
+                raise ConflictError(f"job {job_id} is on its way into its queue")
+            await self._finish(job_id, record, child.job.to_record(), actor, reason, JobStatus.PENDING)
+            with contextlib.suppress(ConflictError):  # released in between: its worker finds the record
+                await self._waiting.bucket.delete(job_id, revision=child.revision)
             return JobStatus.CANCELLED
         status = await self._ask_workers(job_id, actor, reason)
         if status is not None:

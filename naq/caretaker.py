@@ -34,9 +34,10 @@ Duty = Callable[[], Awaitable[None]]
 
 def duties(connection: Connection, settings: Settings) -> dict[str, Duty]:
     """What the caretaker does, by name."""
+    from naq.dependencies.releaser import Releaser
     from naq.monitor import Monitor  # lazily: what most of those standing by never need
 
-    return {"monitor": Monitor(connection, settings).run}
+    return {"monitor": Monitor(connection, settings).run, "releaser": Releaser(connection).run}
 
 
 class Caretaker:

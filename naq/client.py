@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 from naq.cancellation import Cancellation
 from naq.connection import Connection
 from naq.deadletter import BulkOutcome, DeadLetters
+from naq.dependencies.compositions import JobGroup, chain, chord
+from naq.dependencies.waiting import Waiting, WaitingChild
 from naq.eventlog import EventLog
 from naq.events import Events
 from naq.history import job_history
@@ -92,6 +94,33 @@ class AsyncClient:
     ) -> list[Job]:
         """See `naq.enqueue_many`."""
         return await self.queue(queue_name).enqueue_many(calls, **options)
+
+    async def group(
+        self, calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any
+    ) -> JobGroup:
+        """See `naq.group`."""
+        return JobGroup(await self.queue(queue_name).enqueue_many(calls, **options))
+
+    async def chain(
+        self, calls: Iterable[Call | Sequence[Any]], *, queue_name: str = DEFAULT_QUEUE, **options: Any
+    ) -> JobGroup:
+        """See `naq.chain`."""
+        return await chain(self.queue(queue_name), calls, **options)
+
+    async def chord(
+        self,
+        calls: Iterable[Call | Sequence[Any]],
+        callback: Call | Sequence[Any],
+        *,
+        queue_name: str = DEFAULT_QUEUE,
+        **options: Any,
+    ) -> Job:
+        """See `naq.chord`."""
+        return await chord(self.queue(queue_name), calls, callback, **options)
+
+    async def waiting_jobs(self) -> list[WaitingChild]:
+        """See `naq.waiting_jobs`."""
+        return await Waiting(self.connection).children()
 
     async def enqueue_at(self, moment: datetime, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
         """See `naq.enqueue_at`."""

@@ -33,6 +33,7 @@ class Inspector:
         self._workers = Bucket(connection, names.workers)
         self._results = Bucket(connection, names.results)
         self._schedules = Bucket(connection, names.schedules)
+        self._waiting = Bucket(connection, names.waiting)
 
     async def workers(self) -> list[WorkerRecord]:
         """Every heartbeat record that can be read, dead workers included, sorted by host and id."""
@@ -88,6 +89,8 @@ class Inspector:
             if schedule.status == ScheduleStatus.CANCELLED:
                 return JobStatus.CANCELLED
             return JobStatus.SCHEDULED
+        if await self._waiting.get(job_id) is not None:
+            return JobStatus.PENDING
         if await find_job(self._connection, job_id) is not None:
             return JobStatus.PENDING
         raise JobNotFoundError(f"job {job_id} is not known: no result, worker, schedule or queue has it")

@@ -119,6 +119,11 @@ class Names:
         return f"{self.prefix}_objects"
 
     @property
+    def waiting(self) -> str:
+        """Bucket of jobs that wait for other jobs, key = job id."""
+        return f"{self.prefix}_waiting_jobs"
+
+    @property
     def queue_wildcard(self) -> str:
         return f"{self.prefix}.queue.*"
 

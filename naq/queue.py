@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naq import callables, codec
 from naq.connection import Connection
+from naq.dependencies.waiting import Waiting
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
 from naq.events import Events
 from naq.ids import uuid7
@@ -65,6 +66,9 @@ def build_job(
     unique: str | None = None,
     unique_for: float | None = None,
     limits: Sequence[Limit] = (),
+    depends_on: Job | str | Sequence[Job | str] = (),
+    allow_failed: bool = False,
+    pass_results: bool = False,
 ) -> Job:
     """Check a call and make a job of it; nothing is sent.
 
@@ -73,11 +77,16 @@ def build_job(
         SerializationError: an argument can't be written as JSON; the message names it.
     """
     kwargs = kwargs or {}
+    parents = parents_of(depends_on)
+    if not parents and (pass_results or allow_failed):
+        raise ConfigurationError("pass_results and allow_failed say something about parents: name them in depends_on")
+    if parents and unique is not None:
+        raise ConfigurationError("a job that depends on others can't be unique: give it a job_id instead")
     if isinstance(function, str):
         reference = callables.check_reference(function)
     else:
         reference = callables.reference_of(function)
-        callables.check_arguments(function, tuple(args), dict(kwargs))
+        callables.check_arguments(function, (None, *args) if pass_results else tuple(args), dict(kwargs))
     packed_args, packed_kwargs = codec.pack_call(tuple(args), dict(kwargs))
     return Job(
         job_id=uuid7() if job_id is None else check_key(job_id, "job id"),
@@ -99,6 +108,9 @@ def build_job(
         unique=check_unique(unique, unique_for),
         unique_for=_seconds("unique_for", unique_for, least=1.0),
         limits=check_limits(limits),
+        depends_on=parents,
+        allow_failed=bool(allow_failed),
+        pass_results=("value" if isinstance(depends_on, Job | str) else "list") if pass_results else None,
         is_id_given=job_id is not None,
     )
 
@@ -112,6 +124,7 @@ class Queue:
         self._events = Events(connection)
         self._results = results
         self._claims = Uniqueness(connection)
+        self._waiting = Waiting(connection)
 
     async def enqueue(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
         """Store one call of `function`; options as for `naq.enqueue`, everything else goes to the function.
@@ -121,7 +134,18 @@ class Queue:
             EnqueueError: the server did not store it.
         """
         build, kwargs = split_options(options)
-        job = build_job(function, args, kwargs, **{**build, "queue_name": self.name})
+        return await self.enqueue_call(Call(function, args, kwargs), **build)
+
+    async def enqueue_call(self, call: Call, **options: Any) -> Job:
+        """`enqueue` for a function with parameters named like options.
+
+        Raises:
+            ConfigurationError: also where the job would wait for itself.
+            JobNotFoundError: a job it depends on is not known.
+        """
+        job = build_job(*call, **{**options, "queue_name": self.name})
+        if job.depends_on:
+            await self._waiting.check(job, self._made_here(options["depends_on"]))
         if not job.is_id_given:
             return await self.store(job)
         claim = await self._claims.claim(job, key_of_id(job.job_id))
@@ -147,6 +171,11 @@ class Queue:
         if options.get("unique") is not None:
             raise ConfigurationError("one unique key lets one job through: enqueue unique jobs one at a time")
         jobs = [build_job(*Call(*call), **{**options, "queue_name": self.name}) for call in calls]
+        if jobs and jobs[0].depends_on:
+            await self._waiting.check(jobs[0], self._made_here(options["depends_on"]))
+            for job in jobs:
+                await self.store(job)
+            return jobs
         await self.store_many(jobs)
         return jobs
 
@@ -158,6 +187,9 @@ class Queue:
         nothing is sent. `claims` are those made for it already.
         """
         data = self._encode(job)
+        if job.depends_on:
+            await self._waiting.store(job, self._connection.max_payload - HEADROOM_BYTES)
+            return job
         if job.unique is not None:
             until = None
             if job.unique_for is not None:
@@ -226,6 +258,11 @@ class Queue:
 
         return await Purge(self._connection, self.name, reason=reason, program=program).run()
 
+    def _made_here(self, parents: Job | str | Sequence[Job | str]) -> list[str]:
+        """The parents that this connection has stored itself: they need not be looked up."""
+        given = [parents] if isinstance(parents, Job | str) else parents
+        return [job.job_id for job in given if isinstance(job, Job) and job._results is self._results is not None]
+
     def _encode(self, job: Job) -> bytes:
         job._results = self._results
         job.enqueued_at = utcnow()
@@ -289,6 +326,15 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Options of `build_job`, and what is left: the function's own keyword arguments."""
     build = {name: value for name, value in options.items() if name in _OPTIONS}
     return build, {name: value for name, value in options.items() if name not in _OPTIONS}
+
+
+def parents_of(depends_on: Job | str | Sequence[Job | str]) -> tuple[str, ...]:
+    """The ids of the jobs named, each once, in order. Raises ConfigurationError."""
+    given = [depends_on] if isinstance(depends_on, Job | str) else depends_on
+    if not isinstance(given, list | tuple):
+        raise ConfigurationError(f"depends_on takes jobs or job ids, or a list of them, not {depends_on!r:.100}")
+    ids = [job.job_id if isinstance(job, Job) else check_key(job, "depends_on") for job in given]
+    return tuple(dict.fromkeys(ids))
 
 
 def _with_unique(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class ScheduledJobManager:
         if due - self._connection.server_now() > MAX_AHEAD:
             raise ConfigurationError(f"{format_time(due)} is more than ten years ahead")
         build, kwargs = split_options(options)
-        job = build_job(function, args, kwargs, **build)
+        job = _free(build_job(function, args, kwargs, **build))
         job.run_at = due
         job._results = self._results
         await self._store_new(self._new(job.job_id, job, run_at=due, next_run_at=due))
@@ -103,7 +103,7 @@ class ScheduledJobManager:
         build, kwargs = split_options(options)
         if "job_id" in build:
             raise ConfigurationError("schedule makes a job id for each run: leave out job_id")
-        job = build_job(function, args, kwargs, **build)
+        job = _free(build_job(function, args, kwargs, **build))
         record = self._new(
             uuid7() if schedule_id is None else check_key(schedule_id, "schedule id"),
             job,
@@ -290,6 +290,12 @@ def next_run(schedule: Schedule, after: datetime) -> datetime | None:
     if schedule.run_at is not None and schedule.run_count == 0:
         return schedule.run_at
     return None
+
+
+def _free(job: Job) -> Job:
+    if job.depends_on:
+        raise ConfigurationError("a job given to the schedule can't wait for others too: leave out depends_on")
+    return job
 
 
 def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> Schedule:

@@ -91,6 +91,10 @@ def blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
 
 enqueue_sync = blocking(api.enqueue)
 enqueue_many_sync = blocking(api.enqueue_many)
+group_sync = blocking(api.group)
+chain_sync = blocking(api.chain)
+chord_sync = blocking(api.chord)
+waiting_jobs_sync = blocking(api.waiting_jobs)
 enqueue_at_sync = blocking(api.enqueue_at)
 enqueue_in_sync = blocking(api.enqueue_in)
 schedule_sync = blocking(api.schedule)

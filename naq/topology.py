@@ -97,6 +97,7 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         _bucket(common, names.control, version),
         _bucket(common, names.unique, version),
         _bucket(common, names.limits, version),
+        _bucket(common, names.waiting, version),
     ]
 
 

@@ -73,6 +73,12 @@ class Job:
     """Seconds the key is taken; None means until the job has ended."""
     limits: tuple[Limit, ...] = ()
     """What holds its start back: rates and concurrency by key."""
+    depends_on: tuple[str, ...] = ()
+    """Ids of the jobs that must end before it is put into its queue."""
+    allow_failed: bool = False
+    """Run it too where one of those failed or was cancelled."""
+    pass_results: str | None = None
+    """"value" (one parent's value) or "list" (a list of all) is put before its own arguments; None passes nothing."""
     is_id_given: bool = False
     """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
     retry_seqs: tuple[int, ...] = ()
@@ -173,6 +179,12 @@ class Job:
             record["unique_for"] = self.unique_for
         if self.limits:
             record["limits"] = [limit.to_wire() for limit in self.limits]
+        if self.depends_on:
+            record["depends_on"] = list(self.depends_on)
+        if self.allow_failed:
+            record["allow_failed"] = True
+        if self.pass_results is not None:
+            record["pass_results"] = self.pass_results
         if self.is_id_given:
             record["id_given"] = True
         if self.retry_seqs:
@@ -217,6 +229,9 @@ class Job:
             unique=record["unique"] if isinstance(record.get("unique"), str) else None,
             unique_for=codec.number(record, "unique_for", None),
             limits=limits,
+            depends_on=codec.texts(record, "depends_on"),
+            allow_failed=record.get("allow_failed") is True,
+            pass_results=record["pass_results"] if record.get("pass_results") in ("value", "list") else None,
             is_id_given=record.get("id_given") is True,
             retry_seqs=codec.sequences(record, "retry_seqs"),
             earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),
