@@ -226,6 +226,11 @@ class Releaser:
                 gone = child.job.depends_on[records.index(None)]
                 await self._fail(child, "DependencyFailed", f"the result of job {gone} is gone, so it can't be passed")
                 return
+            large = [record.job_id for record in records if record is not None and record.value_ref is not None]
+            if child.job.pass_results and large:
+                told = f"the result of job {large[0]} is too large to be passed on: return a reference to the data"
+                await self._fail(child, "DependencyFailed", told)
+                return
             data = _with_results(child.job, records).to_wire()
             limit = self._connection.max_payload - HEADROOM_BYTES
             if len(data) > limit:
