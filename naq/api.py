@@ -33,7 +33,7 @@ async def enqueue(
         retry_strategy: how a single `retry_delay` grows: "linear" or "exponential" (each with a jitter of a quarter),
             or "full_jitter" (anywhere below the exponential delay).
         retry_on, ignore_on: exception classes (or names) to retry, and never to retry.
-        timeout: seconds one run of an async function may take.
+        timeout: seconds one run may take; a plain function's thread goes on by itself, but its job is over.
         result_ttl: seconds the result is kept (by a server from 2.11 on; before that, and for jobs that failed or were
             cancelled, the bucket's own age holds: NAQ_RESULT_TTL).
         tags: texts to find it by.
@@ -133,8 +133,7 @@ async def schedule(function: Callable[..., Any] | str, *args: Any, **options: An
 async def cancel(job_id: str, *, reason: str | None = None) -> JobStatus:
     """Cancel a job wherever it stands; returns where it stands then.
 
-    A job that waits, or is due later, never starts. A running coroutine (or isolated function) is stopped within a
-    second. A function that runs in a thread can't be stopped: RUNNING is returned, its
+    A job that waits, or is due later, never starts. A running coroutine is stopped within a second. A function that runs in a thread can't be stopped: RUNNING is returned, its
     `current_job().cancel_requested` becomes true, and it is not run again.
 
     Raises:

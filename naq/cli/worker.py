@@ -40,6 +40,8 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--drain", type=float, default=30.0, metavar="S", help="seconds running jobs get at a stop (30)"
     )
+    parser.add_argument("--burst", action="store_true", help="end once the queues are empty and nothing runs")
+    parser.add_argument("--max-jobs", type=int, metavar="N", help="end after so many jobs")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.set_defaults(run=run)
 
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         settings=settings_of(args),
         drain_s=args.drain,
+        burst=args.burst,
+        max_jobs=args.max_jobs,
     )
     asyncio.run(worker.run(handle_signals=True))
     if any(thread.name.startswith("naq-job") and thread.is_alive() for thread in threading.enumerate()):

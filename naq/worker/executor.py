@@ -1,6 +1,8 @@
 """Run one job's function: coroutine functions on the worker's loop, plain ones in threads.
 
-A thread can't be stopped: `timeout` ends async functions only, and a plain function that never returns keeps its slot.
+A thread can't be stopped. At its `timeout` the job of a plain function is over all the same, and its slot is free; the
+thread goes on until the function returns, what it returns is dropped, and a retry may run beside it. The pool has room for
+as many abandoned threads as there are slots, and a warning counts them: beyond that, jobs wait for one to end.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import concurrent.futures.thread
 import contextvars
 import functools
 import inspect
+import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from naq import callables, codec
@@ -19,6 +22,8 @@ from naq.context import JobContext, running
 from naq.errors import FunctionReferenceError, SerializationError
 from naq.models.job import Job
 from naq.worker.outcome import Outcome, failure, refusal
+
+log = logging.getLogger(__name__)
 
 _SKIP = (__file__, threading.__file__, concurrent.futures.thread.__file__)
 
@@ -32,7 +37,8 @@ class Executor:
 
     def __init__(self, modules: Iterable[str], *, threads: int) -> None:
         self.allowed = callables.ModuleAllowList(modules)
-        self._threads = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="naq-job")
+        self._threads = concurrent.futures.ThreadPoolExecutor(2 * threads, thread_name_prefix="naq-job")
+        self._abandoned = 0
         self._functions: dict[str, Callable[..., Any]] = {}
 
     def close(self) -> None:
@@ -75,15 +81,34 @@ class Executor:
         if not inspect.iscoroutinefunction(function):
             context = contextvars.copy_context()
             call = functools.partial(context.run, function, *args, **kwargs)
-            value = await asyncio.get_running_loop().run_in_executor(self._threads, call)
-            return await value if inspect.isawaitable(value) else value
+            return await self._limited(self._in_thread(call), timeout)
+        return await self._limited(function(*args, **kwargs), timeout)
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            value = await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            if not thread.cancel() and not thread.done():
+                self._abandoned += 1
+                thread.add_done_callback(self._came_back)
+                log.warning("%d threads go on after the time limit of their job", self._abandoned)
+            raise
+        return await value if inspect.isawaitable(value) else value
+
+    def _came_back(self, thread: asyncio.Future[Any]) -> None:
+        self._abandoned -= 1
+        if not thread.cancelled():
+            thread.exception()  # nobody asks for it any more
+
+    async def _limited(self, call: Awaitable[Any], timeout: float | None) -> Any:
         if timeout is None:
-            return await function(*args, **kwargs)
+            return await call
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
-                return await function(*args, **kwargs)
+                return await call
         except TimeoutError:
             if limit.expired():
-                raise TimeLimitExceeded(f"stopped after {timeout:g} s") from None
+                raise TimeLimitExceeded(f"not done after {timeout:g} s") from None
             raise

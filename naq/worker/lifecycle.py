@@ -311,6 +311,7 @@ class Lifecycle:
                 "delay_s": round(delay_s, 3),
                 "retry": len(record.attempts),
                 "of": run.job.retry.max_retries,
+                **run.limit_details(error),
             },
         )
         await told
@@ -369,6 +370,7 @@ class Lifecycle:
             run_ms=record.run_ms,
             error=record.error.for_event() if record.error else None,
             reason=record.reason,
+            **({"details": details} if (details := run.limit_details(record.error)) else {}),
             **fields,
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 from naq.context import JobContext, new_log
 from naq.delivery import Delivery
 from naq.models.job import Job, JobStatus
-from naq.models.result import Attempt, JobResult
+from naq.models.result import Attempt, JobError, JobResult
 from naq.models.times import milliseconds_between, utcnow
 from naq.outbox import PublishAck
 from naq.worker.outcome import WISH_RETRY
@@ -83,6 +83,11 @@ class Run:
         """Earlier runs that failed, since somebody last retried the job; those that asked to be run again did not."""
         counted = self.earlier[self.job.earlier_attempts :]
         return sum(1 for attempt in counted if attempt.error and attempt.error.fingerprint != WISH_RETRY)
+
+    def limit_details(self, error: JobError | None) -> dict[str, Any]:
+        """What tells a run that took too long from one that failed; empty for any other."""
+        is_limit = error is not None and error.type == "TimeLimitExceeded" and self.job.timeout is not None
+        return {"time_limit_s": self.job.timeout} if is_limit else {}
 
     def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
         """What is stored of this run, without its value or error."""

@@ -21,7 +21,7 @@ from naq.names import DEFAULT_QUEUE, check_queue_name
 from naq.settings import Settings
 from naq.topology import ensure_consumer, ensure_topology
 from naq.uniqueness import Uniqueness
-from naq.worker.acks import adopt
+from naq.worker.acks import ack, adopt
 from naq.worker.claims import Claims, Verdict
 from naq.worker.coming_and_going import started_event, stopped_event
 from naq.worker.executor import Executor
@@ -31,6 +31,7 @@ from naq.worker.lifecycle import Lifecycle
 from naq.worker.limiter import Limiter
 from naq.worker.modules import import_modules
 from naq.worker.orders import Orders
+from naq.worker.quota import Quota, until_empty
 from naq.worker.run import Run, over
 from naq.worker.status import WorkerStatusManager
 from naq.worker.stop_order import StopOrder
@@ -63,6 +64,8 @@ class Worker:
         name: str | None = None,
         settings: Settings | None = None,
         drain_s: float = DRAIN_S,
+        burst: bool = False,
+        max_jobs: int | None = None,
         weights: Mapping[str, float] | None = None,
         strict: bool = False,
     ) -> None:
@@ -71,6 +74,8 @@ class Worker:
             concurrency: jobs run at once.
             name: shown beside the worker's id.
             drain_s: seconds running jobs get after `stop`.
+            burst: end once the queues are empty, nothing of them runs anywhere and no retry is due later.
+            max_jobs: end after so many jobs, each given the time of a drain; None means never.
             weights: shares of the slots by queue while all have work; 1 where a queue has none.
             strict: the order of `queues` decides: one gets a slot only when those before it have nothing waiting.
 
@@ -88,6 +93,8 @@ class Worker:
         self.modules = tuple(modules)
         self.concurrency = concurrency
         self.drain_s = drain_s
+        self._burst = burst
+        self._quota = Quota(max_jobs)
         self.settings = settings or Settings.load()
         self.worker_id = ids.worker_id()
         self.status = WorkerStatusManager(
@@ -124,7 +131,7 @@ class Worker:
         """Work until stopped.
 
         Args:
-            handle_signals: stop at SIGTERM and SIGINT; a second one ends the drain at once.
+            handle_signals: stop at SIGTERM and SIGINT; a second one, or SIGQUIT, hands everything back at once.
 
         Raises:
             ConfigurationError: a module can't be imported.
@@ -178,9 +185,13 @@ class Worker:
         self.ready.set()
         log.info("%s takes jobs from %s, %d at once", self.worker_id, ", ".join(self.queues), self.concurrency)
         try:
-            stopped = asyncio.create_task(self._stopping.wait(), name="stop-wait")
-            await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
+            ends: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait(), name="stop-wait")}
+            if self._burst:
+                ends.add(asyncio.create_task(until_empty(connection, self.queues), name="burst"))
+            await asyncio.wait({watch, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+            self._stopping.set()
             if watch.done():
                 watch.result()
         finally:
@@ -268,6 +279,11 @@ class Worker:
         if running is not None:
             await adopt(self._connection, running, job, received.reply)
             return None
+        if not self._quota.take():
+            await ack(self._connection, received.reply, b"-NAK")
+            return None
+        if self._quota.is_used_up:
+            self.stop()
         order = self._cancels.get(job.job_id)
         if order is not None:
             await self._lifecycle.cancel_delivered(job, received.delivery, received.reply, order)
@@ -379,3 +395,4 @@ class Worker:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGQUIT, self._stop_ordered, True)

@@ -102,7 +102,7 @@ async def test_an_exception_not_to_be_retried_is_final(client: AsyncClient, work
 async def test_an_async_function_is_stopped_at_its_time_limit(client: AsyncClient, worker: WorkerFactory) -> None:
     async with worker(modules=[SAMPLE]):
         job = await client.enqueue(sample_tasks.wait_long, timeout=0.1)
-        with pytest.raises(JobExecutionError, match=r"TimeLimitExceeded: stopped after 0\.1 s"):
+        with pytest.raises(JobExecutionError, match=r"TimeLimitExceeded: not done after 0\.1 s"):
             await job.result(timeout=5)
 
 
@@ -235,3 +235,21 @@ async def test_full_jitter_and_errors_that_are_final(
     assert len(delays) == 2
     assert 0 <= delays[0] <= 0.05
     assert 0 <= delays[1] <= 0.1
+
+
+async def test_a_time_limit_holds_for_functions_in_threads_and_is_told_apart(
+    client: AsyncClient, worker: WorkerFactory
+) -> None:
+    async with worker(concurrency=1):
+        job = await client.enqueue(tasks.block, 1.5, timeout=0.2, max_retries=1, retry_delay=0)
+        other = await client.enqueue(tasks.add, 1, 2)
+        assert await other.result(timeout=10) == 3, "its slot is free"
+        record = await client.results.wait_record(job.job_id, timeout=10)
+    assert record.status == "FAILED"
+    assert record.error is not None
+    assert record.error.type == "TimeLimitExceeded"
+    told = [e for e in await events_of(client, job.job_id) if e.type in ("RETRY_SCHEDULED", "FAILED")]
+    assert [(e.type, (e.details or {}).get("time_limit_s")) for e in told] == [
+        ("RETRY_SCHEDULED", 0.2),
+        ("FAILED", 0.2),
+    ]
