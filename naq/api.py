@@ -133,7 +133,8 @@ async def schedule(function: Callable[..., Any] | str, *args: Any, **options: An
 async def cancel(job_id: str, *, reason: str | None = None) -> JobStatus:
     """Cancel a job wherever it stands; returns where it stands then.
 
-    A job that waits, or is due later, never starts. A running coroutine is stopped within a second. A function that runs in a thread can't be stopped: RUNNING is returned, its
+    A job that waits, or is due later, never starts. A running coroutine is stopped within a second. A
+    function that runs in a thread can't be stopped: RUNNING is returned, its
     `current_job().cancel_requested` becomes true, and it is not run again.
 
     Raises:

@@ -1,8 +1,8 @@
 """Run one job's function: coroutine functions on the worker's loop, plain ones in threads.
 
 A thread can't be stopped. At its `timeout` the job of a plain function is over all the same, and its slot is free; the
-thread goes on until the function returns, what it returns is dropped, and a retry may run beside it. The pool has room for
-as many abandoned threads as there are slots, and a warning counts them: beyond that, jobs wait for one to end.
+thread goes on until the function returns, what it returns is dropped, and a retry may run beside it. The pool has room
+for as many abandoned threads as there are slots, and a warning counts them: beyond that, jobs wait for one to end.
 """
 
 from __future__ import annotations
