@@ -63,6 +63,7 @@ def settings(nats_server: EmbeddedServer, prefix: str) -> Settings:
         heartbeat_interval_s=0.5,
         lease_s=2.0,
         connect_timeout_s=5.0,
+        events_max_bytes=0,  # a limit is storage set aside, for each prefix of the run
     )
 
 
@@ -107,6 +108,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "NAQ_ACK_WAIT": str(settings.ack_wait_s),
         "NAQ_HEARTBEAT_INTERVAL": str(settings.heartbeat_interval_s),
         "NAQ_LEASE": str(settings.lease_s),
+        "NAQ_EVENTS_MAX_BYTES": str(settings.events_max_bytes),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
 

@@ -18,7 +18,7 @@ from naq.objects import Objects
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, child, environment_of
 from tests.integration import sample_tasks
-from tests.integration.log import events_of
+from tests.integration.log import event_when, events_of
 
 pytestmark = pytest.mark.nats
 
@@ -80,8 +80,9 @@ async def test_a_result_above_the_limit_fails_the_job(client: AsyncClient, setti
         async with child(settings, "worker", "-m", SAMPLES):
             with pytest.raises(JobExecutionError, match="NAQ_MAX_RESULT_BYTES") as caught:
                 await job.result(timeout=20)
+            await event_when(client, lambda event: event.type == "FAILED")
     assert caught.value.error_type == "ResultTooLarge"
-    assert (await events_of(client, job.job_id))[-1].type == "FAILED"
+    assert [event.type for event in await events_of(client, job.job_id)] == ["ENQUEUED", "STARTED", "FAILED"]
 
 
 async def test_a_result_that_is_no_data_fails_the_job(client: AsyncClient, worker: WorkerFactory) -> None:
