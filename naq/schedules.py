@@ -36,6 +36,8 @@ MAX_AHEAD = timedelta(days=3660)
 OVER = (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
 """A schedule in one of these is only a memory: its id may be used again."""
 CHANGEABLE = ("cron", "interval", "repeat", "timezone", "misfire", "args", "kwargs", "queue_name", "run_at")
+RETIMING = {"cron", "interval", "repeat", "timezone", "run_at"}
+"""Changes after which the next run is reckoned anew; after any other a run that is due stays due."""
 
 
 class ScheduledJobManager:
@@ -319,7 +321,9 @@ def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> S
         spec = (changes.get("cron"), changes.get("interval"))
         if spec == (None, None):
             spec = (schedule.cron, schedule.interval_s)
-        fields |= {"cron": None, "interval_s": None, "timezone": timezone, "anchor_at": now}
+        fields |= {"cron": None, "interval_s": None, "timezone": timezone}
+        if "interval" in changes:
+            fields["anchor_at"] = now
         fields |= _spec(*spec, timezone)
     if "run_at" in changes:
         if schedule.run_at is None or not isinstance(changes["run_at"], datetime):
@@ -329,8 +333,14 @@ def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> S
         fields["repeat"] = _repeat(changes["repeat"])
     if "misfire" in changes:
         fields["misfire"] = _misfire(changes["misfire"])
-    changed = replace(schedule, **fields)
-    return replace(changed, next_run_at=next_run(changed, now), last_error=None)
+    changed = replace(schedule, **fields, last_error=None)
+    if schedule.status == ScheduleStatus.FAILED:
+        changed = replace(changed, status=ScheduleStatus.ACTIVE)
+    if changes.keys() & RETIMING or schedule.status == ScheduleStatus.FAILED:
+        changed = replace(changed, next_run_at=next_run(changed, now))
+    if changed.next_run_at is None:  # `repeat` is reached already
+        changed = replace(changed, status=ScheduleStatus.COMPLETED)
+    return changed
 
 
 def _spec(cron: str | None, interval: timedelta | float | str | None, timezone: str) -> dict[str, Any]:

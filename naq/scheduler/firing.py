@@ -10,6 +10,8 @@ from naq.schedules import next_run
 
 MISFIRE_AFTER = timedelta(seconds=30)
 """A run later than this was missed, and the misfire policy decides."""
+MAX_WALK = 10_000
+"""Missed runs that are counted one by one; of more, the rest is reckoned by their distance."""
 RUN_ALL_CAP = 100
 """Most missed runs that `run_all` makes up for at once."""
 
@@ -40,14 +42,21 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
     dues = [due]
     following = next_run(replace(schedule, run_count=0), due)
     skipped = 0
+    is_walked = False
     while following is not None and following <= now:
         dues.append(following)
         if len(dues) > RUN_ALL_CAP:
             dues.pop(0)
             skipped += 1
         following = next_run(replace(schedule, run_count=0), following)
-        if skipped > 10_000 and following is not None:  # a second-by-second schedule after days of silence
-            following = next_run(replace(schedule, run_count=0), now)
+        if skipped > MAX_WALK and following is not None and not is_walked:
+            # a schedule by the second after days of silence: go on at the last runs before now
+            is_walked = True
+            period = (dues[-1] - dues[0]) / (len(dues) - 1)
+            resume = now - 2 * RUN_ALL_CAP * period
+            if resume > following:
+                skipped += (resume - following) // period
+                following = next_run(replace(schedule, run_count=0), resume)
     on_time = [moment for moment in dues if now - moment <= MISFIRE_AFTER]
     late = [moment for moment in dues if now - moment > MISFIRE_AFTER]
     if schedule.misfire == MisfirePolicy.RUN_ALL:

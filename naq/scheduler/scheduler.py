@@ -2,7 +2,9 @@
 
 What a crash does: a run's job has an id made of the schedule and its due time, and is enqueued before the schedule is
 saved. A leader killed between the two leaves a schedule that is still due; the next leader fires it again under the
-same job id, which the queue stores once (it remembers ids for a minute; a lease runs out after seconds).
+same job id, which the queue stores once: it remembers ids for a minute, and later the job is looked for where it is, in
+its queue or among the results. A leader killed between the job and its SCHEDULE_TRIGGERED event leaves that event to
+the next one; only where that comes after the minute is it missing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from naq import __version__, ids
+from naq.backlog import find_job
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.errors import ConflictError, NaqException, ScheduleSpecError, SerializationError
@@ -31,7 +34,7 @@ from naq.scheduler.due import DueHeap
 from naq.scheduler.firing import Firing, firing_of, job_id_of
 from naq.schedules import ScheduledJobManager, schedule_of
 from naq.settings import Settings
-from naq.topology import ensure_topology
+from naq.topology import DEDUPE_S, ensure_topology
 from naq.worker.keeper import Keeper
 from naq.worker.orders import Orders
 from naq.worker.status import WorkerStatusManager
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 MAX_SLEEP_S = 60.0
 RETRY_S = 0.5
+REMEMBERED = timedelta(seconds=DEDUPE_S * 0.9)
+"""A job stored less than this ago is not stored twice, whoever sends it again."""
 FINAL_KEPT = timedelta(days=1)
 """How long a schedule that is over stays listed."""
 
@@ -220,6 +225,8 @@ class Scheduler:
             await self._break(schedule, str(exc))
             return
         last_job_id = schedule.last_job_id
+        # of a firing that an earlier leader left half done the first runs are stored already
+        may_be_stored = now - firing.runs[0] > REMEMBERED if firing.runs else False
         for due in firing.runs:
             try:
                 job = job_of(schedule, due)
@@ -227,8 +234,10 @@ class Scheduler:
             except (SerializationError, NaqException) as exc:
                 await self._break(schedule, str(exc))
                 return
-            if now - due > timedelta(seconds=self.settings.lease_s) and await self._results.get_record(job.job_id):
-                continue  # fired by an earlier leader, and over already
+            may_be_stored = may_be_stored and await self._is_stored(job.job_id)
+            if may_be_stored:
+                last_job_id = job.job_id
+                continue
             fired_id = job.job_id
             await queue.store(job)
             last_job_id = job.job_id
@@ -252,6 +261,12 @@ class Scheduler:
         if firing.missed:
             await self._tell_missed(schedule, firing)
         await self._save(schedule, replace(firing.after, last_job_id=last_job_id))
+
+    async def _is_stored(self, job_id: str) -> bool:
+        """Whether the job is known though the server has forgotten its id: it has a record, or lies in its queue."""
+        if await self._results.get_record(job_id) is not None:
+            return True
+        return await find_job(self._connection, job_id) is not None
 
     async def _save(self, before: Schedule, after: Schedule) -> None:
         bucket = self._manager.bucket
