@@ -24,6 +24,7 @@ _API = (
     "cancel_scheduled_job",
     "pause_scheduled_job",
     "resume_scheduled_job",
+    "trigger_scheduled_job",
     "modify_scheduled_job",
     "pause_queue",
     "resume_queue",

@@ -159,6 +159,11 @@ async def resume_scheduled_job(schedule_id: str, *, reason: str | None = None) -
     return await (await default_client()).resume_scheduled_job(schedule_id, reason=reason)
 
 
+async def trigger_scheduled_job(schedule_id: str, *, reason: str | None = None) -> Job:
+    """Enqueue a schedule's job once, now, beside what it fires by itself. Raises ScheduleNotFoundError."""
+    return await (await default_client()).trigger_scheduled_job(schedule_id, reason=reason)
+
+
 async def modify_scheduled_job(schedule_id: str, **changes: Any) -> Schedule:
     """Change cron, interval, repeat, timezone, misfire, args, kwargs, queue_name or run_at of a schedule."""
     return await (await default_client()).modify_scheduled_job(schedule_id, **changes)

@@ -152,6 +152,10 @@ class AsyncClient:
         """See `naq.resume_scheduled_job`."""
         return await self.schedules.resume(schedule_id, reason=reason)
 
+    async def trigger_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Job:
+        """See `naq.trigger_scheduled_job`."""
+        return await self.schedules.trigger(schedule_id, reason=reason)
+
     async def modify_scheduled_job(self, schedule_id: str, **changes: Any) -> Schedule:
         """See `naq.modify_scheduled_job`."""
         return await self.schedules.modify(schedule_id, **changes)

@@ -29,7 +29,7 @@ from naq.models.job import Job
 from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
 from naq.models.times import as_utc, format_time
 from naq.names import check_key
-from naq.queue import build_job, split_options
+from naq.queue import Queue, build_job, split_options
 from naq.results import Results
 
 MAX_AHEAD = timedelta(days=3660)
@@ -193,6 +193,35 @@ class ScheduledJobManager:
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
             reason=reason,
         )
+
+    async def trigger(self, schedule_id: str, *, reason: str | None = None) -> Job:
+        """Enqueue its job once, now, beside what it fires by itself; a paused schedule too. Returns the job.
+
+        A process that dies between the job and its SCHEDULE_TRIGGERED event leaves the job to run without it.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+            SerializationError, EnqueueError: its job can't be read, or was not stored.
+        """
+        schedule = await self.get(schedule_id)
+        record = {**schedule.job, "job_id": f"{schedule_id}.now.{uuid7()}", "queue": schedule.queue}
+        job = Job.from_record(record)
+        job.schedule_id = schedule_id
+        await Queue(schedule.queue, self._connection, self._results).store(job)
+        await self._events.write(
+            JobEvent.of(
+                JobEventType.SCHEDULE_TRIGGERED,
+                schedule_id=schedule_id,
+                job_id=job.job_id,
+                queue=schedule.queue,
+                function=schedule.function,
+                actor=current_actor(self._program),
+                reason=reason,
+                details={"manual": True},
+            ),
+            msg_id=f"{job.job_id}:triggered",
+        )
+        return job
 
     def _new(self, schedule_id: str, job: Job, **fields: Any) -> Schedule:
         record = job.to_record()

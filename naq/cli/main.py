@@ -31,7 +31,7 @@ _COMMANDS = {
     "events": ("naq.cli.events", "read or follow the audit log"),
     "workers": ("naq.cli.workers", "list, stop and forget workers and schedulers"),
     "list-workers": ("naq.cli.list_workers", "list workers and schedulers, dead ones too"),
-    "schedules": ("naq.cli.schedules", "list, add, pause, resume and cancel schedules"),
+    "schedules": ("naq.cli.schedules", "list, add, pause, resume, trigger and cancel schedules"),
     "queues": ("naq.cli.queues", "list, pause, resume and purge queues"),
     "purge": ("naq.cli.purge", "remove every waiting job of a queue"),
 }

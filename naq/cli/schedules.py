@@ -17,7 +17,7 @@ def register(subparsers: Any) -> None:
     parser = command(
         subparsers,
         "schedules",
-        "list, add, pause, resume and cancel schedules",
+        "list, add, pause, resume, trigger and cancel schedules",
         "naq schedules add myapp.tasks:nightly --cron '0 2 * * *' --timezone Europe/Berlin --id nightly",
     )
     json_option(parser)
@@ -40,6 +40,10 @@ def register(subparsers: Any) -> None:
         change.add_argument("schedule_id", metavar="SCHEDULE-ID")
         change.add_argument("--reason", help="why, for the audit log")
         change.set_defaults(run=run_change, verb=verb)
+    trigger = verbs.add_parser("trigger", help="enqueue its job once, now")
+    trigger.add_argument("schedule_id", metavar="SCHEDULE-ID")
+    trigger.add_argument("--reason", help="why, for the audit log")
+    trigger.set_defaults(run=run_trigger)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -108,6 +112,18 @@ def run_change(args: argparse.Namespace) -> int:
             print_json(summary(schedule))
         else:
             print(f"schedule {schedule.schedule_id!r} is {schedule.status.lower()}")
+        return 0
+
+    return with_client(args, use)
+
+
+def run_trigger(args: argparse.Namespace) -> int:
+    async def use(client: AsyncClient) -> int:
+        job = await client.trigger_scheduled_job(args.schedule_id, reason=args.reason)
+        if args.json:
+            print_json({"schedule_id": args.schedule_id, "job_id": job.job_id})
+        else:
+            print(job.job_id)
         return 0
 
     return with_client(args, use)

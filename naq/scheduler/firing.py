@@ -55,7 +55,7 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
             period = (dues[-1] - dues[0]) / (len(dues) - 1)
             resume = now - 2 * RUN_ALL_CAP * period
             if resume > following:
-                skipped += (resume - following) // period
+                skipped += (resume - following) // period + 1
                 following = next_run(replace(schedule, run_count=0), resume)
     on_time = [moment for moment in dues if now - moment <= MISFIRE_AFTER]
     late = [moment for moment in dues if now - moment > MISFIRE_AFTER]

@@ -111,6 +111,7 @@ async def test_cancel_reaches_a_worker_that_starts_later(
     await client.cancellation._control.put("cancel", job.job_id, {"actor": {"user": "ada"}, "reason": "oops"})
     async with child(settings, "worker", "-m", EXAMPLES):
         record = await client.results.wait_record(job.job_id, timeout=15)
+        await event_when(client, lambda e: e.type == "CANCELLED")  # told behind the record
     assert record.status == JobStatus.CANCELLED
     events = await events_of(client, job.job_id)
     assert types_of(events) == ["ENQUEUED", "CANCELLED"]

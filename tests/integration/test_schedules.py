@@ -6,11 +6,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
+from naq import codec
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, NaqException, ScheduleNotFoundError, ScheduleSpecError
 from naq.examples import tasks
@@ -21,7 +23,7 @@ from naq.models.times import parse_time
 from naq.scheduler import Scheduler
 from naq.schedules import schedule_of
 from naq.settings import Settings
-from tests.conftest import WorkerFactory, child
+from tests.conftest import WorkerFactory, child, run_naq
 from tests.integration.log import all_events, event_when, events_of
 
 pytestmark = pytest.mark.nats
@@ -178,3 +180,38 @@ async def test_a_standby_takes_over_from_a_killed_leader_and_fires_everything_on
     gaps = [(b - a).total_seconds() for a, b in pairwise(dues) if a and b]
     assert gaps
     assert all(abs(gap - 0.2) < 0.01 for gap in gaps), "neither lost nor doubled"
+
+
+async def test_a_schedule_is_triggered_by_hand(client: AsyncClient, settings: Settings, worker: WorkerFactory) -> None:
+    schedule = await client.schedule(tasks.add, 20, 22, cron="0 0 1 1 *", schedule_id="yearly")
+    await client.pause_scheduled_job("yearly")
+    job = await client.trigger_scheduled_job("yearly", reason="a customer waits")
+    code, out, _ = await run_naq(settings, "schedules", "--json", "trigger", "yearly")
+    assert code == 0
+    async with worker():
+        assert await job.result(timeout=10) == 42
+        assert await client.fetch_job_result(codec.loads(out.encode())["job_id"], timeout=10) == 42
+    told = [s.event for s in await all_events(client) if s.event and s.event.type == "SCHEDULE_TRIGGERED"]
+    assert [(event.details, event.reason) for event in told] == [
+        ({"manual": True}, "a customer waits"),
+        ({"manual": True}, None),
+    ]
+    assert told[0].actor is not None
+    assert (await client.schedules.get("yearly")).next_run_at == schedule.next_run_at, "its own times stay"
+    with pytest.raises(ScheduleNotFoundError):
+        await client.trigger_scheduled_job("unknown")
+
+
+async def test_changes_keep_what_is_due_and_set_a_failed_schedule_going(client: AsyncClient) -> None:
+    schedule = await client.schedule(tasks.add, 1, 2, interval="1h", schedule_id="hourly")
+    due = schedule.next_run_at
+    assert due is not None
+    assert (await client.modify_scheduled_job("hourly", kwargs={"b": 3}, args=(1,))).next_run_at == due
+    assert (await client.modify_scheduled_job("hourly", timezone="Europe/Berlin")).anchor_at == schedule.anchor_at
+    held = await client.schedules.get("hourly")
+    broken = replace(held, status=ScheduleStatus.FAILED, next_run_at=None, run_count=3)
+    await client.schedules.bucket.update("hourly", broken.to_wire(), revision=held.revision)
+    mended = await client.modify_scheduled_job("hourly", args=(4,))
+    assert (mended.status, mended.last_error) == (ScheduleStatus.ACTIVE, None)
+    assert mended.next_run_at is not None
+    assert (await client.modify_scheduled_job("hourly", repeat=3)).status == ScheduleStatus.COMPLETED

@@ -93,3 +93,12 @@ def test_the_heap_forgets_what_has_changed() -> None:
     heap.remove("s")
     assert heap.next_at() is None
     assert len(heap) == 0
+
+
+def test_days_of_silence_are_counted_and_the_last_run_is_made_up() -> None:
+    silence = timedelta(days=3)
+    by_the_second = every_minute(interval_s=1.0, next_run_at=T0 + timedelta(seconds=1))
+    firing = firing_of(by_the_second, T0 + silence)
+    assert firing.runs == (T0 + silence,)
+    assert firing.missed + len(firing.runs) == silence.total_seconds()
+    assert firing.after.next_run_at == T0 + silence + timedelta(seconds=1)
