@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
-from naq.schedules import next_run
+from naq.scheduler.spec import next_run
 
 MISFIRE_AFTER = timedelta(seconds=30)
 """A run later than this was missed, and the misfire policy decides."""
