@@ -62,6 +62,7 @@ class Connection:
         """This machine's clock when the link last came up; None before it ever did."""
         self.last_error: str | None = None
         """The latest complaint of the client, for messages; None where there was none."""
+        self._refused = False
         self._client = Client()
         self.requests = Requests(self._client)
         self.outbox = Outbox(self)
@@ -239,7 +240,7 @@ class Connection:
 
     def _explain(self, label: str, exc: BaseException) -> str:
         text = f"{self.last_error or ''} {exc}"
-        if "uthorization" in text or "uthentication" in text:
+        if self._refused:
             return (
                 f"{label} refused the credentials: check user, password, token or credentials file "
                 "(NAQ_NATS_USER, NAQ_NATS_PASSWORD, NAQ_NATS_TOKEN, NAQ_NATS_CREDS, or the nats context)"
@@ -270,6 +271,9 @@ class Connection:
         if text != self.last_error:
             log.info("nats: %s", text)
         self.last_error = text
+        if "uthorization" in text or "uthentication" in text:
+            # kept apart from last_error: the client tries again, and the server may reset that attempt without a word
+            self._refused = True
 
     async def _on_disconnected(self) -> None:
         if self.state is LinkState.LIVE:
