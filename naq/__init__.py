@@ -51,6 +51,7 @@ _HOMES = {
     "Call": "naq.queue",
     "ScheduledJobManager": "naq.schedules",
     "Worker": "naq.worker",
+    "Middleware": "naq.middleware",
     "WorkerStatusManager": "naq.worker",
     "Scheduler": "naq.scheduler",
     "Results": "naq.results",

@@ -42,11 +42,19 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--burst", action="store_true", help="end once the queues are empty and nothing runs")
     parser.add_argument("--max-jobs", type=int, metavar="N", help="end after so many jobs")
+    parser.add_argument(
+        "--middleware",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a naq.Middleware class or instance, outermost first, repeatable: myapp.hooks:Tracing",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    from naq.middleware import load_middleware
     from naq.worker import Worker
 
     setup_logging(args.log_level)
@@ -63,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         drain_s=args.drain,
         burst=args.burst,
         max_jobs=args.max_jobs,
+        middleware=[load_middleware(reference) for reference in args.middleware],
     )
     asyncio.run(worker.run(handle_signals=True))
     if any(thread.name.startswith("naq-job") and thread.is_alive() for thread in threading.enumerate()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from naq import __version__
 from naq.actor import current_actor
@@ -31,7 +31,7 @@ def started_event(status: WorkerStatusManager, modules: Sequence[str]) -> JobEve
     )
 
 
-def stopped_event(status: WorkerStatusManager, *, unfinished: int) -> JobEvent:
+def stopped_event(status: WorkerStatusManager, *, unfinished: int, hook_errors: Mapping[str, int]) -> JobEvent:
     """WORKER_STOPPED, with what it came to; `unfinished` jobs went back to their queues."""
     return JobEvent.of(
         JobEventType.WORKER_STOPPED,
@@ -42,5 +42,6 @@ def stopped_event(status: WorkerStatusManager, *, unfinished: int) -> JobEvent:
             "failed": status.failed,
             "retried": status.retried,
             "unfinished": unfinished,
+            **({"hook_errors": dict(hook_errors)} if hook_errors else {}),
         },
     )

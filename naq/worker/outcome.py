@@ -36,6 +36,8 @@ class Outcome:
     value: Any = None
     """In packed form."""
     error: JobError | None = None
+    exception: BaseException | None = None
+    """What the function raised, for hooks; None where it did not, or not in this process."""
     exception_names: tuple[str, ...] = ()
     """Names `retry_on` and `ignore_on` may match."""
     is_final: bool = False
@@ -66,6 +68,7 @@ def failure(exception: BaseException, *, skip_files: tuple[str, ...] = (), is_fi
             traceback=_clean(text if len(text) <= MAX_TRACEBACK else text[:2_000] + "\n…\n" + text[-MAX_TRACEBACK:]),
             fingerprint=fingerprint(exception, trace),
         ),
+        exception=exception,
         exception_names=class_names(exception),
         is_final=is_final,
     )
@@ -82,6 +85,7 @@ def _wished(exception: Retry | Cancel) -> Outcome:
             message=_clean(str(exception)[:MAX_MESSAGE]),
             fingerprint=mark,
         ),
+        exception=exception,
         exception_names=(name,),
         wish=Wish.RETRY if isinstance(exception, Retry) else Wish.CANCEL,
         delay_s=delay,

@@ -9,22 +9,25 @@ import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from naq import codec, ids
+from naq import ids
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.context import Progress
-from naq.control import CANCEL, QUEUE, Control
-from naq.errors import ConfigurationError, NaqConnectionError, NaqException, SerializationError
+from naq.control import CANCEL, QUEUE
+from naq.errors import ConfigurationError, NaqConnectionError, SerializationError
 from naq.events import Events
+from naq.middleware import Middleware
 from naq.models.job import Job
 from naq.names import DEFAULT_QUEUE, check_queue_name
 from naq.settings import Settings
 from naq.topology import ensure_consumer, ensure_topology
 from naq.uniqueness import Uniqueness
 from naq.worker.acks import ack, adopt
+from naq.worker.cancel_orders import CancelOrders
 from naq.worker.claims import Claims, Verdict
 from naq.worker.coming_and_going import started_event, stopped_event
 from naq.worker.executor import Executor
+from naq.worker.hooks import Hooks
 from naq.worker.intake import Intake, Received
 from naq.worker.keeper import Keeper
 from naq.worker.lifecycle import Lifecycle
@@ -68,6 +71,7 @@ class Worker:
         max_jobs: int | None = None,
         weights: Mapping[str, float] | None = None,
         strict: bool = False,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         """Args:
             modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all below); imported at start.
@@ -78,9 +82,10 @@ class Worker:
             max_jobs: end after so many jobs, each given the time of a drain; None means never.
             weights: shares of the slots by queue while all have work; 1 where a queue has none.
             strict: the order of `queues` decides: one gets a slot only when those before it have nothing waiting.
+            middleware: hooks around its jobs, outermost first; see `naq.Middleware`.
 
         Raises:
-            ConfigurationError: no module, a bad queue name, concurrency or weight, or weights with `strict`.
+            ConfigurationError: no module, a bad queue name, concurrency, weight or middleware; weights and `strict`.
         """
         if not modules:
             raise ConfigurationError(
@@ -95,6 +100,9 @@ class Worker:
         self.drain_s = drain_s
         self._burst = burst
         self._quota = Quota(max_jobs)
+        self._hooks = Hooks(middleware)
+        self.hook_errors: Mapping[str, int] = self._hooks.errors
+        """How often each hook of the middleware raised, by `Class.hook`."""
         self.settings = settings or Settings.load()
         self.worker_id = ids.worker_id()
         self.status = WorkerStatusManager(
@@ -111,8 +119,6 @@ class Worker:
         self._runs: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tasks_aside: set[asyncio.Task[None]] = set()
-        self._cancels: dict[str, dict[str, Any]] = {}
-        """Orders to cancel, by job id."""
         self._is_handing_back = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -161,8 +167,10 @@ class Worker:
                 try:
                     if handle_signals:
                         self._handle_signals()
+                    await self._hooks.startup(self)
                     await self._work(connection)
                 finally:
+                    await self._hooks.shutdown(self)
                     await self._keeper.stop(forget=True)
         finally:
             self._executor.close()
@@ -174,7 +182,10 @@ class Worker:
         release = connection.on_state(self._on_link)
         self._intake = Intake(connection, self.queues, self.concurrency, self._accept, self._turns)
         self._orders = Orders(connection)
-        self._orders.on(CANCEL, self._on_cancel)
+        self._cancels = CancelOrders(
+            connection, self.worker_id, self._runs, can_stop=self._executor.can_stop, aside=self._aside
+        )
+        self._orders.on(CANCEL, self._cancels.on_order)
         stop_order = StopOrder(connection, self._orders, self.worker_id, self._stop_ordered)
         self._orders.on(QUEUE, self._intake.on_order)
         await self._orders.start()
@@ -202,7 +213,7 @@ class Worker:
             await asyncio.gather(caretaker, return_exceptions=True)
             await self._orders.stop()
             await stop_order.forget()
-        await events.write_last(stopped_event(self.status, unfinished=len(self._runs)))
+        await events.write_last(stopped_event(self.status, unfinished=len(self._runs), hook_errors=self.hook_errors))
 
     async def _drain(self) -> None:
         self.status.stopping()
@@ -284,10 +295,10 @@ class Worker:
             return None
         if self._quota.is_used_up:
             self.stop()
-        order = self._cancels.get(job.job_id)
+        order = self._cancels.of(job.job_id)
         if order is not None:
             await self._lifecycle.cancel_delivered(job, received.delivery, received.reply, order)
-            await self._forget_order(job.job_id)
+            await self._cancels.forget(job.job_id)
             return None
         record = None
         if job.retries_asked or not self._claims.is_certain(received.delivery):
@@ -312,13 +323,16 @@ class Worker:
         return run
 
     async def _execute(self, run: Run) -> None:
-        job_id, counter = run.job.job_id, ""
+        job_id, counter, outcome = run.job.job_id, "", None
         run.task = asyncio.current_task()
         run.context.tell = functools.partial(self._on_progress, run)
         try:
             try:
                 await self._lifecycle.announced(run)
-                outcome = await self._executor.run(run.job, run.context)
+                if self._hooks:
+                    outcome = await self._hooks.execute(run, self._executor.run)
+                else:
+                    outcome = await self._executor.run(run.job, run.context)
             except asyncio.CancelledError:
                 if run.order is None or self._is_handing_back:
                     raise
@@ -332,41 +346,17 @@ class Worker:
             if counter in ENDED:
                 await self._uniqueness.release(run.job)
             if run.order is not None:
-                await self._forget_order(job_id)
+                await self._cancels.forget(job_id)
         finally:
             if not (self._stopping.is_set() and counter == ""):
                 self._runs.pop(job_id, None)
             self.status.job_ended(job_id, counter)
+        if self._hooks:
+            await self._hooks.ended(run, outcome, counter)
 
     def _on_progress(self, run: Run, progress: Progress) -> None:
         """Called in the thread of the job's function."""
         self._loop.call_soon_threadsafe(self._aside, self._lifecycle.tell_progress(run, progress))
-
-    def _on_cancel(self, job_id: str, order: dict[str, Any] | None) -> None:
-        if order is None:
-            self._cancels.pop(job_id, None)
-            return
-        self._cancels[job_id] = order
-        run = self._runs.get(job_id)
-        if run is None:
-            return
-        stops = run.task is not None and self._executor.can_stop(run.job)
-        run.order = order
-        run.context.cancel_requested = True
-        reply = order.get("reply")
-        if isinstance(reply, str) and reply.startswith("_INBOX."):
-            answer = {"worker_id": self.worker_id, "stops": stops}
-            self._aside(self._connection.client.publish(reply, codec.dumps(answer)))
-        if stops and run.task is not None:
-            run.task.cancel()
-
-    async def _forget_order(self, job_id: str) -> None:
-        """The job it was about has ended: nobody needs to know of it any more."""
-        self._cancels.pop(job_id, None)
-        try:
-            await Control(self._connection).remove(CANCEL, job_id)
-        except NaqException as exc:
-            log.debug("order to cancel %s not removed: %s", job_id, exc)
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something small beside the jobs; what it raises is logged."""

@@ -1,0 +1,111 @@
+"""Middleware: your code around the jobs of a worker, and at its start and stop.
+
+    class Database(Middleware):
+        async def startup(self, worker):
+            self.pool = await make_pool()
+
+        async def shutdown(self, worker):
+            await self.pool.close()
+
+        @contextmanager
+        def around(self, run):
+            token = pool.set(self.pool)  # a ContextVar: the job's function sees it, in a thread too
+            try:
+                yield
+            finally:
+                pool.reset(token)
+
+        def on_failure(self, run, exception, will_retry):
+            if not will_retry:
+                report(exception, job_id=run.job.job_id)
+
+Give it as `Worker(middleware=[Database()])` or `naq worker --middleware myapp.middleware:Database`. Every method may be
+a plain one or `async def`; plain ones run on the worker's loop, so they must not wait for anything.
+
+A hook watches, it decides nothing: what it raises is logged once per hook, counted (`Worker.hook_errors`, and in the
+WORKER_STOPPED event), and changes nothing about the job. The exception is `startup`: a worker that can't be set up
+takes no job and ends with that error.
+
+The hooks of an end (`on_success`, `on_failure`, `on_cancel`) run after the end is stored and told. A worker killed
+in between leaves a job that has ended and a hook that was not called: what must happen is a job of its own, enqueued
+with `depends_on`. No hook is called for a job that ends without a run: one that was cancelled while it waited, whose
+parent failed, whose workers died, or whose message could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from naq.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from naq.worker import Worker
+    from naq.worker.run import Run
+
+Around = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
+
+
+class Middleware:
+    """Override what you need; what is not overridden costs nothing.
+
+    `run` is one run of one job: `run.job` (the `Job` as enqueued), `run.attempt` (1 for the first), `run.wait_ms`
+    (milliseconds it waited since it was enqueued or its retry was due, None where not known), `run.started_at`,
+    `run.worker_id`, and `run.context`, which `naq.current_job()` returns in hooks of a run too.
+    """
+
+    def startup(self, worker: Worker) -> Awaitable[None] | None:
+        """The worker is connected and about to take jobs. Raise to keep it from working."""
+
+    def shutdown(self, worker: Worker) -> Awaitable[None] | None:
+        """The worker has stopped taking jobs, and those it ran have ended or gone back. Called if `startup` was."""
+
+    def on_start(self, run: Run) -> Awaitable[None] | None:
+        """A run is about to begin; its STARTED event is on its way."""
+
+    def around(self, run: Run) -> Around:
+        """A context manager that the function runs in; its context variables are seen by the function.
+
+        It gets what the function raises, and can't change it. First in the list is outermost.
+        """
+        return nullcontext()
+
+    def on_success(self, run: Run, value: Any) -> Awaitable[None] | None:
+        """The job has completed with `value`, as those read it who ask for the result."""
+
+    def on_failure(self, run: Run, exception: BaseException, will_retry: bool) -> Awaitable[None] | None:
+        """A run has failed; the job has too unless `will_retry`.
+
+        `exception` is a `naq.Retry` where the function asked to be run again, and a `naq.JobExecutionError` that says
+        what happened where there is no exception in this process (it can't be called so, its value can't be stored).
+        """
+
+    def on_cancel(self, run: Run, reason: str | None) -> Awaitable[None] | None:
+        """The job was cancelled while it ran, or ended itself by `naq.Cancel`; None where no reason was given."""
+
+
+def load_middleware(reference: str) -> Middleware:
+    """The middleware that `package.module:name` names: an instance, or a class that is made without arguments.
+
+    Raises:
+        ConfigurationError: there is no such thing, or it can't be made.
+    """
+    module, colon, name = reference.partition(":")
+    if not (module and colon and name.isidentifier()):
+        raise ConfigurationError(f"middleware {reference!r}: expected 'package.module:ClassOrInstance'")
+    try:
+        found = getattr(import_module(module), name)
+        made = found() if isinstance(found, type) else found
+    except Exception as exc:
+        raise ConfigurationError(f"middleware {reference!r} can't be loaded: {type(exc).__name__}: {exc}") from exc
+    return check_middleware(made)
+
+
+def check_middleware(given: object) -> Middleware:
+    """Raises ConfigurationError where it is none."""
+    if isinstance(given, Middleware):
+        return given
+    told = f"the class {given.__qualname__}" if isinstance(given, type) else f"a {type(given).__name__}"
+    raise ConfigurationError(f"middleware must be instances of naq.Middleware, not {told}")
