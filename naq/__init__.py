@@ -31,6 +31,7 @@ _API = (
     "purge_queue",
     "retry_job",
     "retry_jobs",
+    "clone_job",
     "delete_job",
     "delete_jobs",
     "fetch_job_result",

@@ -222,6 +222,29 @@ async def retry_jobs(
     return await (await default_client()).retry_jobs(limit=limit, reason=reason, queue_name=queue_name, **wanted)
 
 
+async def clone_job(
+    job_id: str,
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    queue_name: str | None = None,
+    reason: str | None = None,
+) -> Job:
+    """Enqueue the call of a job again as a new one, whatever became of the first; see `naq.clone.clone`.
+
+    Args:
+        args, kwargs, queue_name: other ones than it had; None keeps them.
+
+    Raises:
+        JobNotFoundError: nothing is known of it.
+        ConflictError: its arguments are no longer stored.
+        EnqueueError: the server did not take it.
+    """
+    return await (await default_client()).clone_job(
+        job_id, args=args, kwargs=kwargs, queue_name=queue_name, reason=reason
+    )
+
+
 async def delete_job(job_id: str, *, reason: str | None = None) -> None:
     """Remove the record of a job that has ended. Raises JobNotFoundError, ConflictError (it has not ended)."""
     await (await default_client()).delete_job(job_id, reason=reason)

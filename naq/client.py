@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from naq.cancellation import Cancellation
+from naq.clone import clone
 from naq.connection import Connection
 from naq.deadletter import BulkOutcome, DeadLetters
 from naq.dependencies.compositions import JobGroup, chain, chord
@@ -187,6 +188,10 @@ class AsyncClient:
     ) -> BulkOutcome:
         """See `naq.retry_jobs`."""
         return await self.letters.retry_many(JobFilter.of(**wanted), limit=limit, reason=reason, queue_name=queue_name)
+
+    async def clone_job(self, job_id: str, **options: Any) -> Job:
+        """See `naq.clone_job`."""
+        return await clone(self.connection, self.results, job_id, program=self._program, **options)
 
     async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
         """See `naq.delete_job`."""

@@ -108,7 +108,7 @@ async def _run(args: argparse.Namespace) -> int:
             feed=feed,
             supervisor=supervisor,
             config=config,
-            commands=feed,
+            commands=feed.commands,
             at_exit="stop" if args.demo else "leave",
         )
         demo = Demo(target.settings, supervisor) if args.demo else None

@@ -48,6 +48,18 @@ def register(subparsers: Any) -> None:
         "--unchecked", action="store_true", default=False, help="the function's code is not on this machine"
     )
     retry.set_defaults(run=run_retry)
+    clone = _verb(
+        verbs,
+        "clone",
+        "enqueue a job's call again as a new job",
+        "naq job clone JOB-ID --args-json '[1, 2]'",
+    )
+    clone.add_argument("job_id", metavar="JOB-ID")
+    clone.add_argument("--reason", default=None, help="why, for the audit log")
+    clone.add_argument("--args-json", metavar="LIST", default=None, help="other positional arguments")
+    clone.add_argument("--kwargs-json", metavar="OBJECT", default=None, help="other keyword arguments")
+    clone.add_argument("--to-queue", metavar="QUEUE", default=None, help="another queue than it was in")
+    clone.set_defaults(run=run_clone)
     cancel = _verb(verbs, "cancel", "cancel jobs wherever they stand", "naq job cancel JOB-ID --reason 'sent by hand'")
     cancel.add_argument("job_ids", nargs="+", metavar="JOB-ID")
     cancel.add_argument("--reason", default=None, help="why, for the audit log")
@@ -138,6 +150,23 @@ def run_delete(args: argparse.Namespace) -> int:
             return {"job_id": job_id, "deleted": True}
 
         return await _act_on_each(args, act, "record deleted")
+
+    return with_client(args, use)
+
+
+def run_clone(args: argparse.Namespace) -> int:
+    positional = _json(args.args_json, list, "--args-json", '["a", 2]')
+    named = _json(args.kwargs_json, dict, "--kwargs-json", '{"name": "a"}')
+
+    async def use(client: AsyncClient) -> int:
+        job = await client.clone_job(
+            args.job_id, args=positional, kwargs=named, queue_name=args.to_queue, reason=args.reason
+        )
+        if args.json:
+            print_json({"job_id": job.job_id, "cloned_from": args.job_id, "queue": job.queue_name})
+        else:
+            print(f"{job.job_id}  in queue {inert(job.queue_name)}, cloned from {inert(args.job_id)}")
+        return 0
 
     return with_client(args, use)
 

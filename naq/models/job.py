@@ -87,6 +87,8 @@ class Job:
     """Runs before the last such retry: the retry policy counts failures from there."""
     is_duplicate: bool = False
     """True where this call found the job already enqueued; the first call's job stands."""
+    wire_bytes: int = 0
+    """Size of the message it was read from; 0 for one that was made here."""
     error: str | None = None
     """`Type: message` of the failure, once known."""
     _start_time: datetime | None = None
@@ -243,7 +245,9 @@ class Job:
         record = codec.loads(raw)
         if not isinstance(record, dict):
             raise SerializationError("not a job: a JSON object was expected", raw=raw)
-        return cls.from_record(record, raw=raw)
+        job = cls.from_record(record, raw=raw)
+        job.wire_bytes = len(raw)
+        return job
 
 
 def function_label(function: str | Callable[..., Any]) -> str:

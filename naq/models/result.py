@@ -142,7 +142,7 @@ class JobResult:
     """Sequence in `naq_events` of the last run's STARTED event."""
     schedule_id: str | None = None
     job: Mapping[str, Any] | None = None
-    """The job's own record, kept where it failed, so that it can be run again."""
+    """The job's own record, so that it can be run again or cloned; None where it completed and is large."""
     saved_at: datetime | None = None
     """The server's clock when this record was stored (from the bucket, not on the wire)."""
     revision: int = 0

@@ -21,6 +21,8 @@ MAX_ATTEMPTS = 1_000
 FULL_TRACEBACKS = 5
 """The newest attempts keep their whole traceback; a record has to fit into one message."""
 SHORT_TRACEBACK = 500
+PAYLOAD_KEPT_BYTES = 16 * 1024
+"""Up to this size a completed job keeps what it was called with beside its value, to be shown and cloned."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Run:
         return {"time_limit_s": self.job.timeout} if is_limit else {}
 
     def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
-        """What is stored of this run, without its value or error."""
+        """What is stored of this run, without its value or error; the payload of a large job is left out."""
         job = self.job
         return JobResult(
             job_id=job.job_id,
@@ -112,6 +114,7 @@ class Run:
             logs=tuple(self.context.logs or ()),
             retry_seqs=job.retry_seqs,
             crashes=self.crashes,
+            job=job.to_record() if job.wire_bytes <= PAYLOAD_KEPT_BYTES else None,
         )
 
 

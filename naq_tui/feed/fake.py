@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
@@ -68,23 +68,62 @@ class FakeFeed:
 
 
 class FakeCommands:
-    """Remembers what was asked for."""
+    """Remembers what was asked for, as (verb, noun's id)."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
+        self.reasons: list[str | None] = []
+        self.clones: list[tuple[str, list[Any], dict[str, Any]]] = []
 
-    async def pause_schedule(self, schedule_id: str) -> None:
-        self.calls.append(("pause", schedule_id))
+    def _note(self, verb: str, key: str, reason: str | None) -> None:
+        self.calls.append((verb, key))
+        self.reasons.append(reason)
 
-    async def resume_schedule(self, schedule_id: str) -> None:
-        self.calls.append(("resume", schedule_id))
+    async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
+        self._note("pause", schedule_id, reason)
 
-    async def cancel_schedule(self, schedule_id: str) -> None:
-        self.calls.append(("cancel", schedule_id))
+    async def resume_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
+        self._note("resume", schedule_id, reason)
 
-    async def purge_queue(self, queue: str) -> int:
-        self.calls.append(("purge", queue))
+    async def cancel_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
+        self._note("cancel", schedule_id, reason)
+
+    async def trigger_schedule(self, schedule_id: str, *, reason: str | None = None) -> str:
+        self._note("trigger", schedule_id, reason)
+        return job_id(4_000)
+
+    async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
+        self._note("modify " + ", ".join(sorted(changes)), schedule_id, reason)
+
+    async def pause_queue(self, queue: str, *, reason: str | None = None) -> None:
+        self._note("pause queue", queue, reason)
+
+    async def resume_queue(self, queue: str, *, reason: str | None = None) -> None:
+        self._note("resume queue", queue, reason)
+
+    async def purge_queue(self, queue: str, *, reason: str | None = None) -> int:
+        self._note("purge", queue, reason)
         return 12
+
+    async def retry_job(self, job_id: str, *, reason: str | None = None) -> None:
+        self._note("retry", job_id, reason)
+
+    async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:
+        self._note("cancel job", job_id, reason)
+        return "CANCELLED"
+
+    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
+        self._note("delete", job_id, reason)
+
+    async def clone_job(self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        self.clones.append((job_id, list(args), dict(kwargs)))
+        return f"{job_id[:-4]}beef"
+
+    async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:
+        self._note("stop now" if now else "stop", worker_id, reason)
+
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
+        self._note("forget", worker_id, reason)
 
 
 class FakeProcesses:

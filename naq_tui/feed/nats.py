@@ -24,6 +24,7 @@ from naq.models.times import utcnow
 from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
+from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
 from naq_tui.store.updates import LinkChanged, QueuesSampled, Update
 
@@ -42,7 +43,7 @@ RETRY_S = 1.0
 
 
 class NatsFeed:
-    """One system, followed over one connection. Implements `Feed` and `Commands`."""
+    """One system, followed over one connection. Implements `Feed`; `commands` acts over the same connection."""
 
     def __init__(self, settings: Settings, *, label: str | None = None, is_embedded: bool = False) -> None:
         """`label` is shown for the server (default: its address); `is_embedded` says that it is our own child."""
@@ -56,6 +57,7 @@ class NatsFeed:
         self._rtt_ms: float | None = None
         self._message = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self.commands = NatsCommands(lambda: self._client)
 
     async def batches(self) -> AsyncIterator[tuple[Update, ...]]:
         """See `Feed.batches`."""
@@ -83,18 +85,6 @@ class NatsFeed:
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         """See `Feed.job_events`."""
         return tuple(await self._client.job_history(job_id))
-
-    async def pause_schedule(self, schedule_id: str) -> None:
-        await self._client.schedules.pause(schedule_id)
-
-    async def resume_schedule(self, schedule_id: str) -> None:
-        await self._client.schedules.resume(schedule_id)
-
-    async def cancel_schedule(self, schedule_id: str) -> None:
-        await self._client.schedules.cancel(schedule_id)
-
-    async def purge_queue(self, queue: str) -> int:
-        return await self._client.purge_queue(queue)
 
     async def close(self) -> None:
         """See `Feed.close`."""

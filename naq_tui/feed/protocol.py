@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
@@ -55,16 +55,55 @@ class Feed(Protocol):
 
 
 class Commands(Protocol):
-    """What an operator can do to the system. Each raises NaqException with one line that says why it failed."""
+    """What an operator can do to the system. Each raises NaqException with one line that says why it failed.
 
-    async def pause_schedule(self, schedule_id: str) -> None: ...
+    `reason` goes into the log with the actor; None gives none.
+    """
 
-    async def resume_schedule(self, schedule_id: str) -> None: ...
+    async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
 
-    async def cancel_schedule(self, schedule_id: str) -> None: ...
+    async def resume_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
 
-    async def purge_queue(self, queue: str) -> int:
+    async def cancel_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
+
+    async def trigger_schedule(self, schedule_id: str, *, reason: str | None = None) -> str:
+        """Fire it now, beside its own times; returns the job's id."""
+        ...
+
+    async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
+        """`changes` as `naq.modify_scheduled_job` takes them."""
+        ...
+
+    async def pause_queue(self, queue: str, *, reason: str | None = None) -> None: ...
+
+    async def resume_queue(self, queue: str, *, reason: str | None = None) -> None: ...
+
+    async def purge_queue(self, queue: str, *, reason: str | None = None) -> int:
         """Remove all waiting jobs; returns how many."""
+        ...
+
+    async def retry_job(self, job_id: str, *, reason: str | None = None) -> None:
+        """Put a failed or cancelled job back into its queue."""
+        ...
+
+    async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:
+        """Returns the status the job has then."""
+        ...
+
+    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
+        """Remove the record of a job that ended."""
+        ...
+
+    async def clone_job(self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """Enqueue its call again as a new job, with these arguments in packed form; returns the new id."""
+        ...
+
+    async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:
+        """Drain it and let it end; `now` gives its jobs back at once."""
+        ...
+
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
+        """Remove the record of a dead worker."""
         ...
 
 

@@ -12,9 +12,10 @@ from textual.widgets import Static
 
 from naq.errors import NaqException
 from naq_tui import keys
+from naq_tui.acting import Acting
 from naq_tui.format import count
 from naq_tui.messages import Open, PageWanted
-from naq_tui.screens.acting import Acting
+from naq_tui.screens.looking import Looking
 from naq_tui.store.rows import event_row
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
@@ -52,7 +53,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-class MainScreen(Acting, Screen[None]):
+class MainScreen(Acting, Looking, Screen[None]):
     """Arranges the panes and hands each the state; knows which one the keys are about."""
 
     BINDINGS = keys.bindings("main")
@@ -74,7 +75,6 @@ class MainScreen(Acting, Screen[None]):
         self.key_line, self.filter_line = KeyLine(), FilterLine()
         self.current = "overview"
         """The screen chosen: "overview" or the name of a pane."""
-        self._last_needle = Needle("")
 
     def compose(self) -> ComposeResult:
         yield self.truth
@@ -272,59 +272,6 @@ class MainScreen(Acting, Screen[None]):
             self._set_filter(place, "")
         elif self.current != "overview":
             self.action_zoom()
-
-    # looking
-
-    def action_filter(self) -> None:
-        place = "events" if self.place == "overview" else self.place
-        self.key_line.display = False
-        self.filter_line.open(self._content(place).needle.text)
-        self._filtered = place
-
-    _filtered = "events"
-
-    @on(FilterLine.Changed)
-    def _filter_changed(self, message: FilterLine.Changed) -> None:
-        self._set_filter(self._filtered, message.text)
-
-    @on(FilterLine.Done)
-    def _filter_done(self, message: FilterLine.Done) -> None:
-        self._set_filter(self._filtered, message.text)
-        self._close_filter()
-
-    def _set_filter(self, place: str, text: str) -> None:
-        content = self._content(place)
-        if content.needle:
-            self._last_needle = content.needle
-        content.filter(text)
-        if content.needle:
-            self._last_needle = content.needle
-        self._refresh_views()
-
-    def _close_filter(self) -> None:
-        if self.filter_line.display:
-            self.filter_line.display = False
-            self.key_line.display = True
-            self._content(self._filtered).focus(scroll_visible=False)
-
-    def action_step_match(self, step: int) -> None:
-        if not self._last_needle:
-            self.app.say("No filter yet: / sets one.")
-        elif self.place != "overview" and not self._content(self.place).step_match(self._last_needle, step):
-            self.app.say(f"No {'further' if step > 0 else 'earlier'} row matches {self._last_needle.text}.")
-
-    def action_step_failure(self, step: int) -> None:
-        if not self.log_view.step_failure(step):
-            self.app.say(f"No {'later' if step > 0 else 'earlier'} failure among the events loaded.")
-
-    def action_follow(self) -> None:
-        self.log_view.follow(not self.log_view.is_following)
-
-    def action_sort(self) -> None:
-        self.tables[self.place].sort_next()
-
-    def action_reverse(self) -> None:
-        self.tables[self.place].reverse()
 
     # opening
 

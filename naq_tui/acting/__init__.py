@@ -1,0 +1,11 @@
+"""The keys that change the system; each asks first, with "no" as the default."""
+
+from __future__ import annotations
+
+from naq_tui.acting.processes import ActingOnProcesses
+from naq_tui.acting.queues import ActingOnQueues
+from naq_tui.acting.schedules import ActingOnSchedules
+
+
+class Acting(ActingOnSchedules, ActingOnQueues, ActingOnProcesses):
+    """Mixed into the main screen."""

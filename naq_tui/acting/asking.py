@@ -1,0 +1,43 @@
+"""Asking before the system is changed, doing it, and telling what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from naq.errors import NaqException
+from naq_tui.screens.confirm import ConfirmScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from naq_tui.app import NaqConsole
+    from naq_tui.feed.protocol import Commands
+    from naq_tui.widgets.line_table import LineTable
+
+
+class Asking:
+    """What the actions of all nouns share; mixed into a screen."""
+
+    if TYPE_CHECKING:
+        app: NaqConsole
+        tables: dict[str, LineTable[Any]]
+
+        def run_worker(self, *args: Any, **options: Any) -> Any: ...
+
+    def _commands(self) -> Commands | None:
+        """How to act; None, and said so, where this console only looks."""
+        if self.app.commands is None:
+            self.app.say("This console can only look: it was given no way to act.", severity="warning")
+        return self.app.commands
+
+    async def _agreed(self, question: str, effect: str, verb: str) -> bool:
+        screen: ConfirmScreen = ConfirmScreen(question, effect, verb)
+        return await self.app.push_screen_wait(screen)
+
+    async def _do(self, act: Awaitable[Any], done: Callable[[Any], str]) -> None:
+        try:
+            answer = await act
+        except NaqException as exc:
+            self.app.say(str(exc), severity="error")
+        else:
+            self.app.say(done(answer))
