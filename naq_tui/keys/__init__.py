@@ -1,0 +1,70 @@
+"""The one registry of keys: bindings, footer, help and palette are all made from it.
+
+Lower-case keys never change the system, launching excepted; keys that do are upper case and ask first.
+"""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+from naq_tui.keys.acting import ACTING
+from naq_tui.keys.action import Action, Owner
+from naq_tui.keys.console import CONSOLE
+from naq_tui.keys.launching import LAUNCHING
+from naq_tui.keys.looking import LOOKING
+from naq_tui.keys.moving import MOVING
+from naq_tui.keys.places import LISTS, PANES, REPORTS, SCREENS, TABLES
+from naq_tui.keys.screens import SCREEN_KEYS
+
+__all__ = [
+    "ACTIONS",
+    "GROUPS",
+    "LISTS",
+    "PANES",
+    "REPORTS",
+    "SCREENS",
+    "TABLES",
+    "Action",
+    "Owner",
+    "bindings",
+    "find",
+    "footer",
+    "palette",
+]
+
+ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *SCREEN_KEYS, *MOVING, *CONSOLE)
+GROUPS = ("Launching", "Acting", "Looking", "Moving", "Screens", "Console")
+
+
+def bindings(owner: Owner) -> list[BindingType]:
+    """The Textual bindings of one owner."""
+    return [
+        Binding(
+            ",".join(action.keys),
+            action.call,
+            action.label,
+            show=False,
+            id=action.id,
+            tooltip=action.help,
+            priority=action.id in ("pane.next", "pane.previous"),
+        )
+        for action in ACTIONS
+        if action.owner == owner
+    ]
+
+
+def find(call: str, parameters: tuple[object, ...] = ()) -> list[Action]:
+    """The actions that make this Textual action run."""
+    text = f"{call}({', '.join(repr(p) for p in parameters)})" if parameters else call
+    return [action for action in ACTIONS if action.call == text]
+
+
+def footer(place: str) -> list[Action]:
+    """What the footer of a pane or screen offers, in order."""
+    hidden = "Launching" if place in REPORTS else ""
+    return [action for action in ACTIONS if action.footer and action.works_in(place) and action.group != hidden]
+
+
+def palette(place: str) -> list[Action]:
+    """What the palette offers in a pane or screen."""
+    return [action for action in ACTIONS if action.in_palette and action.works_in(place)]

@@ -1,0 +1,39 @@
+"""Keys of the console itself."""
+
+from __future__ import annotations
+
+from naq_tui.keys.action import Action
+
+CONSOLE: tuple[Action, ...] = (
+    Action(
+        id="palette",
+        keys=("colon", "ctrl+p"),
+        label="commands",
+        help="Find any action or theme by its name",
+        group="Console",
+        call="command_palette",
+        owner="app",
+        footer=90,
+        in_palette=False,
+    ),
+    Action(
+        id="help",
+        keys=("question_mark", "f1"),
+        label="help",
+        help="All keys",
+        group="Console",
+        call="help",
+        owner="app",
+        footer=95,
+    ),
+    Action(
+        id="quit",
+        keys=("q", "ctrl+q"),
+        label="quit",
+        help="Quit; asks about processes that run here",
+        group="Console",
+        call="leave",
+        owner="app",
+        footer=100,
+    ),
+)
