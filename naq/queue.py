@@ -292,7 +292,7 @@ class Queue:
             function=job.function,
             schedule_id=job.schedule_id,
             to_status=JobStatus.PENDING,
-            **_with_unique(job, extra or {}),
+            **_with_details(job, extra or {}),
         )
         return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
 
@@ -312,6 +312,7 @@ class Queue:
             from_status=JobStatus.PENDING,
             to_status=JobStatus.CANCELLED,
             reason=f"not stored: {refusal}"[:500],
+            details={"refused": True},
         )
         try:
             await (await self._events.send(event, msg_id=f"{job.job_id}:refused", patience_s=2.0))
@@ -337,10 +338,11 @@ def parents_of(depends_on: Job | str | Sequence[Job | str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _with_unique(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:
-    if job.unique is None:
-        return dict(extra)
-    return {**extra, "details": {**(extra.get("details") or {}), "unique": job.unique}}
+def _with_details(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`extra` with what tells later why a job of the same key, or its result, is not there."""
+    own = {"unique": job.unique, "result_ttl_s": job.result_ttl}
+    details = {**(extra.get("details") or {}), **{name: value for name, value in own.items() if value is not None}}
+    return {**extra, "details": details} if details else dict(extra)
 
 
 def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | None:

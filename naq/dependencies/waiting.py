@@ -158,4 +158,6 @@ def _told(job: Job) -> dict[str, Any]:
     details: dict[str, Any] = {"depends_on": list(job.depends_on)}
     if job.allow_failed:
         details["allow_failed"] = True
+    if job.result_ttl is not None:
+        details["result_ttl_s"] = job.result_ttl
     return details

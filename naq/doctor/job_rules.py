@@ -1,0 +1,219 @@
+"""Which event of a job may follow which.
+
+At least once is legal: a run may begin while an earlier one of the same attempt has no end, if the log says why (the
+delivery came again, a death was counted, the earlier worker was lost or gave its jobs back). So is what races: the end
+that is stored first stands, and a copy's STARTED may follow somebody's CANCELLED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from sys import intern
+from typing import TYPE_CHECKING
+
+from naq import codec
+from naq.doctor.states import DoubleRun, Finding, JobState, Run
+from naq.models.event import JobEvent, StoredEvent
+from naq.models.job import JobStatus
+
+if TYPE_CHECKING:
+    from naq.doctor.fold import Fold
+
+PENDING, RUNNING, RETRY = str(JobStatus.PENDING), str(JobStatus.RUNNING), str(JobStatus.RETRY)
+FAILED, CANCELLED, COMPLETED = str(JobStatus.FAILED), str(JobStatus.CANCELLED), str(JobStatus.COMPLETED)
+
+
+class JobRules:
+    """Judges and applies the events of jobs for one fold."""
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._rules = {
+            "ENQUEUED": self._enqueued,
+            "RELEASED": self._released,
+            "STARTED": self._started,
+            "PROGRESS": self._progress,
+            "RETRY_SCHEDULED": self._retried,
+            "LOST": self._lost,
+            "COMPLETED": self._ended,
+            "FAILED": self._ended,
+            "CANCELLED": self._ended,
+        }
+
+    def take(self, kind: str, event: JobEvent, stored: StoredEvent) -> bool:
+        """Apply an event; False where it is none of a job."""
+        rule = self._rules.get(kind)
+        if rule is None:
+            return False
+        job_id = event.job_id
+        if job_id is not None:
+            job = self._fold.jobs.get(job_id)
+            if job is None:
+                job = self._fold.jobs[job_id] = self._first(kind, event)
+            rule(job_id, job, event, stored)
+            self._fold.jobs[job_id].seq = stored.seq
+        return True
+
+    def incomplete(self) -> Iterator[Finding]:
+        """What is missing, now that nothing comes behind."""
+        for job_id, job in self._fold.jobs.items():
+            if not job.is_enqueued and not job.is_partial:
+                yield Finding(job.seq, "job", job_id, "ENQUEUED", "none in the whole log")
+            if job.untold is not None:
+                yield Finding(job.seq, "job", job_id, f"the end of attempt {job.untold} told", "only its retry")
+
+    def _first(self, kind: str, event: JobEvent) -> JobState:
+        job = JobState(PENDING, intern(event.queue or ""), is_partial=self._fold.is_partial and kind != "ENQUEUED")
+        # bytes that are no job are told by their end alone, and so is a job that never left the schedule
+        job.is_enqueued = (kind == "FAILED" and (event.job_id or "").startswith("malformed-")) or (
+            kind == "CANCELLED" and event.from_status == JobStatus.SCHEDULED
+        )
+        return job
+
+    def _report(self, stored: StoredEvent, job_id: str, expected: str, found: str) -> None:
+        self._fold.report(stored.seq, "job", job_id, expected, found)
+
+    def _enqueued(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        details = event.details or {}
+        if job.is_final and job.is_enqueued:
+            if not self._is_free(job, stored):
+                self._report(stored, job_id, "no ENQUEUED while its result is kept", f"ENQUEUED after {job.status}")
+            job = self._fold.jobs[job_id] = JobState(PENDING, intern(event.queue or ""))
+        elif job.is_enqueued and (job.status != PENDING or job.starts):
+            self._report(stored, job_id, "one ENQUEUED", f"another while {job.status}")
+        # else the first one (it may be stored behind STARTED: another stream), or one of a producer that tries again
+        job.is_enqueued = True
+        job.result_ttl_s = codec.number(details, "result_ttl_s", None)
+        job.waits = "depends_on" in details and not job.starts and job.status == PENDING
+
+    def _is_free(self, job: JobState, stored: StoredEvent) -> bool:
+        """Whether the id of an ended job may be used again: nothing is kept of it."""
+        if job.is_refused or job.is_deleted or job.is_partial or job.ended_at is None:
+            return True
+        limits = [s for s in (job.result_ttl_s, self._fold.results_kept_s) if s is not None]
+        return bool(limits) and stored.stored_at - job.ended_at >= timedelta(seconds=min(limits))
+
+    def _released(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        if not job.waits and not job.is_partial and job.status != CANCELLED:
+            self._report(stored, job_id, "a job that waits for others before RELEASED", job.status)
+        job.waits = False
+
+    def _started(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        attempt, worker, details = event.attempt or 0, intern(event.worker_id or ""), event.details or {}
+        crashes = int(codec.number(details, "crashes", 0))
+        self._check_worker(job_id, worker, stored)
+        if job.waits:
+            self._report(stored, job_id, "RELEASED before STARTED", "it still waits for other jobs")
+            job.waits = False
+        if job.status == RUNNING and attempt == job.attempt:
+            self._check_double(job_id, job, stored, is_told="redelivered" in details or crashes > job.crashes)
+        elif job.is_final and not job.is_refused:
+            # handed out in the moment somebody cancelled or purged it: that end stands
+            if job.status != CANCELLED or job.end_attempt is not None:
+                self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
+            job.starts = (*job.starts, stored.seq)
+            return
+        elif attempt not in self._next_attempts(job) and not job.is_partial:
+            expected = " or ".join(str(number) for number in self._next_attempts(job))
+            self._report(stored, job_id, f"attempt {expected} after {job.status}", f"STARTED of attempt {attempt}")
+        job.status, job.attempt, job.worker, job.crashes = RUNNING, int(attempt), worker, crashes
+        job.starts = (*job.starts, stored.seq)
+        job.open = (*job.open, Run(worker, int(attempt)))
+        job.is_refused, job.is_given_up, job.ended_at = False, False, None
+
+    def _next_attempts(self, job: JobState) -> tuple[int, ...]:
+        if job.status == RUNNING:
+            return (job.attempt,)
+        if job.is_manual and job.attempt:  # a run that died unseen is not counted
+            return (job.attempt, job.attempt + 1)
+        return (job.attempt + 1,)
+
+    def _check_worker(self, job_id: str, worker: str, stored: StoredEvent) -> None:
+        state = self._fold.workers.get(worker)
+        if state is None and not self._fold.is_partial:
+            self._report(stored, job_id, "a worker that has started", f"{worker or 'nobody'}, unknown")
+        elif state is not None and state.status == "stopped":
+            self._report(stored, job_id, "nothing by a worker that has stopped", f"an event of {worker}")
+
+    def _check_double(self, job_id: str, job: JobState, stored: StoredEvent, *, is_told: bool) -> None:
+        if is_told or job.is_partial or self._fold.is_excused(job.worker, job.starts[-1]):
+            return
+        self._fold.doubt(DoubleRun(stored.seq, job_id, job.worker, job.starts[-1]))
+
+    def _progress(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        if not job.starts and not job.is_partial:
+            self._report(stored, job_id, "STARTED before PROGRESS", job.status)
+
+    def _retried(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        if (event.details or {}).get("manual") is True:
+            self._retried_by_hand(job_id, job, event, stored)
+            return
+        run = Run(event.worker_id or "", event.attempt or 0)
+        if run in job.open and not job.is_final:
+            job.open = tuple(other for other in job.open if other != run)
+            if run.attempt == job.attempt:
+                job.status, job.is_manual = RETRY, False
+        elif not job.is_partial:
+            expected = f"a run of attempt {run.attempt} by {run.worker} before its retry"
+            self._report(stored, job_id, expected, _standing(job))
+        else:
+            job.status, job.attempt = RETRY, run.attempt
+
+    def _retried_by_hand(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        if job.status == RUNNING:
+            job.untold = job.attempt  # its record is stored before its end is told
+        elif job.status not in (FAILED, CANCELLED) and not job.is_partial:
+            self._report(stored, job_id, "FAILED or CANCELLED before a retry by hand", _standing(job))
+        if job.is_partial and event.attempt is not None:
+            job.attempt = int(event.attempt)
+        job.status, job.is_manual, job.crashes, job.open, job.ended_at = RETRY, True, 0, (), None
+        job.queue = intern(event.queue or job.queue)
+        job.retries = (*job.retries, stored.seq)
+        job.waits = False
+
+    def _lost(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        self._check_worker(job_id, event.worker_id or "", stored)
+        if not job.is_partial and (job.status != RUNNING or event.attempt != job.attempt):
+            self._report(stored, job_id, f"a run of attempt {event.attempt} before LOST", _standing(job))
+        job.crashes = int(codec.number(event.details or {}, "crashes", 0))
+        job.is_given_up = True
+
+    def _ended(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        kind, worker, attempt = event.type, intern(event.worker_id or ""), event.attempt
+        if job.untold is not None and attempt == job.untold and kind != COMPLETED:
+            job.untold = None
+            return
+        if job.is_final:
+            is_same = (kind, attempt, worker) == (job.status, job.end_attempt, job.worker) or attempt is None
+            if kind != job.status or not is_same:
+                self._report(stored, job_id, f"nothing after {_standing(job)}", f"{kind} by {worker or 'an operator'}")
+            return  # told again by whoever could not know that it was told
+        if not job.is_partial:
+            self._check_end(job_id, job, event, stored)
+        job.is_refused = kind == CANCELLED and (event.details or {}).get("refused") is True
+        job.status = kind
+        job.end_attempt = None if attempt is None else int(attempt)
+        job.worker = worker
+        if worker and attempt is not None:
+            job.attempt = max(job.attempt, int(attempt))
+        job.open, job.waits, job.ended_at = (), False, stored.stored_at
+        job.queue = intern(event.queue or job.queue)
+
+    def _check_end(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
+        kind, worker, attempt = event.type, event.worker_id or "", event.attempt or 0
+        if Run(worker, attempt) in job.open or (kind == FAILED and job.is_given_up and attempt == job.attempt):
+            return
+        if kind == CANCELLED and (not worker or attempt <= job.attempt):
+            return  # wherever it stands, an order may end it, by whoever is handed it next
+        is_first = not job.starts and job.status == PENDING
+        is_without_run = not worker or job_id.startswith("malformed-")
+        if kind == FAILED and is_without_run and (is_first or event.from_status == RETRY):
+            return  # its parents failed, it is no job, or its retry was not taken
+        told = f"{kind} of attempt {attempt} by {worker or 'nobody'}"
+        self._report(stored, job_id, "a run by the worker that ends it", f"{told} while {_standing(job)}")
+
+
+def _standing(job: JobState) -> str:
+    where = f" attempt {job.attempt}" if job.attempt else ""
+    return f"{job.status}{where}{f' by {job.worker}' if job.worker else ''}"
