@@ -85,6 +85,11 @@ class Settings:
         """A copy with the overrides that are not None."""
         return _checked(replace(self, **{name: value for name, value in overrides.items() if value is not None}))
 
+    def to_env(self) -> dict[str, str]:
+        """The environment variables that give another process these settings; what is None is left out."""
+        values = ((variable, getattr(self, name)) for name, (variable, _) in _VARIABLES.items())
+        return {variable: str(value) for variable, value in values if value is not None}
+
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         """Settings of this process: overrides that are not None, then the environment, then the `nats` context.

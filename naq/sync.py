@@ -78,6 +78,12 @@ def _close_portal(portal: Portal) -> None:
         portal.close()
 
 
+def close_default_portal_client() -> None:
+    """Close the client behind the blocking calls, if there is one; the next call opens another."""
+    if _portal is not None and _portal.pid == os.getpid():
+        _portal.run(close_default_client())
+
+
 def blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
     """The blocking twin of an async function."""
 

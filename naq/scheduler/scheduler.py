@@ -30,6 +30,7 @@ from naq.models.times import format_time
 from naq.names import check_queue_name
 from naq.queue import Queue
 from naq.results import Results
+from naq.scheduler.clock import Clock
 from naq.scheduler.due import DueHeap
 from naq.scheduler.firing import Firing, firing_of, job_id_of
 from naq.schedules import ScheduledJobManager, schedule_of
@@ -53,7 +54,10 @@ FINAL_KEPT = timedelta(days=1)
 class Scheduler:
     """Fires the schedules of one system. `run` returns after `stop`."""
 
-    def __init__(self, *, name: str | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, settings: Settings | None = None, clock: Clock | None = None
+    ) -> None:
+        """`clock` is for tests (`naq.testing.ManualClock`); None means the server's, which judges what is due."""
         self.settings = settings or Settings.load()
         self.scheduler_id = ids.scheduler_id()
         self.status = WorkerStatusManager(
@@ -67,6 +71,7 @@ class Scheduler:
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._heap = DueHeap()
+        self._clock = clock or Clock()
 
     @property
     def is_leader(self) -> bool:
@@ -89,6 +94,7 @@ class Scheduler:
         async with Connection(self.settings, name=f"{self.scheduler_id} scheduler") as connection:
             await ensure_topology(connection)
             self._connection = connection
+            self._clock.attach(connection, self._changed)
             self._events = Events(connection)
             self._manager = ScheduledJobManager(connection)
             self._results = Results(connection)
@@ -195,7 +201,7 @@ class Scheduler:
 
     async def _fire_when_due(self) -> None:
         while True:
-            now = self._connection.server_now()
+            now = self._clock.now()
             due = self._heap.next_at() if self.status.leader else None
             if due is None or due > now:
                 delay = MAX_SLEEP_S if due is None else min(MAX_SLEEP_S, (due - now).total_seconds())

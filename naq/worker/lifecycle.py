@@ -29,7 +29,7 @@ from naq.ids import uuid7
 from naq.kv import Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
-from naq.models.result import Attempt, JobError, JobResult
+from naq.models.result import JobError, JobResult
 from naq.models.times import utcnow
 from naq.outbox import PublishAck, StorageRefusedError
 from naq.queue import HEADROOM_BYTES
@@ -37,8 +37,8 @@ from naq.results import Results, record_of
 from naq.topology import Topology
 from naq.worker.acks import ack, again_in
 from naq.worker.large import slimmer, with_value_aside
-from naq.worker.outcome import Outcome, Wish, refusal
-from naq.worker.run import MAX_ATTEMPTS, Run, bounded
+from naq.worker.outcome import Outcome, refusal
+from naq.worker.run import Run, bounded
 
 log = logging.getLogger(__name__)
 
@@ -94,23 +94,14 @@ class Lifecycle:
         if run.started is not None:
             run.started_seq = (await run.started).seq
         await self.tell_progress(run, run.context.take_untold())
-        if outcome.error is None:
+        ending = run.ending(outcome)
+        if ending.status is JobStatus.CANCELLED:
+            return await self.cancel(run, ending.reason)
+        if ending.error is None:
             return await self._complete(run, outcome, finished_at)
-        if outcome.wish is Wish.CANCEL or run.order is not None:
-            reason = outcome.error.message if outcome.wish is Wish.CANCEL else None
-            return await self.cancel(run, reason)
-        failures = run.failures_before + (outcome.wish is not Wish.RETRY)
-        policy = run.job.retry
-        if run.attempt >= MAX_ATTEMPTS:
-            problem = refusal("TooManyRuns", f"it ran {run.attempt:,} times, last: {outcome.error.message}")
-            assert problem.error is not None
-            return await self._fail(run, problem.error, finished_at)
-        if outcome.wish is Wish.RETRY:
-            delay_s = policy.delay_after(max(1, failures)) if outcome.delay_s is None else outcome.delay_s
-            return await self._retry(run, outcome.error, finished_at, delay_s)
-        if not outcome.is_final and policy.allows(failures, outcome.exception_names):
-            return await self._retry(run, outcome.error, finished_at, policy.delay_after(failures))
-        return await self._fail(run, outcome.error, finished_at)
+        if ending.status is JobStatus.RETRY:
+            return await self._retry(run, ending.error, finished_at, ending.delay_s)
+        return await self._fail(run, ending.error, finished_at)
 
     async def cancel(self, run: Run, reason: str | None = None) -> str:
         """End a run as CANCELLED: on the order that came for it, or with the reason its function gave."""
@@ -281,18 +272,10 @@ class Lifecycle:
 
     async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> str:
         retry_at = finished_at + timedelta(seconds=delay_s)
-        ended = Attempt(
-            number=run.attempt,
-            worker_id=self._worker_id,
-            started_at=run.started_at,
-            finished_at=finished_at,
-            error=error,
-            started_seq=run.started_seq,
-        )
         record = replace(
             run.record(JobStatus.RETRY, finished_at),
             error=error,
-            attempts=bounded((*run.earlier, ended)),
+            attempts=bounded((*run.earlier, run.as_attempt(error, finished_at))),
             retry_at=retry_at,
             job=run.job.to_record(),
         )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from naq.context import JobContext, new_log
 from naq.delivery import Delivery
@@ -14,7 +14,7 @@ from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobError, JobResult
 from naq.models.times import milliseconds_between, utcnow
 from naq.outbox import PublishAck
-from naq.worker.outcome import WISH_RETRY
+from naq.worker.outcome import WISH_RETRY, Outcome, Wish, refusal
 
 MAX_ATTEMPTS = 1_000
 """Runs of one job, those it asked for itself by `Retry` included."""
@@ -23,6 +23,18 @@ FULL_TRACEBACKS = 5
 SHORT_TRACEBACK = 500
 PAYLOAD_KEPT_BYTES = 16 * 1024
 """Up to this size a completed job keeps what it was called with beside its value, to be shown and cloned."""
+
+
+class Ending(NamedTuple):
+    """What a job comes to by a run."""
+
+    status: JobStatus
+    """COMPLETED, FAILED, CANCELLED, or RETRY where it runs again."""
+    error: JobError | None = None
+    delay_s: float = 0.0
+    """Seconds until it runs again."""
+    reason: str | None = None
+    """Why its function ended it as cancelled; None where the order to cancel it says that."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +97,38 @@ class Run:
         """Earlier runs that failed, since somebody last retried the job; those that asked to be run again did not."""
         counted = self.earlier[self.job.earlier_attempts :]
         return sum(1 for attempt in counted if attempt.error and attempt.error.fingerprint != WISH_RETRY)
+
+    def ending(self, outcome: Outcome) -> Ending:
+        """What the job comes to by this run, by its retry policy and what the function or an operator asked for."""
+        error = outcome.error
+        if error is None:
+            return Ending(JobStatus.COMPLETED)
+        if outcome.wish is Wish.CANCEL or self.order is not None:
+            return Ending(JobStatus.CANCELLED, reason=error.message if outcome.wish is Wish.CANCEL else None)
+        if self.attempt >= MAX_ATTEMPTS:
+            return Ending(
+                JobStatus.FAILED,
+                refusal("TooManyRuns", f"it ran {self.attempt:,} times, last: {error.message}").error,
+            )
+        failures = self.failures_before + (outcome.wish is not Wish.RETRY)
+        policy = self.job.retry
+        if outcome.wish is Wish.RETRY:
+            delay_s = policy.delay_after(max(1, failures)) if outcome.delay_s is None else outcome.delay_s
+            return Ending(JobStatus.RETRY, error, delay_s)
+        if not outcome.is_final and policy.allows(failures, outcome.exception_names):
+            return Ending(JobStatus.RETRY, error, policy.delay_after(failures))
+        return Ending(JobStatus.FAILED, error)
+
+    def as_attempt(self, error: JobError | None, finished_at: datetime) -> Attempt:
+        """This run as the job's later ones remember it."""
+        return Attempt(
+            number=self.attempt,
+            worker_id=self.worker_id,
+            started_at=self.started_at,
+            finished_at=finished_at,
+            error=error,
+            started_seq=self.started_seq,
+        )
 
     def limit_details(self, error: JobError | None) -> dict[str, Any]:
         """What tells a run that took too long from one that failed; empty for any other."""

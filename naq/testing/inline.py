@@ -1,0 +1,92 @@
+"""Run a job without a server, through everything else that a worker does with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from naq import ids
+from naq.context import Progress
+from naq.delivery import Delivery
+from naq.models.job import Job, JobStatus
+from naq.models.result import Attempt, JobResult
+from naq.models.times import utcnow
+from naq.queue import build_job, split_options
+from naq.results import outcome_of
+from naq.worker.executor import Executor
+from naq.worker.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class InlineRun:
+    """What became of a job that was run inline."""
+
+    job: Job
+    result: JobResult
+    """The record as a worker stores it."""
+    progress: tuple[Progress, ...]
+    """What its function said by `current_job().progress`, in order and without a limit on the rate."""
+    exception: BaseException | None
+    """What its last run raised; None where it did not."""
+
+    @property
+    def status(self) -> str:
+        """COMPLETED, FAILED or CANCELLED."""
+        return self.result.status
+
+    @property
+    def value(self) -> Any:
+        """What the function returned, as a reader gets it. Raises JobExecutionError where the job did not complete."""
+        return outcome_of(self.result)
+
+
+async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: Any) -> InlineRun:
+    """Run a job here and now, as a worker would, without a server.
+
+    The call and its value pass through JSON, the function is looked up by its name, `naq.current_job()` works, and
+    timeouts and retries do what they do; retries follow at once, their delays are not waited for.
+
+    Args:
+        options: those of `naq.enqueue` (what only a server can do is left aside: uniqueness, limits, dependencies);
+            every other keyword goes to the function.
+
+    Raises:
+        ConfigurationError, SerializationError: `naq.enqueue` would refuse the call.
+    """
+    build, kwargs = split_options(options)
+    job = build_job(function, args, kwargs, **build)
+    job.enqueued_at = utcnow()
+    job = Job.from_wire(job.to_wire())
+    executor = Executor([job.function.partition(":")[0]], threads=1)
+    earlier: tuple[Attempt, ...] = ()
+    progress: list[Progress] = []
+    try:
+        while True:
+            record = JobResult(job_id=job.job_id, status=JobStatus.RETRY, attempts=earlier) if earlier else None
+            run = Run.of(job, Delivery(1, 0, utcnow(), 0), "", record, ids.worker_id())
+            run.context.tell = progress.append
+            outcome = await executor.run(job, run.context)
+            last = run.context.take_untold()
+            progress += [last] if last is not None else []
+            ending, finished_at = run.ending(outcome), utcnow()
+            if ending.status is not JobStatus.RETRY:
+                break
+            earlier = (*earlier, run.as_attempt(ending.error, finished_at))
+    finally:
+        executor.close()
+    record = replace(
+        run.record(ending.status, finished_at), value=outcome.value, error=ending.error, reason=ending.reason
+    )
+    return InlineRun(
+        job=job,
+        result=JobResult.from_wire(record.to_wire()),
+        progress=tuple(progress),
+        exception=outcome.exception,
+    )
+
+
+def run_inline_sync(function: Callable[..., Any] | str, *args: Any, **options: Any) -> InlineRun:
+    """`run_inline` for tests without an event loop."""
+    return asyncio.run(run_inline(function, *args, **options))
