@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
+from weakref import WeakSet
 
 import nats
 import nats.errors
@@ -128,6 +130,7 @@ class Connection:
             raise
         await self.requests.start()
         await self.outbox.start()
+        _open.add(self)
         self._set_state(LinkState.LIVE)
 
     async def close(self) -> None:
@@ -200,6 +203,12 @@ class Connection:
             return float(await self._client.rtt(timeout=1))
         except (TimeoutError, nats.errors.Error, OSError) as exc:
             raise NaqConnectionError(f"{self.settings.server_label} does not answer") from exc
+
+    def _disown(self) -> None:
+        """In a forked child: what it wrote to the socket would break into what its parent says there."""
+        self.state = LinkState.CLOSED
+        for name in ("publish", "subscribe", "flush", "rtt"):
+            setattr(self._client, name, _refuse_in_child)
 
     def _options(self) -> dict[str, Any]:
         settings = self.settings
@@ -286,3 +295,19 @@ class Connection:
     async def _on_closed(self) -> None:
         if self.state is LinkState.LOST:
             self._set_state(LinkState.CLOSED)
+
+
+_open: WeakSet[Connection] = WeakSet()
+
+
+async def _refuse_in_child(*args: object, **kwargs: object) -> NoReturn:
+    raise NaqConnectionError("the process was forked after this client connected: open one of its own in the child")
+
+
+def _disown_all() -> None:
+    for connection in list(_open):
+        connection._disown()
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_disown_all)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import functools
 import os
 import threading
@@ -16,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from naq import api
 from naq.client import AsyncClient, close_default_client
-from naq.errors import NaqException
+from naq.errors import NaqConnectionError, NaqException
 from naq.settings import Settings
 
 P = ParamSpec("P")
@@ -29,27 +30,55 @@ class Portal:
     def __init__(self, name: str) -> None:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """Run it there and return what it returns; interrupting the wait cancels it."""
-        if threading.current_thread() is self._thread:
+        """Run it there and return what it returns; interrupting the wait cancels it.
+
+        Raises:
+            NaqException: it can't be run there: called in that very thread, or in a forked child.
+            NaqConnectionError: the portal is closed, or was while this call waited.
+        """
+        problem: NaqException | None = None
+        if self.pid != os.getpid():
+            problem = NaqException("the process was forked after the client was opened: open another in the child")
+        elif threading.current_thread() is self._thread:
+            problem = NaqException("a blocking naq call was made in naq's own thread: await the async call there")
+        elif self._is_closed:
+            problem = NaqConnectionError("the client is closed: open another")
+        if problem is not None:
             coroutine.close()
-            raise NaqException("a blocking naq call was made in naq's own thread: await the async call there")
+            raise problem
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            if self._is_closed:
+                raise NaqConnectionError("the client was closed while this call waited") from None
+            raise
         except BaseException:
             future.cancel()
             raise
 
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """Cancel what still runs there, then stop the loop and its thread; nothing happens in a forked child."""
+        if self._is_closed or self.pid != os.getpid():
+            return
+        self._is_closed = True
+        asyncio.run_coroutine_threadsafe(self._cancel_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=2)
         if not self._thread.is_alive():
             self._loop.close()
+
+    async def _cancel_all(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=1)
 
 
 _lock = threading.Lock()
@@ -60,17 +89,26 @@ def default_portal() -> Portal:
     """The process's portal; a forked child gets its own."""
     global _portal
     with _lock:
-        if _portal is None or _portal.pid != os.getpid():
+        if _portal is None:
             _portal = Portal("naq-sync")
             atexit.register(_close_portal, _portal)
         return _portal
+
+
+def _forget_portal() -> None:
+    """In a forked child: the thread is not there, and another one may have held the lock."""
+    global _lock, _portal
+    _lock, _portal = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_forget_portal)
 
 
 def _close_portal(portal: Portal) -> None:
     if portal.pid != os.getpid():
         return
     try:
-        portal.run(asyncio.wait_for(close_default_client(), 3))
+        portal.run(_close_in_time())
     except Exception:
         # interpreter exit: every write was confirmed to its caller already, nothing is left to save
         return
@@ -78,9 +116,14 @@ def _close_portal(portal: Portal) -> None:
         portal.close()
 
 
+async def _close_in_time() -> None:
+    async with asyncio.timeout(3):
+        await close_default_client()
+
+
 def close_default_portal_client() -> None:
     """Close the client behind the blocking calls, if there is one; the next call opens another."""
-    if _portal is not None and _portal.pid == os.getpid():
+    if _portal is not None:
         _portal.run(close_default_client())
 
 
@@ -155,10 +198,11 @@ class SyncClient:
             raise
 
     def close(self) -> None:
-        if self._portal is not None:
-            self._portal.run(self._client.close())
-            self._portal.close()
-            self._portal = None
+        """Close the connection; calls that wait meanwhile raise NaqConnectionError. Harmless in a forked child."""
+        portal, self._portal = self._portal, None
+        if portal is not None and portal.pid == os.getpid():
+            portal.run(self._client.close())
+            portal.close()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(AsyncClient, name, None)
@@ -169,8 +213,6 @@ class SyncClient:
         def call(*args: Any, **kwargs: Any) -> Any:
             if self._portal is None:
                 raise NaqException("the client is not open: use 'with SyncClient() as client'")
-            if self._portal.pid != os.getpid():
-                raise NaqException("the process was forked after the client was opened: open another in the child")
             return self._portal.run(bound(*args, **kwargs))
 
         return functools.wraps(bound)(call)
