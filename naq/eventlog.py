@@ -15,6 +15,7 @@ from naq.connection import Connection
 from naq.errors import JetStreamUnavailableError, NaqConnectionError
 from naq.models.event import StoredEvent
 from naq.models.times import format_time, parse_time, utcnow
+from naq.names import Names
 from naq.tail import TailMessage
 
 DIRECT_BATCH_SINCE = (2, 11, 0)
@@ -93,9 +94,19 @@ class EventLog:
         """First and last sequence that can be read now."""
         return await stream_range(self._connection, self._stream)
 
-    async def read(self, first_seq: int, count: int) -> list[StoredEvent]:
-        """Up to `count` events from sequence `first_seq` on, in order; fewer at the end of the log."""
-        return _events(await self._page({"seq": max(1, first_seq), "batch": count}))
+    @property
+    def names(self) -> Names:
+        return self._connection.names
+
+    async def read(self, first_seq: int, count: int, *, subject: str | None = None) -> list[StoredEvent]:
+        """Up to `count` events from sequence `first_seq` on, in order; fewer at the end of the log.
+
+        `subject` may be a wildcard; None means any.
+        """
+        request: dict[str, Any] = {"seq": max(1, first_seq), "batch": count}
+        if subject is not None:
+            request["next_by_subj"] = subject
+        return _events(await self._page(request))
 
     async def newest(self, count: int) -> list[StoredEvent]:
         """The last `count` events, oldest first."""

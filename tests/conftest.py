@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from naq.client import AsyncClient
-from naq.server import EmbeddedServer
+from naq.server import EmbeddedServer, binary
 from naq.settings import Settings
 from naq.worker import Worker
 
@@ -28,7 +28,7 @@ WorkerFactory = Callable[..., AbstractAsyncContextManager[Worker]]
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees this machine's naq settings, nats contexts or files."""
     for name in list(os.environ):
-        if name.startswith("NAQ_"):
+        if name.startswith("NAQ_") and name != binary.VARIABLE:  # tests.servers sets that
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))

@@ -6,18 +6,18 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from naq.client import AsyncClient
+from naq.errors import ConfigurationError, ScheduleSpecError
+from naq.models.times import parse_time, utcnow
 from naq.settings import Settings
 
 
 def command(subparsers: Any, name: str, summary: str, example: str, **options: Any) -> argparse.ArgumentParser:
-    """A subcommand's parser, with the options that every one of them has; `options` are those of `add_parser`.
-
-    A verb below a subcommand wants `argument_default=argparse.SUPPRESS`, so that it keeps what was given before it.
-    """
+    """A subcommand's parser, with the options that every one of them has; `options` are those of `add_parser`."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=summary,
@@ -26,11 +26,22 @@ def command(subparsers: Any, name: str, summary: str, example: str, **options: A
         formatter_class=argparse.RawDescriptionHelpFormatter,
         **options,
     )
+    parser.set_defaults(parser=parser)
     group = parser.add_argument_group("connection")
     group.add_argument("--server", metavar="URL", help="NATS server (NAQ_NATS_URL; default nats://localhost:4222)")
     group.add_argument("--context", metavar="NAME", help="context of the nats command line (NAQ_CONTEXT)")
     group.add_argument("--prefix", metavar="NAME", help="first part of all stream names (NAQ_PREFIX; default naq)")
     group.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    """The parser of a verb below a subcommand, with --json; options given before the verb hold as well.
+
+    So an option of it that may be left out needs a default of its own (None), or it is absent.
+    """
+    parser = command(verbs, name, summary, example, argument_default=argparse.SUPPRESS)
+    json_option(parser)
     return parser
 
 
@@ -43,12 +54,17 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return Settings.load(nats_url=args.server, context=args.context, prefix=args.prefix)
 
 
-def with_client(args: argparse.Namespace, use: Callable[[AsyncClient], Awaitable[int]]) -> int:
-    """Open a client by the options, run `use` with it, close it; returns what `use` returns."""
-    settings = settings_of(args)
+def with_client(
+    args: argparse.Namespace, use: Callable[[AsyncClient], Awaitable[int]], *, read_only: bool = False
+) -> int:
+    """Open a client by the options, run `use` with it, close it; returns what `use` returns.
+
+    With `read_only`, streams that are missing are not made.
+    """
+    client = AsyncClient(settings_of(args), program="naq cli")
 
     async def run() -> int:
-        async with AsyncClient(settings, program="naq cli") as client:
+        async with client.connection if read_only else client:
             return await use(client)
 
     return asyncio.run(run())
@@ -70,14 +86,16 @@ def print_json(record: Any) -> None:
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Aligned columns; those named in `right` are right-aligned. Control characters are made visible."""
-    table = [[inert(cell) for cell in row] for row in rows]
-    widths = [max([len(title), *(len(row[column]) for row in table)]) for column, title in enumerate(titles)]
-    for row in [[title.upper() for title in titles], *table]:
-        cells = [
-            cell.rjust(width) if titles[column] in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+    """Aligned columns, never cut; those named in `right` are right-aligned. Control characters are made visible."""
+    from rich.cells import cell_len  # wide characters take two cells
+
+    table = [[title.upper() for title in titles], *([inert(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = []
+        for title, cell, width in zip(titles, row, widths, strict=True):
+            gap = " " * (width - cell_len(cell))
+            cells.append(gap + cell if title in right else cell + gap)
         print("  ".join(cells).rstrip())
 
 
@@ -86,6 +104,32 @@ def inert(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def age(moment: datetime | None, now: datetime) -> str:
+    """How long ago that was; `-` where there is no such time."""
+    return "-" if moment is None else duration(max(0.0, (now - moment).total_seconds() * 1000))
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A time as people give it: ISO, UTC unless it says otherwise, or `15m` for that long ago; None stays None.
+
+    Raises:
+        ConfigurationError: it is neither; the message names `option`.
+    """
+    if text is None:
+        return None
+    from naq.scheduler.cron import parse_interval
+
+    found = parse_time(text)
+    if found is None:
+        try:
+            found = utcnow() - timedelta(seconds=parse_interval(text))
+        except (ScheduleSpecError, OverflowError):
+            raise ConfigurationError(
+                f"{option} {text!r} is no time: write it like 2026-12-24T18:00:00+01:00, or 15m for that long ago"
+            ) from None
+    return found
 
 
 def duration(milliseconds: float | None) -> str:

@@ -6,17 +6,15 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 from naq import callables, codec
-from naq.cli.common import command, import_from_here, inert, json_option, print_json, with_client
+from naq.cli.common import command, import_from_here, inert, moment, print_json, verb, with_client
 from naq.client import AsyncClient
 from naq.deadletter import BulkOutcome
 from naq.errors import ConfigurationError, FunctionReferenceError, NaqException, SerializationError
 from naq.jobfilter import JobFilter
 from naq.models.job import JobStatus
-from naq.models.times import parse_time
 
 RETRY_EXAMPLES = """naq job retry JOB-ID --args-json '["a@b.c", 2]' --reason 'address corrected'
   naq job retry --queue mail --error TimeoutError --all --dry-run"""
@@ -36,10 +34,10 @@ def register(subparsers: Any) -> None:
 
     parser.set_defaults(run=run_none, json=False)
     verbs = parser.add_subparsers(metavar="VERB")
-    show = _verb(verbs, "show", "show all that is known of one job", "naq job show JOB-ID --json")
+    show = verb(verbs, "show", "show all that is known of one job", "naq job show JOB-ID --json")
     show.add_argument("job_id", metavar="JOB-ID")
     show.set_defaults(run=run_show)
-    retry = _verb(verbs, "retry", "put failed or cancelled jobs back into their queues", RETRY_EXAMPLES)
+    retry = verb(verbs, "retry", "put failed or cancelled jobs back into their queues", RETRY_EXAMPLES)
     _many(retry)
     retry.add_argument("--args-json", metavar="LIST", default=None, help="other positional arguments (one job only)")
     retry.add_argument("--kwargs-json", metavar="OBJECT", default=None, help="other keyword arguments (one job only)")
@@ -48,7 +46,7 @@ def register(subparsers: Any) -> None:
         "--unchecked", action="store_true", default=False, help="the function's code is not on this machine"
     )
     retry.set_defaults(run=run_retry)
-    clone = _verb(
+    clone = verb(
         verbs,
         "clone",
         "enqueue a job's call again as a new job",
@@ -60,21 +58,15 @@ def register(subparsers: Any) -> None:
     clone.add_argument("--kwargs-json", metavar="OBJECT", default=None, help="other keyword arguments")
     clone.add_argument("--to-queue", metavar="QUEUE", default=None, help="another queue than it was in")
     clone.set_defaults(run=run_clone)
-    cancel = _verb(verbs, "cancel", "cancel jobs wherever they stand", "naq job cancel JOB-ID --reason 'sent by hand'")
+    cancel = verb(verbs, "cancel", "cancel jobs wherever they stand", "naq job cancel JOB-ID --reason 'sent by hand'")
     cancel.add_argument("job_ids", nargs="+", metavar="JOB-ID")
     cancel.add_argument("--reason", default=None, help="why, for the audit log")
     cancel.set_defaults(run=run_cancel)
-    delete = _verb(
+    delete = verb(
         verbs, "delete", "remove the records of jobs that have ended", "naq job delete --queue mail --all --yes"
     )
     _many(delete)
     delete.set_defaults(run=run_delete)
-
-
-def _verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    parser = command(verbs, name, summary, example, argument_default=argparse.SUPPRESS)
-    json_option(parser)
-    return parser
 
 
 def _many(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +78,10 @@ def _many(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--function", metavar="NAME", default=None, help="module:function, or the function's name alone")
     group.add_argument("--error", metavar="TYPE", default=None, help="class of the exception, as TimeoutError")
     group.add_argument("--fingerprint", default=None, help="failures of one cause, as 'naq job show' tells it")
-    group.add_argument("--since", metavar="TIME", default=None, help="ended at or after this ISO time (UTC)")
-    group.add_argument("--until", metavar="TIME", default=None, help="ended before this ISO time (UTC)")
+    group.add_argument(
+        "--since", metavar="TIME", default=None, help="ended since this ISO time (UTC), or 2h for that long ago"
+    )
+    group.add_argument("--until", metavar="TIME", default=None, help="ended before this time")
     group.add_argument("--tag", action="append", default=[], help="has this tag; may be given again")
     group.add_argument("--status", default="FAILED", type=str.upper, help="FAILED (default), CANCELLED or COMPLETED")
     group.add_argument("--limit", type=int, metavar="N", default=None, help="at most so many, the oldest first")
@@ -260,19 +254,10 @@ def _wanted(args: argparse.Namespace) -> JobFilter | None:
         function=args.function,
         error_type=args.error,
         fingerprint=args.fingerprint,
-        since=_moment(args.since, "--since"),
-        until=_moment(args.until, "--until"),
+        since=moment(args.since, "--since"),
+        until=moment(args.until, "--until"),
         tags=args.tag,
     )
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    moment = parse_time(text)
-    if moment is None:
-        raise ConfigurationError(f"{option} {text!r} is no ISO time: write it like 2026-12-24T18:00:00+01:00")
-    return moment
 
 
 def _json(text: str | None, kind: type, option: str, example: str) -> Any:

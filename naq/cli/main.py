@@ -1,17 +1,19 @@
 """The `naq` command: parses, calls the library, prints; no logic of its own.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or input. A traceback is shown only with `--debug`.
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted. A traceback is shown only with `--debug`.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
 from naq import __version__
+from naq.cli.parser import Parser, nearest
 from naq.errors import NaqException
 
 EPILOG = """examples:
@@ -38,35 +40,52 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. What it raises becomes one line."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(argv)
-    args = parser.parse_args(argv)
-    if not hasattr(args, "run"):
-        parser.print_help()
-        return 2
-    return guarded(args.run, args)
-
-
-def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command and turn what it raises into one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
     try:
-        return run(args)
-    except NaqException as exc:
-        if getattr(args, "debug", False):
-            raise
-        print(f"naq: {exc}", file=sys.stderr)
-        return exc.exit_code
+        code = _run(argv)
+        sys.stdout.flush()  # here, where a reader that went away is no surprise
+        return code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # the reader (head, less) went away: not an error; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except NaqException as exc:
+        if "--debug" in argv:
+            raise
+        print(f"naq: {_one_line(exc)}", file=sys.stderr)
+        return exc.exit_code
+    except Exception as exc:
+        if "--debug" in argv:
+            raise
+        print(f"naq: {type(exc).__name__}: {_one_line(exc)} (--debug shows where)", file=sys.stderr)
+        return 1
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _run(argv: list[str]) -> int:
+    parser = _parser(argv)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as ending:  # after --help, or a complaint
+        return ending.code if isinstance(ending.code, int) else 0
+    if not hasattr(args, "run"):
+        parser.print_help()
+        return 2
+    code: int = args.run(args)
+    return code
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or "no more is known"
+
+
+def _parser(argv: Sequence[str]) -> Parser:
+    parser = Parser(
         prog="naq",
         description="A task queue on NATS JetStream with an append-only audit log. 'naq-console' is its screen.",
         epilog=EPILOG,
@@ -75,6 +94,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"naq {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     wanted = next((word for word in argv if not word.startswith("-")), None)
+    if wanted is not None and wanted not in _COMMANDS:
+        parser.error(f"there is no command {wanted!r}{nearest(wanted, [*_COMMANDS])}")
     for name, (module, summary) in _COMMANDS.items():
         if name == wanted:
             import_module(module).register(subparsers)  # only the command that runs is imported

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from typing import Any
 
-from naq.cli.common import command, duration, json_option, print_json, print_table, with_client
+from naq.cli.common import age, command, json_option, print_json, print_table, verb, with_client
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.queue import QueueStats
@@ -25,37 +25,22 @@ def register(subparsers: Any) -> None:
     json_option(parser)
     parser.set_defaults(run=run_list)
     verbs = parser.add_subparsers(metavar="VERB")
-    _verb(verbs, "list", "list queues and what stands in them", "naq queues list --json").set_defaults(run=run_list)
-    pause = _verb(verbs, "pause", "keep workers from taking jobs of a queue", "naq queues pause mail --reason 'outage'")
-    resume = _verb(verbs, "resume", "let workers take jobs of a queue again", "naq queues resume mail")
+    verb(verbs, "list", "list queues and what stands in them", "naq queues list --json").set_defaults(run=run_list)
+    pause = verb(verbs, "pause", "keep workers from taking jobs of a queue", "naq queues pause mail --reason 'outage'")
+    resume = verb(verbs, "resume", "let workers take jobs of a queue again", "naq queues resume mail")
     for change, run in ((pause, run_pause), (resume, run_resume)):
         change.add_argument("queue", metavar="QUEUE")
-        change.add_argument("--reason", help="why, for the audit log")
+        change.add_argument("--reason", default=None, help="why, for the audit log")
         change.set_defaults(run=run)
-    purge = _verb(verbs, "purge", "remove every waiting job of a queue", "naq queues purge mail --reason 'bad deploy'")
+    purge = verb(verbs, "purge", "remove every waiting job of a queue", "naq queues purge mail --reason 'bad deploy'")
     purge_options(purge)
     purge.set_defaults(run=run_purge)
 
 
 def purge_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("queue", metavar="QUEUE")
-    parser.add_argument("--reason", help="why, for the audit log")
-    parser.add_argument("-y", "--yes", action="store_true", help="don't ask")
-
-
-def _verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    # no default of its own: it would undo a --json given before the verb
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, one object per line"
-    )
-    return parser
+    parser.add_argument("--reason", default=None, help="why, for the audit log")
+    parser.add_argument("-y", "--yes", action="store_true", default=False, help="don't ask")
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -88,7 +73,7 @@ def run_list(args: argparse.Namespace) -> int:
                     queue.queue,
                     f"{queue.waiting:,}",
                     f"{queue.running:,}",
-                    duration((now - queue.oldest_at).total_seconds() * 1000) if queue.oldest_at else "-",
+                    age(queue.oldest_at, now),
                     "yes" if queue.pulls or queue.running else "none",
                     _state(queue),
                 )

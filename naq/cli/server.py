@@ -38,7 +38,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--verbose", action="store_true", help="show the server's own log")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     json_option(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:

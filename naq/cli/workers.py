@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from naq.cli.common import command, duration, json_option, print_json, print_table, with_client
+from naq.cli.common import age, command, json_option, print_json, print_table, verb, with_client
 from naq.client import AsyncClient
 from naq.models.times import format_time
 from naq.models.worker import WorkerRecord
@@ -23,9 +23,9 @@ def register(subparsers: Any) -> None:
     json_option(parser)
     parser.set_defaults(run=run_list)
     verbs = parser.add_subparsers(metavar="VERB")
-    listing = _verb(verbs, "list", "list workers and schedulers, dead ones too", "naq workers list --json")
+    listing = verb(verbs, "list", "list workers and schedulers, dead ones too", "naq workers list --json")
     listing.set_defaults(run=run_list)
-    stop = _verb(
+    stop = verb(
         verbs,
         "stop",
         "let one end its jobs and stop, on whatever host it runs",
@@ -44,7 +44,7 @@ def register(subparsers: Any) -> None:
         help=f"until it is gone, at most so long ({WAIT_S:g} where not given); exit code 1 if it is not",
     )
     stop.set_defaults(run=run_stop)
-    forget = _verb(
+    forget = verb(
         verbs,
         "forget",
         "remove the record of a dead one now",
@@ -53,12 +53,6 @@ def register(subparsers: Any) -> None:
     forget.add_argument("worker_id", metavar="WORKER-ID")
     forget.add_argument("--reason", default=None, help="why, for the audit log")
     forget.set_defaults(run=run_forget)
-
-
-def _verb(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    parser = command(verbs, name, summary, example, argument_default=argparse.SUPPRESS)
-    json_option(parser)
-    return parser
 
 
 def run_stop(args: argparse.Namespace) -> int:
@@ -138,7 +132,7 @@ def run_list(args: argparse.Namespace) -> int:
                     f"{len(worker.running)}/{worker.concurrency}" if worker.kind == "worker" else "-",
                     f"{worker.completed:,}",
                     f"{worker.failed:,}",
-                    duration((now - worker.beat_at).total_seconds() * 1000) if worker.beat_at else "-",
+                    age(worker.beat_at, now),
                 )
                 for worker in workers
             ],

