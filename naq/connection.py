@@ -278,7 +278,8 @@ class Connection:
     async def _on_error(self, exc: Exception) -> None:
         text = str(exc) or type(exc).__name__
         if text != self.last_error:
-            log.info("nats: %s", text)
+            # before the link first came up, `open` raises what is to be said
+            log.log(logging.DEBUG if self.live_since is None else logging.INFO, "nats: %s", text)
         self.last_error = text
         if "uthorization" in text or "uthentication" in text:
             # kept apart from last_error: the client tries again, and the server may reset that attempt without a word

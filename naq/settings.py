@@ -108,6 +108,8 @@ class Settings:
         unknown = set(overrides) - {field.name for field in fields(cls)}
         if unknown:
             raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))}")
+        if overrides.get("context") is not None:
+            values.pop("nats_url", None)  # a context named by the caller goes before the environment's address
         values.update({name: value for name, value in overrides.items() if value is not None})
         if values.get("nats_url") is None:
             _apply_context(values, load_context(values.get("context"), env))

@@ -132,6 +132,19 @@ def moment(text: str | None, option: str) -> datetime | None:
     return found
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2,000 jobs`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a time to wait: a number from 0."""
+    number = float(text)
+    if not 0 <= number < 1e9:
+        raise argparse.ArgumentTypeError(f"seconds from 0 were expected, not {text!r}")
+    return number
+
+
 def duration(milliseconds: float | None) -> str:
     """`228 ms`, `1.2 s`, `14 min`; `-` where there is none."""
     if milliseconds is None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from naq import callables, codec
-from naq.cli.common import command, import_from_here, json_option, print_json, with_client
+from naq.cli.common import command, import_from_here, json_option, print_json, seconds, with_client
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, FunctionReferenceError, SerializationError
 from naq.limits import ConcurrencyLimit, RateLimit
@@ -41,7 +41,7 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--at", metavar="TIME", help="enqueue at this ISO time (UTC unless it says otherwise)")
     parser.add_argument("--in", dest="delay", metavar="DELAY", help="enqueue after this long: 90s, 15m, 2h")
-    parser.add_argument("--wait", type=float, metavar="S", help="wait this many seconds for the result and print it")
+    parser.add_argument("--wait", type=seconds, metavar="S", help="wait this many seconds for the result and print it")
     parser.add_argument("--unchecked", action="store_true", help="the function's code is not on this machine")
     json_option(parser)
     parser.set_defaults(run=run)

@@ -93,18 +93,18 @@ def _print(stored: StoredEvent) -> None:
 
 
 def _line(event: JobEvent) -> str:
-    words = [f"{event.type.lower():<18}", f"{event.queue or '-':<10}"]
+    about = event.job_id or event.schedule_id or event.worker_id or "-"
+    words = [f"{event.type.lower():<18}", f"{event.queue or '-':<12}", f"{about:<36}"]
     if event.function:
         words.append(event.function)
     if event.run_ms is not None:
         words.append(duration(event.run_ms))
     if event.error:
         words.append(f"{event.error.get('type')}: {event.error.get('message')}")
-    for name in (event.job_id or event.schedule_id, event.worker_id):
-        if name:
-            words.append(name)
+    if event.worker_id and event.worker_id != about:
+        words.append(event.worker_id)
     if event.actor:
         words.append(f"by {event.actor.get('user')} on {event.actor.get('host')}")
     if event.reason:
         words.append(event.reason)
-    return "  ".join(words)
+    return "  ".join(words).rstrip()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from naq import callables, codec
-from naq.cli.common import command, import_from_here, inert, moment, print_json, verb, with_client
+from naq.cli.common import command, counted, import_from_here, inert, json_option, moment, print_json, verb, with_client
 from naq.client import AsyncClient
 from naq.deadletter import BulkOutcome
 from naq.errors import ConfigurationError, FunctionReferenceError, NaqException, SerializationError
@@ -32,7 +32,8 @@ def register(subparsers: Any) -> None:
         parser.print_help()
         return 2
 
-    parser.set_defaults(run=run_none, json=False)
+    json_option(parser)
+    parser.set_defaults(run=run_none)
     verbs = parser.add_subparsers(metavar="VERB")
     show = verb(verbs, "show", "show all that is known of one job", "naq job show JOB-ID --json")
     show.add_argument("job_id", metavar="JOB-ID")
@@ -212,11 +213,11 @@ async def _act_on_many(
             if args.json:
                 print_json({"action": action, "dry_run": True, "matched": matched, "filter": wanted.told()})
             else:
-                print(f"would {action} {matched:,} jobs ({_described(wanted)}); nothing changed")
+                print(f"would {action} {counted(matched, 'job')} ({_described(wanted)}); nothing changed")
             return 0
         if not sys.stdin.isatty():
-            raise ConfigurationError(f"{action} --all asks before it acts on {matched:,} jobs: add --yes")
-        question = f"{action.capitalize()} {matched:,} jobs ({_described(wanted)})? [y/N] "
+            raise ConfigurationError(f"{action} --all asks before it acts on {counted(matched, 'job')}: add --yes")
+        question = f"{action.capitalize()} {counted(matched, 'job')} ({_described(wanted)})? [y/N] "
         answer = await asyncio.to_thread(input, question)
         if answer.strip().lower() not in ("y", "yes"):
             print("nothing changed")
@@ -234,7 +235,7 @@ async def _act_on_many(
             }
         )
     else:
-        print(f"{action}: {outcome.done:,} of {outcome.matched:,} jobs (action {outcome.action_id})")
+        print(f"{action}: {outcome.done:,} of {counted(outcome.matched, 'job')} (action {outcome.action_id})")
     for problem in outcome.problems:
         print(f"naq: {inert(problem)}", file=sys.stderr)
     return 1 if outcome.refused else 0

@@ -10,7 +10,7 @@ from naq.backlog import find_job
 from naq.cli.common import duration, inert, print_json
 from naq.cli.result import summary
 from naq.client import AsyncClient
-from naq.errors import JobNotFoundError, SerializationError
+from naq.errors import JobNotFoundError, ScheduleNotFoundError, SerializationError
 from naq.models.event import StoredEvent
 from naq.models.job import JobStatus
 from naq.models.result import Attempt, JobError, JobResult
@@ -44,14 +44,18 @@ async def show(client: AsyncClient, job_id: str, *, as_json: bool) -> int:
 
 
 async def _payload(client: AsyncClient, job_id: str, record: JobResult | None) -> Mapping[str, Any]:
-    """The job's own record, from its result or its queue; empty where neither keeps it (any more)."""
+    """The job's own record, from its result, its queue or its schedule; empty where none keeps it (any more)."""
     if record is not None and (record.job is not None or record.is_final):
         return record.job or {}
     waiting = await find_job(client.connection, job_id)
     if waiting is not None:
         stored = codec.loads(waiting.data)
         return stored if isinstance(stored, dict) else {}
-    return {}
+    try:
+        schedule = await client.schedules.get(job_id)
+    except (ScheduleNotFoundError, SerializationError):
+        return {}
+    return {**schedule.job, "function": schedule.function, "queue": schedule.queue}
 
 
 def _as_json(

@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    parser = _parser(argv)
     try:
+        parser = _parser(argv)
         args = parser.parse_args(argv)
     except SystemExit as ending:  # after --help, or a complaint
         return ending.code if isinstance(ending.code, int) else 0

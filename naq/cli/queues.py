@@ -7,7 +7,7 @@ import asyncio
 import sys
 from typing import Any
 
-from naq.cli.common import age, command, json_option, print_json, print_table, verb, with_client
+from naq.cli.common import age, command, counted, json_option, print_json, print_table, verb, with_client
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.queue import QueueStats
@@ -129,7 +129,7 @@ def run_purge(args: argparse.Namespace) -> int:
             if not sys.stdin.isatty():
                 raise ConfigurationError("purge asks before it removes jobs: add --yes where nobody can answer")
             waiting = sum(stats.waiting for stats in await client.list_queues() if stats.queue == args.queue)
-            question = f"Remove all {waiting:,} waiting jobs of queue {args.queue!r}? [y/N] "
+            question = f"Remove {counted(waiting, 'waiting job')} of queue {args.queue!r}? [y/N] "
             answer = await asyncio.to_thread(input, question)
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing removed")
@@ -138,7 +138,7 @@ def run_purge(args: argparse.Namespace) -> int:
         if args.json:
             print_json({"queue": args.queue, "purged": purged})
         else:
-            print(f"{purged:,} jobs removed from queue {args.queue!r}")
+            print(f"{counted(purged, 'job')} removed from queue {args.queue!r}")
         return 0
 
     return with_client(args, use)

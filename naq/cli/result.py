@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from naq import codec
-from naq.cli.common import command, duration, inert, json_option, print_json, with_client
+from naq.cli.common import command, duration, inert, json_option, print_json, seconds, with_client
 from naq.client import AsyncClient
 from naq.errors import JobNotFoundError
 from naq.models.job import JobStatus
@@ -17,7 +17,7 @@ from naq.models.times import format_time
 def register(subparsers: Any) -> None:
     parser = command(subparsers, "result", "show what became of a job", "naq result 019a… --wait 30")
     parser.add_argument("job_id", metavar="JOB-ID")
-    parser.add_argument("--wait", type=float, metavar="S", help="wait this many seconds for it to end")
+    parser.add_argument("--wait", type=seconds, metavar="S", help="wait this many seconds for it to end")
     json_option(parser)
     parser.set_defaults(run=run)
 

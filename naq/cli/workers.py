@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from naq.cli.common import age, command, json_option, print_json, print_table, verb, with_client
+from naq.cli.common import age, command, json_option, print_json, print_table, seconds, verb, with_client
 from naq.client import AsyncClient
 from naq.models.times import format_time
 from naq.models.worker import WorkerRecord
@@ -37,7 +37,7 @@ def register(subparsers: Any) -> None:
     stop.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         nargs="?",
         const=WAIT_S,
         default=None,

@@ -141,7 +141,7 @@ async def test_records_are_deleted(
         (("retry", "a", "--args-json", "{}"), 2, "--args-json must be JSON like"),
         (("retry", "a", "--args-json", "["), 2, "not JSON"),
         (("retry", "a", "b", "--args-json", "[]"), 2, "one JOB-ID"),
-        (("retry", "--all", "--since", "soon"), 2, "no ISO time"),
+        (("retry", "--all", "--since", "soon"), 2, "is no time"),
         (("retry", "--all", "--status", "running"), 2, "status must be one of"),
         (("delete", "--all", "--limit", "0", "--yes"), 2, "--limit"),
     ],

@@ -55,6 +55,9 @@ def test_the_selected_nats_context_is_used(tmp_path: Path) -> None:
     assert (settings.servers, settings.creds, settings.user) == (["nats://prod:4222"], "/c", None)
     assert settings.is_address_explicit
     assert Settings.load(env, nats_url="nats://other:1").creds is None, "an address of one's own leaves the context out"
+    elsewhere = {**env, "NAQ_NATS_URL": "nats://elsewhere:4222"}
+    assert Settings.load(elsewhere).servers == ["nats://elsewhere:4222"]
+    assert Settings.load(elsewhere, context="prod").servers == ["nats://prod:4222"]
     with pytest.raises(ConfigurationError, match="known: prod"):
         Settings.load(env, context="staging")
     (folder / "prod.json").write_text("{")
