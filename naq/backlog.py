@@ -56,6 +56,20 @@ async def waiting_jobs(connection: Connection, queue: str, first_seq: int) -> li
     return await _page(connection, {"seq": first_seq}, connection.names.queue_subject(queue))
 
 
+async def stored_job_ids(connection: Connection) -> set[str]:
+    """The ids of all jobs stored in any queue, those that run or wait for a retry included."""
+    found: set[str] = set()
+    held = await stream_range(connection, connection.names.jobs)
+    first = held.first_seq
+    while held.messages and first <= held.last_seq:
+        page = await _page(connection, {"seq": first}, connection.names.queue_wildcard)
+        if not page:
+            break
+        found.update(job_id for job_id in (_id_of(job.data) for job in page) if job_id is not None)
+        first = page[-1].seq + 1
+    return found
+
+
 async def _search(connection: Connection, job_id: str, start: dict[str, Any], last_seq: int) -> WaitingJob | None:
     needle = job_id.encode()
     while True:

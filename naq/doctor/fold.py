@@ -80,6 +80,10 @@ class Fold:
         elif kind not in JobEventType.__members__:
             self.unknown += 1
 
+    def forget_before(self, first_seq: int) -> None:
+        """The log holds nothing before `first_seq` any more: what comes next need not follow what was fed last."""
+        self.last_seq, self.is_partial = max(self.last_seq, first_seq - 1), True
+
     def report(self, seq: int, entity: str, name: str, expected: str, found: str) -> None:
         self.found += 1
         if len(self._findings) < MAX_FINDINGS:
@@ -180,7 +184,7 @@ class Fold:
             if not self.is_partial and not died_early:
                 self.report(stored.seq, "worker", name, "WORKER_STARTED first", kind)
             worker = self.workers[intern(name)] = WorkerState("started", stored.seq)
-        elif worker.status == "stopped":
+        elif worker.status == "stopped" and kind != JobEventType.WORKER_LOST:
             self.report(stored.seq, "worker", name, "nothing after WORKER_STOPPED", kind)
         if kind == JobEventType.WORKER_STOPPED:
             worker.status = "stopped"
@@ -188,7 +192,9 @@ class Fold:
             lost_at = codec.text(event.details or {}, "lost_at", "")
             if lost_at and lost_at == worker.lost_at:
                 self.report(stored.seq, "worker", name, "one WORKER_LOST for one death", f"another for {lost_at}")
-            worker.status, worker.lost_seq, worker.lost_at = "lost", stored.seq, lost_at
+            worker.lost_seq, worker.lost_at = stored.seq, lost_at
+            # one that is killed after it has said that it stops leaves its record behind
+            worker.status = "lost" if worker.status == "started" else worker.status
         worker.seq = stored.seq
 
     def _take_queue(self, kind: str, event: JobEvent, stored: StoredEvent) -> None:
