@@ -35,6 +35,7 @@ __all__ = [
     "pack_call",
     "sequences",
     "text",
+    "text_items",
     "texts",
     "unpack",
 ]
@@ -77,6 +78,12 @@ def texts(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts in the list `record[key]`; empty where it is no list."""
     value = record.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def text_items(record: Mapping[str, Any], key: str) -> dict[str, str]:
+    """The items of the object `record[key]` whose value is text; empty where it is no object."""
+    value = record.get(key)
+    return {name: item for name, item in value.items() if isinstance(item, str)} if isinstance(value, dict) else {}
 
 
 def sequences(record: Mapping[str, Any], key: str) -> tuple[int, ...]:

@@ -26,6 +26,9 @@ A hook watches, it decides nothing: what it raises is logged once per hook, coun
 WORKER_STOPPED event), and changes nothing about the job. The exception is `startup`: a worker that can't be set up
 takes no job and ends with that error.
 
+Where jobs are enqueued there is one hook: `add_enqueue_hook` has a function called with each job that this process
+makes, which may put texts into `job.headers` for the worker's middleware to read.
+
 The hooks of an end (`on_success`, `on_failure`, `on_cancel`) run after the end is stored and told. A worker killed
 in between leaves a job that has ended and a hook that was not called: what must happen is a job of its own, enqueued
 with `depends_on`. No hook is called for a job that ends without a run: one that was cancelled while it waited, whose
@@ -34,7 +37,8 @@ parent failed, whose workers died, or whose message could not be read.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -42,8 +46,11 @@ from typing import TYPE_CHECKING, Any
 from naq.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from naq.models.job import Job
     from naq.worker import Worker
     from naq.worker.run import Run
+
+log = logging.getLogger(__name__)
 
 Around = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 
@@ -84,6 +91,35 @@ class Middleware:
 
     def on_cancel(self, run: Run, reason: str | None) -> Awaitable[None] | None:
         """The job was cancelled while it ran, or ended itself by `naq.Cancel`; None where no reason was given."""
+
+
+EnqueueHook = Callable[["Job"], None]
+enqueue_hooks: dict[EnqueueHook, bool] = {}
+"""Those of this process, in order, and whether they have raised."""
+
+
+def add_enqueue_hook(hook: EnqueueHook) -> None:
+    """Have `hook` called with each job that this process makes, before it is sent; adding it twice is once.
+
+    A schedule's job is made once, when the schedule is. What the hook raises is logged once; the job is sent as it is.
+    """
+    enqueue_hooks.setdefault(hook, False)
+
+
+def remove_enqueue_hook(hook: EnqueueHook) -> None:
+    """Undo `add_enqueue_hook`; nothing happens where it was not added."""
+    enqueue_hooks.pop(hook, None)
+
+
+def call_enqueue_hooks(job: Job) -> None:
+    """Let each hook see the job."""
+    for hook in tuple(enqueue_hooks):
+        try:
+            hook(job)
+        except Exception:
+            if not enqueue_hooks.get(hook, True):
+                enqueue_hooks[hook] = True
+                log.exception("enqueue hook %r raised; the job is sent, and further errors of it are not told", hook)
 
 
 def load_middleware(reference: str) -> Middleware:

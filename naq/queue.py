@@ -20,6 +20,7 @@ from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, Naq
 from naq.events import Events
 from naq.ids import uuid7
 from naq.limits import Limit, check_limits
+from naq.middleware import call_enqueue_hooks, enqueue_hooks
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
 from naq.models.retry import RetryPolicy
@@ -88,7 +89,7 @@ def build_job(
         reference = callables.reference_of(function)
         callables.check_arguments(function, (None, *args) if pass_results else tuple(args), dict(kwargs))
     packed_args, packed_kwargs = codec.pack_call(tuple(args), dict(kwargs))
-    return Job(
+    job = Job(
         job_id=uuid7() if job_id is None else check_key(job_id, "job id"),
         function=reference,
         args=packed_args,
@@ -113,6 +114,9 @@ def build_job(
         pass_results=("value" if isinstance(depends_on, Job | str) else "list") if pass_results else None,
         is_id_given=job_id is not None,
     )
+    if enqueue_hooks:
+        call_enqueue_hooks(job)
+    return job
 
 
 class Queue:

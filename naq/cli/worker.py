@@ -49,17 +49,25 @@ def register(subparsers: Any) -> None:
         metavar="MODULE:NAME",
         help="a naq.Middleware class or instance, outermost first, repeatable: myapp.hooks:Tracing",
     )
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics at :PORT/metrics (naq[prometheus])"
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from naq.middleware import load_middleware
+    from naq.middleware import Middleware, load_middleware
     from naq.worker import Worker
 
     setup_logging(args.log_level)
     import_from_here()
     queues, weights = _weighted(args.queues)
+    middleware: list[Middleware] = [load_middleware(reference) for reference in args.middleware]
+    if args.metrics_port is not None:
+        from naq.ext.prometheus import PrometheusMetrics
+
+        middleware.append(PrometheusMetrics(port=args.metrics_port))
     worker = Worker(
         queues,
         weights=weights,
@@ -71,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         drain_s=args.drain,
         burst=args.burst,
         max_jobs=args.max_jobs,
-        middleware=[load_middleware(reference) for reference in args.middleware],
+        middleware=middleware,
     )
     asyncio.run(worker.run(handle_signals=True))
     if any(thread.name.startswith("naq-job") and thread.is_alive() for thread in threading.enumerate()):

@@ -85,6 +85,8 @@ class Job:
     """Sequences in `naq_events` of the retries somebody asked for, after the job had failed; empty where nobody has."""
     earlier_attempts: int = 0
     """Runs before the last such retry: the retry policy counts failures from there."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What producer hooks (`naq.middleware.add_enqueue_hook`) send along for the worker's middleware."""
     is_duplicate: bool = False
     """True where this call found the job already enqueued; the first call's job stands."""
     wire_bytes: int = 0
@@ -189,6 +191,8 @@ class Job:
             record["pass_results"] = self.pass_results
         if self.is_id_given:
             record["id_given"] = True
+        if self.headers:
+            record["headers"] = dict(self.headers)
         if self.retry_seqs:
             record["retry_seqs"] = list(self.retry_seqs)
             record["earlier_attempts"] = self.earlier_attempts
@@ -235,6 +239,7 @@ class Job:
             allow_failed=record.get("allow_failed") is True,
             pass_results=record["pass_results"] if record.get("pass_results") in ("value", "list") else None,
             is_id_given=record.get("id_given") is True,
+            headers=codec.text_items(record, "headers"),
             retry_seqs=codec.sequences(record, "retry_seqs"),
             earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),
         )

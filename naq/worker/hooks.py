@@ -62,7 +62,9 @@ class Hooks:
 
         def leaving(name: str, block: Around) -> Callable[..., Awaitable[bool]]:
             async def leave(_kind: object, exc: BaseException | None, _trace: object) -> bool:
-                raised = exc if outcome is None else outcome.exception
+                raised = exc
+                if outcome is not None and outcome.error is not None:
+                    raised = _exception_of(run, outcome)
                 await self._call(_leave, block, raised, name=name, passed_on=raised)
                 return False
 
