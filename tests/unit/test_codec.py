@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import math
@@ -116,6 +117,8 @@ def same(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict):
         return same(list(left.items()), list(right.items()))
+    if dataclasses.is_dataclass(left):
+        return all(same(getattr(left, each.name), getattr(right, each.name)) for each in dataclasses.fields(left))
     if isinstance(left, datetime):
         return left == right and left.utcoffset() == right.utcoffset() and left.fold == right.fold
     return bool(left == right)
