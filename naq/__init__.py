@@ -119,3 +119,4 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from naq.api import *  # noqa: F403
+    from naq.middleware import Middleware as Middleware

@@ -183,17 +183,17 @@ class Scheduler:
                     await self._step_down("the server does not confirm the lease")
             await asyncio.sleep(pause if self._connection.state is LinkState.LIVE else RETRY_S)
 
-    async def _step_down(self, reason: str) -> None:
+    async def _step_down(self, reason: str, *, level: int = logging.WARNING) -> None:
         self.status.leader = False
         self.status.on_change()
-        log.warning("%s no longer leads: %s", self.scheduler_id, reason)
+        log.log(level, "%s no longer leads: %s", self.scheduler_id, reason)
         await self._events.write_last(
             JobEvent.of(JobEventType.LEADER_LOST, worker_id=self.scheduler_id, code_version=__version__, reason=reason)
         )
 
     async def _resign(self, reason: str) -> None:
         if self.status.leader:
-            await self._step_down(reason)
+            await self._step_down(reason, level=logging.INFO)
         try:
             await self._lease.release()
         except NaqException as exc:
