@@ -73,6 +73,7 @@ _HOMES = {
     "StoredEvent": "naq.models.event",
     "Schedule": "naq.models.schedule",
     "ScheduleStatus": "naq.models.schedule",
+    "next_runs": "naq.scheduler.spec",
     "WorkerRecord": "naq.models.worker",
     "WorkerStatus": "naq.models.worker",
     "QueueStats": "naq.models.queue",

@@ -117,15 +117,20 @@ async def schedule(function: Callable[..., Any] | str, *args: Any, **options: An
 
     Args:
         cron: "minute hour day month weekday", or six fields with seconds first. One of `cron` and `interval`.
-        interval: seconds, timedelta or text like "15m".
+        interval: seconds, timedelta or text like "15m"; without drift from `start_at` on, or from now.
         repeat: runs in all; None means without end.
         timezone: IANA name the cron text is read in.
+        start_at, end_at: no run before or after (aware datetimes).
+        jitter: each run fires up to this many seconds after it is due.
         misfire: "skip", "run_once" or "run_all" for runs that were due while no scheduler was up.
+        misfire_grace_s, misfire_cap: seconds after which a run is missed (30); most that "run_all" makes up for (100).
+        overlap: "allow", "skip" or "buffer_one" for a run due while the job of the run before has not ended.
         schedule_id: its name; one is made where None.
         Other options and keywords as for `enqueue`.
 
     Raises:
-        ScheduleSpecError: cron text, interval or timezone can't be understood; the message has the position.
+        ScheduleSpecError: cron text, interval, timezone or bounds can't be used; the message has the position.
+        ConfigurationError: a schedule of this id exists, or another argument is wrong.
     """
     return await (await default_client()).schedule(function, *args, **options)
 
@@ -165,7 +170,9 @@ async def trigger_scheduled_job(schedule_id: str, *, reason: str | None = None) 
 
 
 async def modify_scheduled_job(schedule_id: str, **changes: Any) -> Schedule:
-    """Change cron, interval, repeat, timezone, misfire, args, kwargs, queue_name or run_at of a schedule."""
+    """Change a schedule in place: anything that `schedule` takes (but its id), `args` and `kwargs`, `run_at` of a
+    single run; `reason` goes to the log. Raises ScheduleNotFoundError, and ConfigurationError for a value that can't be
+    used: nothing is changed then."""
     return await (await default_client()).modify_scheduled_job(schedule_id, **changes)
 
 

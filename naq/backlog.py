@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+import nats.errors
+
 from naq import codec, ids
 from naq.connection import Connection, JetStreamError
-from naq.errors import SerializationError
+from naq.errors import NaqConnectionError, SerializationError
 from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, stream_range
 from naq.models.times import format_time
 
@@ -40,6 +42,22 @@ async def find_job(connection: Connection, job_id: str) -> WaitingJob | None:
         if found is not None:
             return found
     return await _search(connection, job_id, {"seq": held.first_seq}, held.last_seq)
+
+
+async def is_waiting(connection: Connection, seq: int) -> bool:
+    """Whether the message at this sequence of the stream of jobs is there still: its job waits, or runs.
+
+    Raises:
+        NaqConnectionError: no answer in time.
+    """
+    stream = connection.names.jobs
+    try:
+        message = await connection.requests.ask(
+            f"$JS.API.DIRECT.GET.{stream}", codec.dumps({"seq": seq}), timeout=connection.settings.connect_timeout_s
+        )
+    except (TimeoutError, nats.errors.Error) as exc:
+        raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
+    return not (message.headers or {}).get("Status")
 
 
 async def remove(connection: Connection, seq: int) -> bool:

@@ -214,7 +214,7 @@ class Queue:
             for claim in claims:
                 await self._claims.withdraw(claim)
             raise
-        job.is_duplicate = ack.is_duplicate
+        job.is_duplicate, job.stored_seq = ack.is_duplicate, ack.seq
         for claim in claims:
             if claim.seq != ack.seq:
                 await self._claims.note_stored(claim, ack.seq)

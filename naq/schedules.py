@@ -25,17 +25,15 @@ from naq.ids import uuid7
 from naq.kv import Bucket, BucketBatch, Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
-from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
+from naq.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleStatus
 from naq.models.times import as_utc, format_time
 from naq.names import check_key
 from naq.queue import Queue, build_job, split_options
 from naq.results import Results
-from naq.scheduler.spec import checked_misfire, checked_repeat, modified, next_run, spec_of
+from naq.scheduler.changes import difference, modified, resumed, unsettled
+from naq.scheduler.spec import check_bounds, next_run, settings_of, spec_of
 
 MAX_AHEAD = timedelta(days=3660)
-OVER = (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
-"""A schedule in one of these is only a memory: its id may be used again."""
-CHANGEABLE = ("cron", "interval", "repeat", "timezone", "misfire", "args", "kwargs", "queue_name", "run_at")
 
 
 class ScheduledJobManager:
@@ -75,7 +73,15 @@ class ScheduledJobManager:
         due = self._connection.server_now() + timedelta(seconds=seconds)
         return await self.enqueue_at(due, function, *args, **options)
 
-    async def schedule(
+    async def schedule(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Schedule:
+        """Store a call to be enqueued again and again; arguments and errors as for `draft`.
+
+        Raises:
+            ConfigurationError: also where a schedule of this id exists.
+        """
+        return await self._store_new(self.draft(function, *args, **options))
+
+    def draft(
         self,
         function: Callable[..., Any] | str,
         *args: Any,
@@ -83,22 +89,37 @@ class ScheduledJobManager:
         interval: timedelta | float | str | None = None,
         repeat: int | None = None,
         timezone: str = "UTC",
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+        jitter: timedelta | float = 0.0,
         misfire: str = MisfirePolicy.RUN_ONCE,
+        misfire_grace_s: float | None = None,
+        misfire_cap: int | None = None,
+        overlap: str = OverlapPolicy.ALLOW,
         schedule_id: str | None = None,
         **options: Any,
     ) -> Schedule:
-        """Store a call to be enqueued again and again.
+        """The schedule that `schedule` would store, checked; nothing is sent.
 
         Args:
             cron: five fields, or six with seconds first; read in `timezone`.
-            interval: seconds, timedelta or text like "15m"; counted from now, without drift. First run after one.
+            interval: seconds, timedelta or text like "15m"; counted without drift from `start_at`, where the first run
+                is, or from now: then the first run comes after one interval.
             repeat: runs in all; None means without end.
+            timezone: IANA name.
+            start_at, end_at: no run before or after (aware datetimes); past its last run it is COMPLETED.
+            jitter: each run fires up to this many seconds after it is due; shorter than the time between two runs.
             misfire: "skip", "run_once" or "run_all": what to do about runs due while no scheduler was up.
+            misfire_grace_s: seconds after which a run counts as missed; None means 30.
+            misfire_cap: most missed runs that "run_all" makes up for at once; None means 100.
+            overlap: what to do about a run while the job of the run before has not ended: "allow" enqueues it, "skip"
+                leaves it out, "buffer_one" keeps one back until that job ends. Runs left out don't count for `repeat`.
             schedule_id: its name; one is made where None.
+            Everything else as for `naq.enqueue`; what is no option of it goes to the function.
 
         Raises:
             ScheduleSpecError: the cron text, interval or timezone can't be understood; the message has the position.
-            ConfigurationError: a schedule of this id exists, or another argument is wrong.
+            ConfigurationError: another argument is wrong.
         """
         build, kwargs = split_options(options)
         if "job_id" in build:
@@ -107,13 +128,24 @@ class ScheduledJobManager:
         record = self._new(
             uuid7() if schedule_id is None else check_key(schedule_id, "schedule id"),
             job,
-            repeat=checked_repeat(repeat),
             timezone=timezone,
-            misfire=checked_misfire(misfire),
+            **settings_of(
+                {
+                    "repeat": repeat,
+                    "start_at": start_at,
+                    "end_at": end_at,
+                    "jitter": jitter,
+                    "misfire": misfire,
+                    "misfire_grace_s": misfire_grace_s,
+                    "misfire_cap": misfire_cap,
+                    "overlap": overlap,
+                }
+            ),
             **spec_of(cron, interval, timezone),
         )
-        record = replace(record, next_run_at=next_run(record, self._connection.server_now()))
-        return await self._store_new(record)
+        now = self._connection.server_now()
+        check_bounds(record, now)
+        return replace(record, next_run_at=next_run(record, now))
 
     async def get(self, schedule_id: str) -> Schedule:
         """Raises ScheduleNotFoundError where there is none."""
@@ -148,16 +180,14 @@ class ScheduledJobManager:
         )
 
     async def resume(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
-        """Fire again from the next due time on (a single run that became due meanwhile fires at once)."""
+        """Fire again from the next due time on (a single run that became due meanwhile fires at once).
+
+        One that is past its end meanwhile is COMPLETED instead.
+        """
         now = self._connection.server_now()
         return await self._change(
             schedule_id,
-            lambda schedule: replace(
-                schedule,
-                status=ScheduleStatus.ACTIVE,
-                next_run_at=schedule.run_at or next_run(schedule, now),
-                last_error=None,
-            ),
+            lambda schedule: resumed(schedule, now),
             JobEventType.SCHEDULE_RESUMED,
             allowed=(ScheduleStatus.PAUSED, ScheduleStatus.ACTIVE, ScheduleStatus.FAILED),
             reason=reason,
@@ -167,22 +197,21 @@ class ScheduledJobManager:
         """End it; what it fired before is not touched."""
         return await self._change(
             schedule_id,
-            lambda schedule: replace(schedule, status=ScheduleStatus.CANCELLED, next_run_at=None),
+            lambda schedule: replace(schedule, status=ScheduleStatus.CANCELLED, next_run_at=None, buffered_at=None),
             JobEventType.SCHEDULE_CANCELLED,
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
             reason=reason,
         )
 
     async def modify(self, schedule_id: str, *, reason: str | None = None, **changes: Any) -> Schedule:
-        """Change `cron`, `interval`, `repeat`, `timezone`, `misfire`, `args`, `kwargs`, `queue_name` or `run_at`.
+        """Change it in place: the arguments of `schedule` by their names, also of its job (`timeout`, `tags`, …).
+
+        `args` and `kwargs` are the function's; `run_at` is that of a single run. A run that is due stays due unless the
+        change is about when it runs. Its event tells what differs, before and after.
 
         Raises:
             ConfigurationError: another name, or a value that can't be used; nothing is changed then.
         """
-        unknown = set(changes) - set(CHANGEABLE)
-        if unknown or not changes:
-            what = ", ".join(sorted(unknown)) or "nothing"
-            raise ConfigurationError(f"can't modify {what} of a schedule; these can be: {', '.join(CHANGEABLE)}")
         now = self._connection.server_now()
         return await self._change(
             schedule_id,
@@ -239,7 +268,7 @@ class ScheduledJobManager:
     async def _store_new(self, schedule: Schedule) -> Schedule:
         held = await self.bucket.get(schedule.schedule_id)
         try:
-            if held is not None and schedule_of(held).status in OVER:
+            if held is not None and schedule_of(held).is_over:
                 revision = await self.bucket.update(schedule.schedule_id, schedule.to_wire(), revision=held.revision)
             else:
                 revision = await self.bucket.create(schedule.schedule_id, schedule.to_wire())
@@ -264,17 +293,25 @@ class ScheduledJobManager:
             if schedule.status not in allowed:
                 verb = event_type.removeprefix("SCHEDULE_").lower()
                 raise NaqException(f"schedule {schedule_id!r} is {schedule.status.lower()}, so it can't be {verb}")
-            changed = change(schedule)
+            changed = unsettled(schedule, change(schedule), self._connection.server_now())
             try:
                 revision = await self.bucket.update(schedule_id, changed.to_wire(), revision=schedule.revision)
             except ConflictError:
                 continue  # the scheduler saved a run in between
-            await self._tell(event_type, changed, schedule.status, reason)
+            differs = difference(schedule, changed) if event_type == JobEventType.SCHEDULE_MODIFIED else None
+            await self._tell(event_type, changed, schedule.status, reason, differs)
             return replace(changed, revision=revision)
         raise ConflictError(f"schedule {schedule_id!r} keeps changing; try again")
 
-    async def _tell(self, event_type: JobEventType, schedule: Schedule, before: str | None, reason: str | None) -> None:
-        details: dict[str, Any] = {}
+    async def _tell(
+        self,
+        event_type: JobEventType,
+        schedule: Schedule,
+        before: str | None,
+        reason: str | None,
+        differs: dict[str, Any] | None = None,
+    ) -> None:
+        details: dict[str, Any] = dict(differs or {})
         for name in ("cron", "interval_s", "repeat"):
             if getattr(schedule, name) is not None:
                 details[name] = getattr(schedule, name)

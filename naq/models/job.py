@@ -91,6 +91,8 @@ class Job:
     """True where this call found the job already enqueued; the first call's job stands."""
     wire_bytes: int = 0
     """Size of the message it was read from; 0 for one that was made here."""
+    stored_seq: int | None = None
+    """Where its message was stored in the stream of jobs; None where this process did not store it."""
     error: str | None = None
     """`Type: message` of the failure, once known."""
     _start_time: datetime | None = None

@@ -19,7 +19,7 @@ class ScheduleStatus(StrEnum):
     PAUSED = "PAUSED"
     """Keeps its place, fires nothing until resumed."""
     COMPLETED = "COMPLETED"
-    """Ran as often as it should."""
+    """Ran as often as it should, or is past its end."""
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
     """Its spec or its job can't be used any more; `last_error` says why."""
@@ -31,6 +31,17 @@ class MisfirePolicy(StrEnum):
     SKIP = "skip"
     RUN_ONCE = "run_once"
     RUN_ALL = "run_all"
+
+
+class OverlapPolicy(StrEnum):
+    """What to do about a run that is due while the job of the run before it has not ended."""
+
+    ALLOW = "allow"
+    """Enqueue it all the same."""
+    SKIP = "skip"
+    """Leave it out; an event tells so."""
+    BUFFER_ONE = "buffer_one"
+    """Keep one such run back until that job ends; leave out those due meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +62,51 @@ class Schedule:
     """IANA name the cron text is read in."""
     repeat: int | None = None
     """Runs in all; None means without end."""
+    start_at: datetime | None = None
+    """No run before it; intervals count from here, the first run is at it. None means from its making on."""
+    end_at: datetime | None = None
+    """No run after it. None means without end."""
+    jitter_s: float = 0.0
+    """Each run fires up to this many seconds after it is due (`naq.scheduler.jitter`)."""
     misfire: str = MisfirePolicy.RUN_ONCE
+    misfire_grace_s: float | None = None
+    """Seconds after which a run counts as missed; None means the default (30)."""
+    misfire_cap: int | None = None
+    """Most runs that `run_all` makes up for at once; None means the default (100)."""
+    overlap: str = OverlapPolicy.ALLOW
     created_at: datetime | None = None
     anchor_at: datetime | None = None
     """Intervals count from here, so that they don't drift."""
     next_run_at: datetime | None = None
-    """None where no further run is due."""
+    """When the next run is due, jitter not counted; None where no further run is."""
     last_run_at: datetime | None = None
+    """When the newest run was due."""
     last_job_id: str | None = None
+    last_job_seq: int | None = None
+    """Where that job was stored in the stream of jobs, where known."""
+    recent_job_ids: tuple[str, ...] = ()
+    """The newest few jobs it fired, newest last."""
+    buffered_at: datetime | None = None
+    """Due time of the run that waits for the last job to end (`overlap`)."""
+    unsettled_at: datetime | None = None
+    """A due time that was changed away once it had come: the scheduler looks whether its job was fired, and counts it
+    then."""
     run_count: int = 0
+    misfire_count: int = 0
+    """Runs missed and not made up for."""
+    skip_count: int = 0
+    """Runs left out because the job of the one before had not ended."""
     failure_count: int = 0
     last_error: str | None = None
     revision: int = 0
     """Sequence of this record in its bucket, for compare-and-set (not on the wire)."""
     saved_at: datetime | None = None
     """The server's clock when it was stored (not on the wire)."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is only a memory: its id may be used again."""
+        return self.status in (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
 
     @property
     def is_due_ever(self) -> bool:
@@ -84,11 +125,20 @@ class Schedule:
             "run_count": self.run_count,
             "failure_count": self.failure_count,
         }
-        for name in ("cron", "interval_s", "repeat", "last_job_id", "last_error"):
+        if self.jitter_s:
+            record["jitter_s"] = self.jitter_s
+        if self.overlap != OverlapPolicy.ALLOW:
+            record["overlap"] = str(self.overlap)
+        if self.recent_job_ids:
+            record["recent_job_ids"] = list(self.recent_job_ids)
+        for name in ("misfire_count", "skip_count"):
+            if getattr(self, name):
+                record[name] = getattr(self, name)
+        for name in _OPTIONAL:
             value = getattr(self, name)
             if value is not None:
                 record[name] = value
-        for name in ("run_at", "created_at", "anchor_at", "next_run_at", "last_run_at"):
+        for name in _TIMES:
             moment = getattr(self, name)
             if moment is not None:
                 record[name] = format_time(moment)
@@ -111,7 +161,6 @@ class Schedule:
             raise SerializationError(
                 "not a schedule: a JSON object with 'schedule_id', 'function' and 'job' was expected", raw=raw
             )
-        repeat = codec.number(record, "repeat", None)
         return cls(
             schedule_id=record["schedule_id"],
             function=record["function"],
@@ -120,18 +169,50 @@ class Schedule:
             status=codec.text(record, "status", ScheduleStatus.ACTIVE),
             cron=record["cron"] if isinstance(record.get("cron"), str) else None,
             interval_s=codec.number(record, "interval_s", None),
-            run_at=parse_time(record.get("run_at")),
             timezone=codec.text(record, "timezone", "UTC"),
-            repeat=None if repeat is None else int(repeat),
+            repeat=_whole(record, "repeat"),
+            jitter_s=max(0.0, codec.number(record, "jitter_s", 0.0)),
             misfire=codec.text(record, "misfire", MisfirePolicy.RUN_ONCE),
-            created_at=parse_time(record.get("created_at")),
-            anchor_at=parse_time(record.get("anchor_at")),
-            next_run_at=parse_time(record.get("next_run_at")),
-            last_run_at=parse_time(record.get("last_run_at")),
+            misfire_grace_s=codec.number(record, "misfire_grace_s", None),
+            misfire_cap=_whole(record, "misfire_cap"),
+            overlap=codec.text(record, "overlap", OverlapPolicy.ALLOW),
+            **{name: parse_time(record.get(name)) for name in _TIMES},
             last_job_id=record["last_job_id"] if isinstance(record.get("last_job_id"), str) else None,
-            run_count=int(codec.number(record, "run_count", 0)),
-            failure_count=int(codec.number(record, "failure_count", 0)),
+            last_job_seq=_whole(record, "last_job_seq"),
+            recent_job_ids=codec.texts(record, "recent_job_ids"),
+            run_count=_whole(record, "run_count") or 0,
+            misfire_count=_whole(record, "misfire_count") or 0,
+            skip_count=_whole(record, "skip_count") or 0,
+            failure_count=_whole(record, "failure_count") or 0,
             last_error=record["last_error"] if isinstance(record.get("last_error"), str) else None,
             revision=revision,
             saved_at=saved_at,
         )
+
+
+_TIMES = (
+    "run_at",
+    "start_at",
+    "end_at",
+    "created_at",
+    "anchor_at",
+    "next_run_at",
+    "last_run_at",
+    "buffered_at",
+    "unsettled_at",
+)
+_OPTIONAL = (
+    "cron",
+    "interval_s",
+    "repeat",
+    "misfire_grace_s",
+    "misfire_cap",
+    "last_job_id",
+    "last_job_seq",
+    "last_error",
+)
+
+
+def _whole(record: Mapping[str, Any], name: str) -> int | None:
+    number = codec.number(record, name, None)
+    return None if number is None else int(number)

@@ -6,6 +6,7 @@ import heapq
 from datetime import datetime
 
 from naq.models.schedule import Schedule
+from naq.scheduler.jitter import fires_at
 
 
 class DueHeap:
@@ -25,30 +26,40 @@ class DueHeap:
             return
         self._schedules[schedule.schedule_id] = schedule
         if schedule.is_due_ever and schedule.next_run_at is not None:
-            heapq.heappush(self._heap, (schedule.next_run_at, schedule.schedule_id, schedule.revision))
+            moment = fires_at(schedule, schedule.next_run_at)
+            heapq.heappush(self._heap, (moment, schedule.schedule_id, schedule.revision))
 
     def remove(self, schedule_id: str) -> None:
         self._schedules.pop(schedule_id, None)
 
     def next_at(self) -> datetime | None:
-        """When the next one is due; None where none is."""
+        """When the next one fires; None where none does."""
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: datetime) -> Schedule | None:
-        """Take the next schedule that is due at `now`, or None; it comes back by `put` with its next run."""
+        """Take the next schedule that fires at `now`, or None; it comes back by `put` with its next run."""
         self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None
         return self._schedules[heapq.heappop(self._heap)[1]]
+
+    def get(self, schedule_id: str) -> Schedule | None:
+        return self._schedules.get(schedule_id)
 
     def schedules(self) -> list[Schedule]:
         return list(self._schedules.values())
 
     def _drop_stale(self) -> None:
         while self._heap:
-            due, schedule_id, revision = self._heap[0]
+            moment, schedule_id, revision = self._heap[0]
             held = self._schedules.get(schedule_id)
-            if held is not None and held.revision == revision and held.is_due_ever and held.next_run_at == due:
+            if (
+                held is not None
+                and held.revision == revision
+                and held.is_due_ever
+                and held.next_run_at is not None
+                and fires_at(held, held.next_run_at) == moment
+            ):
                 return
             heapq.heappop(self._heap)

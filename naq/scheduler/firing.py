@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
-from naq.scheduler.spec import next_run
+from naq.scheduler.jitter import fires_at
+from naq.scheduler.spec import MAX_CAP, following
 
-MISFIRE_AFTER = timedelta(seconds=30)
+MISFIRE_GRACE_S = 30.0
 """A run later than this was missed, and the misfire policy decides."""
 MAX_WALK = 10_000
 """Missed runs that are counted one by one; of more, the rest is reckoned by their distance."""
 RUN_ALL_CAP = 100
 """Most missed runs that `run_all` makes up for at once."""
+RECENT = 5
+"""Jobs whose ids a schedule keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,64 +27,127 @@ class Firing:
     """Due times to enqueue a job for, oldest first."""
     missed: int
     """Due times passed over."""
-    after: Schedule
-    """The schedule once that is done (its `last_job_id` is the caller's to set)."""
+    following: datetime | None
+    """The due time after these; None where there is none."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a firing, as far as it got."""
+
+    dues: list[datetime] = field(default_factory=list)
+    """Due times whose jobs are stored, oldest first."""
+    job_ids: list[str] = field(default_factory=list)
+    last_job_seq: int | None = None
+    """Where the last of those jobs is stored; None where that is not known."""
+    buffered_at: datetime | None = None
+    """Due time of the run that waits for the last job to end."""
+    missed: int = 0
+    skipped: int = 0
+
+    def add(self, due: datetime, job_id: str, seq: int | None) -> None:
+        self.dues.append(due)
+        self.job_ids.append(job_id)
+        self.last_job_seq = seq
 
 
 def firing_of(schedule: Schedule, now: datetime) -> Firing:
-    """What `schedule`, due at `now`, owes.
+    """What `schedule` owes at `now`.
 
     Raises:
         ScheduleSpecError: its cron text or timezone can't be understood any more.
     """
     due = schedule.next_run_at
-    if due is None or due > now:
-        return Firing((), 0, schedule)
+    if due is None or fires_at(schedule, due) > now:
+        return Firing((), 0, due)
     if schedule.run_at is not None:
-        return Firing((due,), 0, _after(schedule, (due,), None))
+        return Firing((due,), 0, None)
+    cap = min(max(1, schedule.misfire_cap or RUN_ALL_CAP), MAX_CAP)
+    window = max(cap, RUN_ALL_CAP)
     dues = [due]
-    following = next_run(replace(schedule, run_count=0), due)
+    coming = following(schedule, due)
     skipped = 0
     is_walked = False
-    while following is not None and following <= now:
-        dues.append(following)
-        if len(dues) > RUN_ALL_CAP:
+    while coming is not None and fires_at(schedule, coming) <= now:
+        dues.append(coming)
+        if len(dues) > window:
             dues.pop(0)
             skipped += 1
-        following = next_run(replace(schedule, run_count=0), following)
-        if skipped > MAX_WALK and following is not None and not is_walked:
+        coming = following(schedule, coming)
+        if skipped > MAX_WALK and coming is not None and not is_walked:
             # a schedule by the second after days of silence: go on at the last runs before now
             is_walked = True
             period = (dues[-1] - dues[0]) / (len(dues) - 1)
-            resume = now - 2 * RUN_ALL_CAP * period
-            if resume > following:
-                skipped += (resume - following) // period + 1
-                following = next_run(replace(schedule, run_count=0), resume)
-    on_time = [moment for moment in dues if now - moment <= MISFIRE_AFTER]
-    late = [moment for moment in dues if now - moment > MISFIRE_AFTER]
+            resume = now - 2 * window * period
+            if resume > coming:
+                skipped += (resume - coming) // period + 1
+                coming = following(schedule, resume)
+    grace = timedelta(seconds=MISFIRE_GRACE_S if schedule.misfire_grace_s is None else schedule.misfire_grace_s)
+    on_time = [moment for moment in dues if now - fires_at(schedule, moment) <= grace]
     if schedule.misfire == MisfirePolicy.RUN_ALL:
-        runs = late + on_time
+        runs = dues[-cap:]
     elif schedule.misfire == MisfirePolicy.SKIP:
         runs = on_time[-1:]
     else:
-        runs = (on_time or late)[-1:]
+        runs = (on_time or dues)[-1:]
     if schedule.repeat is not None:
-        runs = runs[: max(0, schedule.repeat - schedule.run_count)]
-    missed = len(dues) + skipped - len(runs)
-    return Firing(tuple(runs), missed, _after(schedule, tuple(runs), following))
+        waiting = 0 if schedule.buffered_at is None else 1
+        runs = runs[: max(0, schedule.repeat - schedule.run_count - waiting)]
+    return Firing(tuple(runs), len(dues) + skipped - len(runs), coming)
 
 
-def _after(schedule: Schedule, runs: tuple[datetime, ...], following: datetime | None) -> Schedule:
-    count = schedule.run_count + len(runs)
-    is_over = following is None or (schedule.repeat is not None and count >= schedule.repeat)
-    return replace(
+def after(schedule: Schedule, outcome: Outcome, coming: datetime | None) -> Schedule:
+    """`schedule` once `outcome` is what it fired and `coming` is due next."""
+    count = schedule.run_count + len(outcome.dues)
+    left = None if schedule.repeat is None else schedule.repeat - count
+    if left is not None and left <= (0 if outcome.buffered_at is None else 1):
+        coming = None
+    changed = replace(
         schedule,
         run_count=count,
-        last_run_at=runs[-1] if runs else schedule.last_run_at,
-        next_run_at=None if is_over else following,
-        status=ScheduleStatus.COMPLETED if is_over else schedule.status,
+        misfire_count=schedule.misfire_count + outcome.missed,
+        skip_count=schedule.skip_count + outcome.skipped,
+        buffered_at=outcome.buffered_at,
+        next_run_at=coming,
         last_error=None,
     )
+    if outcome.dues:
+        changed = replace(
+            changed,
+            last_run_at=outcome.dues[-1],
+            last_job_id=outcome.job_ids[-1],
+            last_job_seq=outcome.last_job_seq,
+            recent_job_ids=(*schedule.recent_job_ids, *outcome.job_ids)[-RECENT:],
+        )
+    if coming is None and (outcome.buffered_at is None or left == 0):
+        changed = replace(changed, status=ScheduleStatus.COMPLETED, buffered_at=None)
+    return changed
+
+
+def merged(fresh: Schedule, outcome: Outcome) -> Schedule:
+    """`fresh`, which somebody changed while `outcome` was under way, with those runs counted.
+
+    Its own times stay; where it is still due for a run that `outcome` made, the run after that is next.
+
+    Raises:
+        ScheduleSpecError: the changed spec can't be understood.
+    """
+    coming = fresh.next_run_at
+    if fresh.run_at is not None:
+        coming = None  # whatever time it was moved to, its one job is out
+    elif coming is not None and coming <= outcome.dues[-1]:
+        coming = following(fresh, outcome.dues[-1])
+    if fresh.unsettled_at in outcome.dues:
+        fresh = replace(fresh, unsettled_at=None)
+    changed = after(fresh, outcome, coming)
+    if fresh.is_over or fresh.status == ScheduleStatus.FAILED:
+        changed = replace(changed, status=fresh.status, next_run_at=None, buffered_at=None)
+    return changed
+
+
+def is_counted(schedule: Schedule, due: datetime) -> bool:
+    """Whether the run of this due time is among those that `schedule` has counted."""
+    return schedule.last_run_at is not None and schedule.last_run_at >= due
 
 
 def job_id_of(schedule: Schedule, due: datetime) -> str:

@@ -1,10 +1,7 @@
 """The scheduler: fires schedules on time. Any number may run; one leads, the others stand by.
 
-What a crash does: a run's job has an id made of the schedule and its due time, and is enqueued before the schedule is
-saved. A leader killed between the two leaves a schedule that is still due; the next leader fires it again under the
-same job id, which the queue stores once: it remembers ids for a minute, and later the job is looked for where it is, in
-its queue or among the results. A leader killed between the job and its SCHEDULE_TRIGGERED event leaves that event to
-the next one; only where that comes after the minute is it missing.
+What a crash does: the lease of a leader that is killed passes on, and the next leader takes up what it left half done;
+`naq.scheduler.fire` says how.
 """
 
 from __future__ import annotations
@@ -13,29 +10,24 @@ import asyncio
 import logging
 import os
 import signal
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from naq import __version__, ids
-from naq.backlog import find_job
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
-from naq.errors import ConflictError, NaqException, ScheduleSpecError, SerializationError
+from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
 from naq.lease import Lease
 from naq.models.event import JobEvent, JobEventType
-from naq.models.job import Job
 from naq.models.schedule import Schedule, ScheduleStatus
-from naq.models.times import format_time
-from naq.names import check_queue_name
-from naq.queue import Queue
 from naq.results import Results
 from naq.scheduler.clock import Clock
 from naq.scheduler.due import DueHeap
-from naq.scheduler.firing import Firing, firing_of, job_id_of
+from naq.scheduler.fire import Firer
+from naq.scheduler.overlap import LastJobs
 from naq.schedules import ScheduledJobManager, schedule_of
 from naq.settings import Settings
-from naq.topology import DEDUPE_S, ensure_topology
+from naq.topology import ensure_topology
 from naq.worker.keeper import Keeper
 from naq.worker.orders import Orders
 from naq.worker.status import WorkerStatusManager
@@ -45,8 +37,6 @@ log = logging.getLogger(__name__)
 
 MAX_SLEEP_S = 60.0
 RETRY_S = 0.5
-REMEMBERED = timedelta(seconds=DEDUPE_S * 0.9)
-"""A job stored less than this ago is not stored twice, whoever sends it again."""
 FINAL_KEPT = timedelta(days=1)
 """How long a schedule that is over stays listed."""
 
@@ -72,6 +62,8 @@ class Scheduler:
         self._changed = asyncio.Event()
         self._heap = DueHeap()
         self._clock = clock or Clock()
+        self._to_look_at: set[str] = set()
+        """Schedules to be looked at whether they are due or not: a run is unsettled, or a buffered one may go."""
 
     @property
     def is_leader(self) -> bool:
@@ -97,7 +89,9 @@ class Scheduler:
             self._clock.attach(connection, self._changed)
             self._events = Events(connection)
             self._manager = ScheduledJobManager(connection)
-            self._results = Results(connection)
+            results = Results(connection)
+            self._last_jobs = LastJobs(connection, results, self._look_at)
+            self._firer = Firer(connection, self._manager, results, self._last_jobs, self.scheduler_id)
             self._lease = Lease(connection, "scheduler", self.scheduler_id, lease_s=self.settings.lease_s)
             keeper = Keeper(self.settings, self.status)
             await keeper.start()
@@ -132,6 +126,7 @@ class Scheduler:
             for task in (*services, stopped):
                 task.cancel()
             await asyncio.gather(*services, stopped, return_exceptions=True)
+            await self._last_jobs.stop()
             await orders.stop()
             self.status.stopping()
             await self._resign("stopped")
@@ -149,14 +144,30 @@ class Scheduler:
         async for batch in self._manager.watch():
             for entry in batch.entries:
                 if entry.is_deleted:
-                    self._heap.remove(entry.key)
+                    self._drop(entry.key)
                     continue
                 try:
-                    self._heap.put(schedule_of(entry))
+                    self._keep(schedule_of(entry))
                 except SerializationError as exc:
-                    self._heap.remove(entry.key)
+                    self._drop(entry.key)
                     log.warning("schedule %s can't be read and is left alone: %s", entry.key, exc)
             self._changed.set()
+
+    def _keep(self, schedule: Schedule) -> None:
+        """Hold `schedule` as it is stored now, unless what is held is newer."""
+        self._heap.put(schedule)
+        schedule = self._heap.get(schedule.schedule_id) or schedule
+        self._last_jobs.follow(schedule)
+        if schedule.unsettled_at is not None:
+            self._look_at(schedule.schedule_id)
+
+    def _drop(self, schedule_id: str) -> None:
+        self._heap.remove(schedule_id)
+        self._last_jobs.forget(schedule_id)
+
+    def _look_at(self, schedule_id: str) -> None:
+        self._to_look_at.add(schedule_id)
+        self._changed.set()
 
     async def _lead(self) -> None:
         """Hold the lease, or wait for it."""
@@ -170,6 +181,7 @@ class Scheduler:
                         await self._step_down("another scheduler took over")
                 elif await self._lease.acquire():
                     await self._connection.sync_clock()
+                    self._firer.elected()
                     self.status.leader = True
                     self.status.on_change()
                     log.info("%s leads", self.scheduler_id)
@@ -202,9 +214,10 @@ class Scheduler:
     async def _fire_when_due(self) -> None:
         while True:
             now = self._clock.now()
-            due = self._heap.next_at() if self.status.leader else None
-            if due is None or due > now:
-                delay = MAX_SLEEP_S if due is None else min(MAX_SLEEP_S, (due - now).total_seconds())
+            schedule = self._next(now) if self.status.leader else None
+            if schedule is None:
+                moment = self._heap.next_at() if self.status.leader else None
+                delay = MAX_SLEEP_S if moment is None else min(MAX_SLEEP_S, (moment - now).total_seconds())
                 self._changed.clear()
                 try:
                     async with asyncio.timeout(delay):
@@ -212,123 +225,37 @@ class Scheduler:
                 except TimeoutError:
                     pass
                 continue
-            schedule = self._heap.pop_due(now)
-            if schedule is None:
-                continue
             try:
-                await self._fire(schedule, now)
-            except ConflictError:
-                log.debug("schedule %s changed while it fired", schedule.schedule_id)
+                if schedule.unsettled_at is not None:
+                    stored = await self._firer.settle(schedule)
+                else:
+                    stored = await self._firer.fire(schedule, now)
             except NaqException as exc:
                 log.warning("schedule %s could not fire yet: %s", schedule.schedule_id, exc)
-                self._heap.put(schedule)
+                self._keep(schedule)
                 await asyncio.sleep(RETRY_S)
-
-    async def _fire(self, schedule: Schedule, now: datetime) -> None:
-        try:
-            firing = firing_of(schedule, now)
-        except ScheduleSpecError as exc:
-            await self._break(schedule, str(exc))
-            return
-        last_job_id = schedule.last_job_id
-        # of a firing that an earlier leader left half done the first runs are stored already
-        may_be_stored = now - firing.runs[0] > REMEMBERED if firing.runs else False
-        for due in firing.runs:
-            try:
-                job = job_of(schedule, due)
-                queue = Queue(check_queue_name(schedule.queue), self._connection)
-            except (SerializationError, NaqException) as exc:
-                await self._break(schedule, str(exc))
-                return
-            may_be_stored = may_be_stored and await self._is_stored(job.job_id)
-            if may_be_stored:
-                last_job_id = job.job_id
                 continue
-            fired_id = job.job_id
-            await queue.store(job)
-            last_job_id = job.job_id
-            await self._events.write(
-                JobEvent.of(
-                    JobEventType.SCHEDULE_TRIGGERED,
-                    schedule_id=schedule.schedule_id,
-                    job_id=job.job_id,
-                    queue=job.queue_name,
-                    function=job.function,
-                    worker_id=self.scheduler_id,
-                    details={
-                        "due": format_time(due),
-                        "late_ms": round((now - due).total_seconds() * 1000, 1),
-                        # its unique key is held by an earlier job, which stands for this run too
-                        **({"duplicate": True} if job.job_id != fired_id else {}),
-                    },
-                ),
-                msg_id=f"{fired_id}:triggered",
-            )
-        if firing.missed:
-            await self._tell_missed(schedule, firing)
-        await self._save(schedule, replace(firing.after, last_job_id=last_job_id))
+            if stored is None:
+                self._drop(schedule.schedule_id)
+            else:
+                self._keep(stored)
 
-    async def _is_stored(self, job_id: str) -> bool:
-        """Whether the job is known though the server has forgotten its id: it has a record, or lies in its queue."""
-        if await self._results.get_record(job_id) is not None:
-            return True
-        return await find_job(self._connection, job_id) is not None
-
-    async def _save(self, before: Schedule, after: Schedule) -> None:
-        bucket = self._manager.bucket
-        if after.run_at is not None and after.status == ScheduleStatus.COMPLETED:
-            self._heap.remove(after.schedule_id)
-            await bucket.delete(after.schedule_id, revision=before.revision)
-            return
-        revision = await bucket.update(after.schedule_id, after.to_wire(), revision=before.revision)
-        self._heap.put(replace(after, revision=revision))
-
-    async def _break(self, schedule: Schedule, reason: str) -> None:
-        """A schedule that can't fire: FAILED, with the reason, until somebody modifies or resumes it."""
-        log.warning("schedule %s failed: %s", schedule.schedule_id, reason)
-        failed = replace(
-            schedule,
-            status=ScheduleStatus.FAILED,
-            next_run_at=None,
-            last_error=reason[:1000],
-            failure_count=schedule.failure_count + 1,
-        )
-        await self._save(schedule, failed)
-        await self._events.write(
-            JobEvent.of(
-                JobEventType.SCHEDULE_FAILED,
-                schedule_id=schedule.schedule_id,
-                queue=None,
-                function=schedule.function,
-                worker_id=self.scheduler_id,
-                from_status=schedule.status,
-                to_status=ScheduleStatus.FAILED,
-                reason=reason[:1000],
-            )
-        )
-
-    async def _tell_missed(self, schedule: Schedule, firing: Firing) -> None:
-        await self._events.write(
-            JobEvent.of(
-                JobEventType.SCHEDULE_MISFIRED,
-                schedule_id=schedule.schedule_id,
-                queue=schedule.queue,
-                function=schedule.function,
-                worker_id=self.scheduler_id,
-                details={
-                    "missed": firing.missed,
-                    "made_up": len(firing.runs),
-                    "policy": str(schedule.misfire),
-                },
-            )
-        )
+    def _next(self, now: datetime) -> Schedule | None:
+        """What is to be done next at `now`; None where that is nothing."""
+        while self._to_look_at:
+            schedule = self._heap.get(self._to_look_at.pop())
+            if schedule is None:
+                continue
+            is_active = schedule.status == ScheduleStatus.ACTIVE
+            if schedule.unsettled_at is not None or (is_active and schedule.buffered_at is not None):
+                return schedule
+        return self._heap.pop_due(now)
 
     async def _forget_old(self) -> None:
         """Take schedules that ended long ago off the list; the log keeps them."""
         now = self._connection.server_now()
         for schedule in self._heap.schedules():
-            is_over = schedule.status in (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
-            if is_over and schedule.saved_at is not None and now - schedule.saved_at > FINAL_KEPT:
+            if schedule.is_over and schedule.saved_at is not None and now - schedule.saved_at > FINAL_KEPT:
                 try:
                     await self._manager.bucket.delete(schedule.schedule_id, revision=schedule.revision)
                 except ConflictError:
@@ -338,10 +265,3 @@ class Scheduler:
         await self._events.write(
             JobEvent.of(event_type, worker_id=self.scheduler_id, code_version=__version__, details=details)
         )
-
-
-def job_of(schedule: Schedule, due: datetime) -> Job:
-    """The job of one run. Raises SerializationError where the schedule's job record is broken."""
-    job = Job.from_record({**schedule.job, "job_id": job_id_of(schedule, due), "queue": schedule.queue})
-    job.schedule_id = schedule.schedule_id
-    return job

@@ -10,7 +10,7 @@ from naq.examples import tasks
 from naq.settings import Settings
 from tests.conftest import WorkerFactory
 from tests.integration.log import all_events, event_when
-from tests.integration.test_schedules import running_scheduler
+from tests.integration.schedulers import running_scheduler
 
 pytestmark = pytest.mark.nats
 

@@ -2,67 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
+import naq
 from naq import codec
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, NaqException, ScheduleNotFoundError, ScheduleSpecError
 from naq.examples import tasks
-from naq.models.event import JobEvent
 from naq.models.job import JobStatus
-from naq.models.schedule import Schedule, ScheduleStatus
-from naq.models.times import parse_time
-from naq.scheduler import Scheduler
-from naq.schedules import schedule_of
+from naq.models.schedule import ScheduleStatus
+from naq.models.times import format_time, parse_time
+from naq.scheduler.jitter import fires_at
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, child, run_naq
 from tests.integration.log import all_events, event_when, events_of
+from tests.integration.schedulers import record_when, running_scheduler, told, triggered
 
 pytestmark = pytest.mark.nats
-
-
-@asynccontextmanager
-async def running_scheduler(settings: Settings) -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(settings=settings)
-    task = asyncio.create_task(scheduler.run())
-    ready = asyncio.create_task(scheduler.ready.wait())
-    await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        task.result()
-    try:
-        yield scheduler
-    finally:
-        scheduler.stop()
-        await task
-
-
-async def record_when(client: AsyncClient, schedule_id: str, matches: Callable[[Schedule], bool]) -> Schedule:
-    """The first state of the schedule, now or to come, that matches."""
-
-    async def find() -> Schedule:
-        async for batch in client.schedules.watch():
-            for entry in batch.entries:
-                if entry.key == schedule_id and matches(record := schedule_of(entry)):
-                    return record
-        raise AssertionError("the watch ended")
-
-    return await asyncio.wait_for(find(), 15)
-
-
-async def triggered(client: AsyncClient, schedule_id: str) -> list[JobEvent]:
-    return [
-        stored.event
-        for stored in await all_events(client)
-        if stored.event and stored.event.type == "SCHEDULE_TRIGGERED" and stored.event.schedule_id == schedule_id
-    ]
 
 
 async def test_a_job_scheduled_ahead_runs_at_its_time(
@@ -97,6 +58,10 @@ async def test_an_interval_fires_repeat_times_and_is_over(
     assert anchor is not None
     expected = [anchor + timedelta(seconds=0.2 * n) for n in (1, 2, 3)]
     assert all(due and abs((due - want).total_seconds()) < 0.001 for due, want in zip(dues, expected, strict=True))
+    [completed] = await told(client, schedule.schedule_id, "SCHEDULE_COMPLETED")
+    assert (completed.from_status, completed.to_status) == ("ACTIVE", "COMPLETED")
+    assert (completed.details or {})["runs"] == 3
+    assert over.recent_job_ids == tuple(event.job_id for event in await triggered(client, schedule.schedule_id))
 
 
 async def test_a_cron_entry_fires_on_the_second(client: AsyncClient, settings: Settings) -> None:
@@ -191,12 +156,12 @@ async def test_a_schedule_is_triggered_by_hand(client: AsyncClient, settings: Se
     async with worker():
         assert await job.result(timeout=10) == 42
         assert await client.fetch_job_result(codec.loads(out.encode())["job_id"], timeout=10) == 42
-    told = [s.event for s in await all_events(client) if s.event and s.event.type == "SCHEDULE_TRIGGERED"]
-    assert [(event.details, event.reason) for event in told] == [
+    by_hand = await triggered(client, "yearly")
+    assert [(event.details, event.reason) for event in by_hand] == [
         ({"manual": True}, "a customer waits"),
         ({"manual": True}, None),
     ]
-    assert told[0].actor is not None
+    assert by_hand[0].actor is not None
     assert (await client.schedules.get("yearly")).next_run_at == schedule.next_run_at, "its own times stay"
     with pytest.raises(ScheduleNotFoundError):
         await client.trigger_scheduled_job("unknown")
@@ -215,3 +180,68 @@ async def test_changes_keep_what_is_due_and_set_a_failed_schedule_going(client: 
     assert (mended.status, mended.last_error) == (ScheduleStatus.ACTIVE, None)
     assert mended.next_run_at is not None
     assert (await client.modify_scheduled_job("hourly", repeat=3)).status == ScheduleStatus.COMPLETED
+
+
+async def test_it_runs_from_its_start_to_its_end_each_run_a_little_later(
+    client: AsyncClient, settings: Settings
+) -> None:
+    start = client.connection.server_now() + timedelta(seconds=0.5)
+    async with running_scheduler(settings):
+        schedule = await client.schedule(
+            tasks.add,
+            1,
+            2,
+            interval=0.4,
+            start_at=start,
+            end_at=start + timedelta(seconds=1),
+            jitter=0.2,
+            schedule_id="bounded",
+        )
+        assert naq.next_runs(schedule, 9, start) == [start + timedelta(seconds=0.4 * n) for n in range(3)]
+        over = await record_when(client, "bounded", lambda record: record.status == ScheduleStatus.COMPLETED)
+    assert (over.run_count, over.next_run_at, over.misfire_count) == (3, None, 0)
+    events = await triggered(client, "bounded")
+    dues = [parse_time((event.details or {})["due"]) for event in events]
+    assert dues == naq.next_runs(schedule, 9, start)
+    for event, due in zip(events, dues, strict=True):
+        assert due is not None
+        assert (event.details or {})["late_ms"] >= (fires_at(schedule, due) - due).total_seconds() * 1000 - 0.1
+    [completed] = await told(client, "bounded", "SCHEDULE_COMPLETED")
+    assert (completed.details or {})["due"] == format_time(start + timedelta(seconds=0.8))
+
+
+async def test_a_change_tells_what_was_and_what_is(client: AsyncClient, settings: Settings) -> None:
+    await client.schedule(tasks.add, 1, 2, cron="0 2 * * *", schedule_id="nightly", max_retries=1, tags=["old"])
+    await client.modify_scheduled_job(
+        "nightly", cron="0 5 * * *", timezone="Europe/Berlin", timeout=30, tags=["new"], reason="moved"
+    )
+    [event] = await told(client, "nightly", "SCHEDULE_MODIFIED")
+    before, after = (event.details or {})["before"], (event.details or {})["after"]
+    assert before.pop("next_run_at") != after.pop("next_run_at")
+    assert before == {"cron": "0 2 * * *", "timezone": "UTC", "tags": ["old"]}
+    assert after == {"cron": "0 5 * * *", "timezone": "Europe/Berlin", "tags": ["new"], "timeout": 30.0}
+    assert event.reason == "moved"
+    job = await client.trigger_scheduled_job("nightly")
+    assert (job.timeout, job.tags, job.retry.max_retries) == (30.0, ("new",), 1)
+
+
+async def test_missed_runs_are_counted_and_told(client: AsyncClient, settings: Settings) -> None:
+    made = await client.schedule(
+        tasks.add, 1, 2, interval=0.05, misfire="run_all", misfire_grace_s=0, misfire_cap=2, schedule_id="beat"
+    )
+    held = await client.schedules.get("beat")
+    assert made.anchor_at is not None
+    long_ago = replace(
+        held,
+        anchor_at=made.anchor_at - timedelta(minutes=1),
+        next_run_at=made.anchor_at - timedelta(minutes=1) + timedelta(seconds=0.05),
+        end_at=made.anchor_at,
+    )
+    await client.schedules.bucket.update("beat", long_ago.to_wire(), revision=held.revision)
+    async with running_scheduler(settings):
+        over = await record_when(client, "beat", lambda record: record.status == ScheduleStatus.COMPLETED)
+    assert (over.run_count, over.misfire_count) == (2, 1198), "a minute, twenty a second"
+    [missed] = await told(client, "beat", "SCHEDULE_MISFIRED")
+    details = dict(missed.details or {})
+    assert (details["missed"], details["made_up"], details["policy"]) == (1198, 2, "run_all")
+    assert [event.job_id for event in await triggered(client, "beat")] == list(over.recent_job_ids)

@@ -1,0 +1,116 @@
+"""What a scheduler tells of schedules in the log, and what an earlier one has told already."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from naq.connection import Connection
+from naq.eventlog import EventLog
+from naq.events import Events
+from naq.models.event import JobEvent, JobEventType
+from naq.models.schedule import Schedule, ScheduleStatus
+from naq.models.times import format_time
+
+PAGE = 500
+SKEW = timedelta(seconds=1)
+
+
+class Telling:
+    """Events of one scheduler about its schedules.
+
+    Each names the due time it is about. The server drops one that is told twice within a minute; `told` finds those
+    told before that.
+    """
+
+    def __init__(self, connection: Connection, scheduler_id: str) -> None:
+        self._names = connection.names
+        self._events = Events(connection)
+        self._log = EventLog(connection)
+        self._scheduler_id = scheduler_id
+
+    async def told(self, event_type: JobEventType, schedule: Schedule, due: datetime) -> JobEvent | None:
+        """The event of this type about this due time, where a scheduler has written it."""
+        subject = self._names.event_filter(entity=event_type.entity, event_type=event_type)
+        about, since = format_time(due), due - SKEW
+        last_seq = 0
+        while True:
+            page = await self._log.since(since, PAGE, subject=subject)
+            for stored in page:
+                event = stored.event
+                if event and event.schedule_id == schedule.schedule_id and (event.details or {}).get("due") == about:
+                    return event
+            if len(page) < PAGE or page[-1].seq == last_seq:
+                return None
+            last_seq, since = page[-1].seq, page[-1].stored_at
+
+    async def triggered(
+        self, schedule: Schedule, due: datetime, fired_id: str, job_id: str, now: datetime | None
+    ) -> None:
+        """The run's job is stored, `now` or (None) by an earlier scheduler; `job_id` is that of the job which stands
+        for it."""
+        details: dict[str, Any] = {"due": format_time(due)}
+        if now is not None:
+            details["late_ms"] = round((now - due).total_seconds() * 1000, 1)
+        if job_id != fired_id:  # its unique key is held by an earlier job
+            details["duplicate"] = True
+        await self._write(
+            JobEventType.SCHEDULE_TRIGGERED, schedule, f"{fired_id}:triggered", job_id=job_id, details=details
+        )
+
+    async def missed(self, schedule: Schedule, missed: int, made_up: int) -> None:
+        """Runs from the one that was next on were passed over."""
+        assert schedule.next_run_at is not None
+        await self._write(
+            JobEventType.SCHEDULE_MISFIRED,
+            schedule,
+            f"{schedule.schedule_id}.{schedule.next_run_at.timestamp():.3f}.{missed}:misfired",
+            details={
+                "due": format_time(schedule.next_run_at),
+                "missed": missed,
+                "made_up": made_up,
+                "policy": str(schedule.misfire),
+            },
+        )
+
+    async def held_back(self, event_type: JobEventType, schedule: Schedule, due: datetime, running: str) -> None:
+        """A run is skipped or buffered since the job `running` has not ended."""
+        await self._write(
+            event_type,
+            schedule,
+            f"{schedule.schedule_id}.{due.timestamp():.3f}:{event_type.lower()}",
+            details={"due": format_time(due), "running": running},
+            reason=f"job {running} has not ended",
+        )
+
+    async def completed(self, before: Schedule, due: datetime, run_count: int) -> None:
+        await self._write(
+            JobEventType.SCHEDULE_COMPLETED,
+            before,
+            f"{before.schedule_id}.{before.revision}:completed",
+            from_status=before.status,
+            to_status=ScheduleStatus.COMPLETED,
+            details={"due": format_time(due), "runs": run_count},
+        )
+
+    async def failed(self, before: Schedule, reason: str) -> None:
+        await self._write(
+            JobEventType.SCHEDULE_FAILED,
+            before,
+            f"{before.schedule_id}.{before.revision}:failed",
+            queue=None,
+            from_status=before.status,
+            to_status=ScheduleStatus.FAILED,
+            reason=reason,
+        )
+
+    async def _write(self, event_type: JobEventType, schedule: Schedule, msg_id: str, **fields: Any) -> None:
+        fields = {"queue": schedule.queue, **fields}
+        event = JobEvent.of(
+            event_type,
+            schedule_id=schedule.schedule_id,
+            function=schedule.function,
+            worker_id=self._scheduler_id,
+            **fields,
+        )
+        await self._events.write(event, msg_id=msg_id)
