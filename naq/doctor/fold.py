@@ -22,7 +22,11 @@ _SCHEDULE_MAY_FOLLOW: dict[str, tuple[str, ...]] = {
     JobEventType.SCHEDULE_RESUMED: (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
     JobEventType.SCHEDULE_MODIFIED: (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
     JobEventType.SCHEDULE_CANCELLED: (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
-    JobEventType.SCHEDULE_MISFIRED: (ScheduleStatus.ACTIVE,),
+    # the scheduler's own, which may have begun before it heard of a change
+    JobEventType.SCHEDULE_MISFIRED: tuple(ScheduleStatus),
+    JobEventType.SCHEDULE_SKIPPED: tuple(ScheduleStatus),
+    JobEventType.SCHEDULE_BUFFERED: tuple(ScheduleStatus),
+    JobEventType.SCHEDULE_COMPLETED: (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.COMPLETED),
     JobEventType.SCHEDULE_FAILED: (ScheduleStatus.ACTIVE,),
 }
 
