@@ -17,14 +17,16 @@ from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
 from naq_tui import keys, themes
-from naq_tui.config import ConsoleConfig
+from naq_tui.config import Config
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
+from naq_tui.guarding import GuardedApp
 from naq_tui.messages import Launch, Open, ProcessesMoved
+from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
-from naq_tui.terminal import PatientApp, leave_on_hangup, leave_on_signals
+from naq_tui.terminal import leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.views.table import Lens
 
@@ -51,20 +53,22 @@ def _palette_provider() -> type[Provider]:
     return NaqCommands
 
 
-class NaqConsole(PatientApp[None]):
+class NaqConsole(GuardedApp):
     """naq-console.
 
     Args:
         feed: where everything shown comes from; closed by the console at its end.
         supervisor: the local processes; closed at the end, as the person quitting chose.
         clock: None is the machine's.
-        config: remembered choices; None remembers nothing.
+        remembered: choices of earlier runs; None remembers nothing.
         commands: how to act on the system; None only looks.
         server_url: handed to launched workers and schedulers; None leaves it to their environment.
         at_exit: what becomes of running processes where nobody was asked: a signal, a lost terminal. With "stop"
             or "kill" nobody is asked at `q` either.
         ticks: whether time passes by itself; tests say no.
         ascii_only: glyphs for terminals without Unicode.
+        config: what the user wrote; None is nothing.
+        read_only: only look, whatever `commands` could do.
     """
 
     CSS_PATH = "console.tcss"
@@ -84,22 +88,24 @@ class NaqConsole(PatientApp[None]):
         feed: Feed,
         supervisor: Processes,
         clock: Clock | None = None,
-        config: ConsoleConfig | None = None,
+        remembered: Remembered | None = None,
         commands: Commands | None = None,
         *,
         server_url: str | None = None,
         at_exit: CloseMode = "leave",
         ticks: bool = True,
         ascii_only: bool = False,
+        config: Config | None = None,
+        read_only: bool = False,
     ) -> None:
-        super().__init__()
+        config = config or Config()
+        super().__init__(config, commands, read_only=read_only or config.read_only)
         self.feed = feed
         self.supervisor = supervisor
         self.clock = clock or SystemClock()
-        self.config = config or ConsoleConfig()
-        self.commands = commands
+        self.remembered = remembered or Remembered()
         self.server_url = server_url
-        self.ascii_only = ascii_only
+        self.ascii_only = ascii_only or config.ascii
         self.loaded = asyncio.Event()
         """Set once the feed's first batch is shown."""
         self.animation_level = "none"
@@ -109,8 +115,8 @@ class NaqConsole(PatientApp[None]):
         self.main = MainScreen()
         for theme in themes.THEMES:
             self.register_theme(theme)
-        chosen = self.config.theme
-        self.theme = chosen if chosen in self.available_themes else themes.DARK
+        chosen = (config.theme, self.remembered.theme)
+        self.theme = next((name for name in chosen if name in self.available_themes), themes.DARK)
         self.set_reactive(NaqConsole.now, self.clock.now())
 
     # start and end
@@ -251,7 +257,7 @@ class NaqConsole(PatientApp[None]):
     def action_launch(self, kind: Literal["worker", "scheduler"]) -> None:
         from naq_tui.screens.launch import LaunchScreen
 
-        self.push_screen(LaunchScreen(kind, self.config.launch_choice(kind), self.server_url))
+        self.push_screen(LaunchScreen(kind, self.remembered.launch_choice(kind), self.server_url))
 
     @on(Launch)
     def _launch(self, message: Launch) -> None:
@@ -293,16 +299,16 @@ class NaqConsole(PatientApp[None]):
             self.exit()
 
     def _theme_changed(self, theme: Theme) -> None:
-        self.config.theme = theme.name
+        self.remembered.theme = theme.name
 
 
 def make_console(
     feed: Feed,
     supervisor: Processes,
     clock: Clock | None = None,
-    config: ConsoleConfig | None = None,
+    remembered: Remembered | None = None,
     commands: Commands | None = None,
     **options: Any,
 ) -> NaqConsole:
     """The console as the command line and the tests make it; see `NaqConsole`."""
-    return NaqConsole(feed, supervisor, clock, config, commands, **options)
+    return NaqConsole(feed, supervisor, clock, remembered, commands, **options)

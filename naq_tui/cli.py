@@ -10,12 +10,13 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naq import __version__
 from naq.errors import NaqConnectionError, NaqException
+from naq_tui.config import EXAMPLE, load_config, write_example
 
 if TYPE_CHECKING:
     from naq.server import EmbeddedServer
@@ -52,6 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         os.system("stty sane 2>/dev/null")
         return 0
+    if args.example_config:
+        print(EXAMPLE, end="")
+        return 0
+    if args.list_keys:
+        return _list_keys()
+    if args.write_config or args.check_config:
+        return _write_config() if args.write_config else _check_config()
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         print("naq-console: it needs a terminal; for scripts use 'naq' with --json", file=sys.stderr)
         return 2
@@ -79,19 +87,63 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", metavar="NAME", help="first part of all stream names (NAQ_PREFIX; default naq)")
     parser.add_argument("--demo", action="store_true", help="a throw-away server with a small workload")
     parser.add_argument("--theme", metavar="NAME", help="naq-dark, naq-light or another theme of the palette")
+    parser.add_argument("--read-only", action="store_true", help="only look: no key changes anything")
+    parser.add_argument("--ascii", action="store_true", help="glyphs for terminals without Unicode")
+    written = parser.add_argument_group("configuration (config.toml in NAQ_CONFIG_DIR or your configuration folder)")
+    written.add_argument("--example-config", action="store_true", help="print one, with every setting explained")
+    written.add_argument("--write-config", action="store_true", help="put that where it is read, if none is there")
+    written.add_argument("--check-config", action="store_true", help="say what in it can't be used; exit code 1 then")
+    written.add_argument("--list-keys", action="store_true", help="names of all actions, with their keys")
     parser.add_argument("--reset-terminal", action="store_true", help="repair a terminal after a killed console")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
 
+def _list_keys() -> int:
+    from naq_tui import keys
+
+    actions, _ = keys.rebound(keys.ACTIONS, load_config().keys)
+    for action in actions:
+        print(f"{action.id:<24} {action.all_key_labels:<14} {action.help}")
+    return 0
+
+
+def _write_config() -> int:
+    try:
+        print(f"Written: {write_example()}")
+    except FileExistsError as exc:
+        print(f"naq-console: {exc.filename} is there already: it stays as it is", file=sys.stderr)
+        return 1
+    except OSError as exc:
+        print(f"naq-console: {exc.filename} can't be written: {exc.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check_config() -> int:
+    from naq_tui.guarding import problems_of
+
+    config = load_config()
+    problems = problems_of(config)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print(f"{config.path}: nothing wrong" if config.path.exists() else f"{config.path}: there is none")
+    return 1 if problems else 0
+
+
 async def _run(args: argparse.Namespace) -> int:
     from naq.settings import Settings
     from naq_tui.app import make_console
-    from naq_tui.config import ConsoleConfig
     from naq_tui.demo import Demo
     from naq_tui.feed.nats import NatsFeed
+    from naq_tui.guarding import problems_of
     from naq_tui.launcher import Supervisor
+    from naq_tui.remembered import Remembered
 
+    config = load_config()
+    for problem in problems_of(config):
+        print(f"naq-console: {problem}", file=sys.stderr)
     settings = Settings.load(nats_url=args.server, context=args.context, prefix=args.prefix)
     opened = _demo_target(settings) if args.demo else _target(settings)
     async with opened as target:
@@ -101,15 +153,18 @@ async def _run(args: argparse.Namespace) -> int:
         if not args.demo:
             supervisor.adopt()
         feed = NatsFeed(target.settings, label=target.label, is_embedded=target.server is not None)
-        config = ConsoleConfig.of_user()
+        remembered = Remembered.of_user()
         if args.theme:
-            config.theme = args.theme
+            config = replace(config, theme=args.theme)
         app = make_console(
             feed=feed,
             supervisor=supervisor,
-            config=config,
+            remembered=remembered,
             commands=feed.commands,
             at_exit="stop" if args.demo else "leave",
+            ascii_only=args.ascii,
+            config=config,
+            read_only=args.read_only,
         )
         demo = Demo(target.settings, supervisor) if args.demo else None
         if demo is not None:

@@ -5,11 +5,14 @@ Lower-case keys never change the system, launching excepted; keys that do are up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.binding import Binding, BindingType
 
 from naq_tui.keys.acting import ACTING
 from naq_tui.keys.action import Action, Owner
 from naq_tui.keys.console import CONSOLE
+from naq_tui.keys.keymap import rebound
 from naq_tui.keys.launching import LAUNCHING
 from naq_tui.keys.looking import LOOKING
 from naq_tui.keys.moving import MOVING
@@ -30,6 +33,7 @@ __all__ = [
     "find",
     "footer",
     "palette",
+    "rebound",
 ]
 
 ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *SCREEN_KEYS, *MOVING, *CONSOLE)
@@ -59,12 +63,12 @@ def find(call: str, parameters: tuple[object, ...] = ()) -> list[Action]:
     return [action for action in ACTIONS if action.call == text]
 
 
-def footer(place: str) -> list[Action]:
-    """What the footer of a pane or screen offers, in order."""
+def footer(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
+    """What the footer of a pane or screen offers, in order. `actions` are those of the running console."""
     hidden = "Launching" if place in REPORTS else ""
-    return [action for action in ACTIONS if action.footer and action.works_in(place) and action.group != hidden]
+    return [action for action in actions if action.footer and action.works_in(place) and action.group != hidden]
 
 
-def palette(place: str) -> list[Action]:
-    """What the palette offers in a pane or screen."""
-    return [action for action in ACTIONS if action.in_palette and action.works_in(place)]
+def palette(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
+    """What the palette offers in a pane or screen. `actions` are those of the running console."""
+    return [action for action in actions if action.in_palette and action.works_in(place)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,6 +13,9 @@ from textual.screen import ModalScreen
 from naq_tui import keys
 from naq_tui.text import fit
 from naq_tui.widgets.document import Document
+
+if TYPE_CHECKING:
+    from naq_tui.app import NaqConsole
 
 _KEYS = 13
 
@@ -26,6 +30,7 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", show=False)]
     AUTO_FOCUS = "Document"
     place = "help"
+    app: NaqConsole
 
     def __init__(self, place: str) -> None:
         super().__init__()
@@ -35,18 +40,18 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Keys"
             dialog.border_subtitle = "esc closes"
-            yield Document(help_lines(self.about))
+            yield Document(help_lines(self.about, self.app.actions))
 
 
-def help_lines(place: str) -> list[list[tuple[str, str]]]:
+def help_lines(place: str, actions: Sequence[keys.Action] = keys.ACTIONS) -> list[list[tuple[str, str]]]:
     """Every action of the registry by group; those that don't work in `place` are muted and say where they do."""
     lines: list[list[tuple[str, str]]] = [
         [("Upper case changes the system, and asks first. Lower case only looks,", "muted")],
         [("except for launching.", "muted")],
     ]
-    for group in keys.GROUPS:
+    for group in (group for group in keys.GROUPS if any(action.group == group for action in actions)):
         lines += [[], [(group, "accent")]]
-        for action in (action for action in keys.ACTIONS if action.group == group):
+        for action in (action for action in actions if action.group == group):
             works = action.works_in(place) or place in ("dialog", "overview")
             tone = "" if works else "muted"
             where = "" if works or not action.where else f"  in {_places(action.where)}"

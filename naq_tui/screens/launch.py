@@ -80,7 +80,7 @@ class LaunchScreen(ModalScreen[None]):
         spec = self._check()
         if spec is None:
             return
-        self.app.config.remember_launch(self.kind, {name: self._text(name) for name, _, _ in FIELDS[self.kind]})
+        self.app.remembered.remember_launch(self.kind, {name: self._text(name) for name, _, _ in FIELDS[self.kind]})
         self.app.post_message(Launch(spec))
         self.dismiss()
 

@@ -106,8 +106,8 @@ class MainScreen(Acting, Looking, Screen[None]):
 
     def show(self, state: State, lens: Lens) -> None:
         """Hand the state to what is in sight."""
-        found = tuple(alarms(state, lens))
-        self.truth.show(state, lens)
+        found = (*alarms(state, lens), *self.app.notices)
+        self.truth.show(state, lens, self.app.badges)
         self.alarm.alarms = found
         self.tabs.marks = frozenset(
             name for name, (digit, _) in keys.SCREENS.items() if any(a.key == digit and a.is_severe for a in found)

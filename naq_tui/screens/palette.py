@@ -31,7 +31,7 @@ class NaqCommands(Provider):
     def _commands(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         app = cast("NaqConsole", self.app)
         place = getattr(self.screen, "place", "dialog")
-        for action in keys.palette(place):
+        for action in keys.palette(place, app.actions):
             if action.owner == "main" and self.screen is not app.main:
                 continue
             target = app if action.owner == "app" else self.screen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -24,8 +25,8 @@ class Part(NamedTuple):
     """"left", "middle" or "right"."""
 
 
-def truth(state: State, lens: Lens) -> list[Part]:
-    """The pieces, left to right. Their widths hardly depend on the figures."""
+def truth(state: State, lens: Lens, badges: Sequence[Cell] = ()) -> list[Part]:
+    """The pieces, left to right. Their widths hardly depend on the figures. `badges` stand beside the server's name."""
     link = state.link
     look = status.LINKS[link.state]
     second = int(lens.now.timestamp())
@@ -42,6 +43,8 @@ def truth(state: State, lens: Lens) -> list[Part]:
             (Cell(" naq", "accent"), Cell(f" {arrow} ", "muted"), Cell(link.server_label or "…", "strong")), 10, "left"
         )
     ]
+    if badges:
+        parts.append(Part(tuple(cell for badge in badges for cell in (Cell("  "), badge)), 10, "left"))
     if server:
         parts.append(Part((Cell(" · ", "muted"), Cell(server, "muted")), 3, "left"))
     if link.rtt_ms is not None and link.state == "live":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -9,9 +11,14 @@ from textual.strip import Strip
 from naq_tui import keys
 from naq_tui.widgets.painted import Painted
 
+if TYPE_CHECKING:
+    from naq_tui.app import NaqConsole
+
 
 class KeyLine(Painted):
     """Made from the registry of keys for one place; the less important ones go where room is short."""
+
+    app: NaqConsole
 
     place: reactive[str] = reactive("overview", layout=False)
 
@@ -21,7 +28,7 @@ class KeyLine(Painted):
 
     def shown(self) -> list[keys.Action]:
         """The actions that fit, in order."""
-        actions = keys.footer(self.place)
+        actions = keys.footer(self.place, self.app.actions)
         while len(actions) > 1 and sum(_width(action) + 2 for action in actions) > self.size.width:
             actions.remove(min(actions, key=lambda action: action.footer))
         return actions

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.strip import Strip
 
 from naq_tui.store.state import State
 from naq_tui.views.header import Part, truth
-from naq_tui.views.table import Lens
+from naq_tui.views.table import Cell, Lens
 from naq_tui.widgets.painted import Lines, cells_width
 
 
@@ -17,8 +19,8 @@ class TruthLine(Lines):
         super().__init__(id="truth")
         self._parts: list[Part] = []
 
-    def show(self, state: State, lens: Lens) -> None:
-        parts = truth(state, lens)
+    def show(self, state: State, lens: Lens, badges: Sequence[Cell] = ()) -> None:
+        parts = truth(state, lens, badges)
         if parts != self._parts:
             self._parts = parts
             self.repaint()

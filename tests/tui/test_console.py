@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from naq_tui.config import ConsoleConfig
 from naq_tui.feed.fake import FakeFeed, FakeProcesses, FixedClock
 from naq_tui.feed.sample import T0, first_batch, link, old_event, results, workers
+from naq_tui.remembered import Remembered
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.launch import LaunchScreen
 from naq_tui.screens.leave import LeaveScreen
@@ -109,8 +109,8 @@ async def test_digits_typed_into_a_filter_are_text() -> None:
 
 
 async def test_launching_remembers_the_choice(tmp_path: Path) -> None:
-    config = ConsoleConfig(tmp_path / "console.json")
-    console = fake_console(config=config, server_url="nats://x:1")
+    remembered = Remembered(tmp_path / "console.json")
+    console = fake_console(remembered=remembered, server_url="nats://x:1")
     async with console.run_test(size=SIZE) as pilot:
         await settle(pilot)
         processes = console.supervisor
@@ -120,7 +120,7 @@ async def test_launching_remembers_the_choice(tmp_path: Path) -> None:
         spec = processes.launched[0]
         assert (spec.queues, spec.modules, spec.concurrency) == (("mail",), ("naq.examples.tasks",), 10)
         assert spec.server_url == "nats://x:1"
-        assert ConsoleConfig(tmp_path / "console.json").launch_choice("worker")["queues"] == "mail"
+        assert Remembered(tmp_path / "console.json").launch_choice("worker")["queues"] == "mail"
         await pilot.press("w")
         await pilot.pause()
         assert isinstance(console.screen, LaunchScreen)
@@ -218,14 +218,14 @@ async def test_enter_and_escape_open_and_leave_a_report() -> None:
 
 async def test_a_theme_is_remembered(tmp_path: Path) -> None:
     path = tmp_path / "console.json"
-    console = fake_console(config=ConsoleConfig(path))
+    console = fake_console(remembered=Remembered(path))
     async with console.run_test(size=SIZE) as pilot:
         await settle(pilot)
         console.theme = "naq-light"
         await pilot.pause()
-    assert ConsoleConfig(path).theme == "naq-light"
+    assert Remembered(path).theme == "naq-light"
     path.write_text("{broken")
-    assert ConsoleConfig(path).theme is None
+    assert Remembered(path).theme is None
 
 
 async def test_a_feed_that_breaks_is_told_and_ends_nothing() -> None:
