@@ -47,6 +47,10 @@ async def enqueue(
         allow_failed: run also where one of them failed or was cancelled.
         pass_results: the function gets their results as one more first argument: the value where `depends_on` is one
             job, the list of values, in order, where it is a list; None for one that failed.
+        on_success: a function that is enqueued as `on_success(job_id, value)`, into the same queue, once it has
+            completed (`naq.callbacks`); the value is None where it is too large for one message.
+        on_failure: the same as `on_failure(job_id, error)` once it has failed and no retry is left; `error` has `type`,
+            `message` and `traceback`.
         Every other keyword goes to the function. (A function whose own parameter has one of these names is called by
         `enqueue_many([Call(function, args, kwargs)])`.)
 

@@ -70,6 +70,8 @@ def build_job(
     depends_on: Job | str | Sequence[Job | str] = (),
     allow_failed: bool = False,
     pass_results: bool = False,
+    on_success: Callable[..., Any] | str | None = None,
+    on_failure: Callable[..., Any] | str | None = None,
 ) -> Job:
     """Check a call and make a job of it; nothing is sent.
 
@@ -112,6 +114,8 @@ def build_job(
         depends_on=parents,
         allow_failed=bool(allow_failed),
         pass_results=("value" if isinstance(depends_on, Job | str) else "list") if pass_results else None,
+        on_success=None if on_success is None else _callback(on_success),
+        on_failure=None if on_failure is None else _callback(on_failure),
         is_id_given=job_id is not None,
     )
     if enqueue_hooks:
@@ -152,14 +156,7 @@ class Queue:
             await self._waiting.check(job, self._made_here(options["depends_on"]))
         if not job.is_id_given:
             return await self.store(job)
-        claim = await self._claims.claim(job, key_of_id(job.job_id))
-        if await self._claims.is_known(job, claim):
-            if claim.seq is None:
-                await self._claims.withdraw(claim)
-            job._results = self._results
-            job.is_duplicate = True
-            return job
-        return await self.store(job, claims=[claim])
+        return await self.store_once(job)
 
     async def enqueue_many(self, calls: Iterable[Call | Sequence[Any]], **options: Any) -> list[Job]:
         """Store many calls with the same options, in order; all are checked before the first is sent.
@@ -220,6 +217,17 @@ class Queue:
                 await self._claims.note_stored(claim, ack.seq)
         await event
         return job
+
+    async def store_once(self, job: Job, *, extra: Mapping[str, Any] | None = None) -> Job:
+        """`store` for a job whose id was given: where a job of that id is known, it stands, and this is a duplicate."""
+        claim = await self._claims.claim(job, key_of_id(job.job_id))
+        if await self._claims.is_known(job, claim):
+            if claim.seq is None:
+                await self._claims.withdraw(claim)
+            job._results = self._results
+            job.is_duplicate = True
+            return job
+        return await self.store(job, extra=extra, claims=[claim])
 
     async def store_many(self, jobs: Sequence[Job]) -> None:
         """Send jobs that `build_job` made, pipelined; all are measured before the first is sent.
@@ -331,6 +339,13 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Options of `build_job`, and what is left: the function's own keyword arguments."""
     build = {name: value for name, value in options.items() if name in _OPTIONS}
     return build, {name: value for name, value in options.items() if name not in _OPTIONS}
+
+
+def _callback(function: Callable[..., Any] | str) -> str:
+    if isinstance(function, str):
+        return callables.check_reference(function)
+    callables.check_arguments(function, ("the job's id", None), {})
+    return callables.reference_of(function)
 
 
 def parents_of(depends_on: Job | str | Sequence[Job | str]) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ A release is written in this order, killed at any point between:
   in its queue, or the result of its run, and only removes the record. So a job is not run twice, though the server has
   forgotten the message id.
 
-A child that can't run gets its FAILED record first, then the event, then its waiting record is removed: the successor
-finds the record and writes what is missing. Its own children see that record as they see any parent's end.
+A child that can't run gets its FAILED record first, then its callback, then the event, then its waiting record is
+removed: the successor finds the record and writes what is missing. Its own children see that record as they see any
+parent's end.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 import nats.errors
 
 from naq.backlog import find_job
+from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
 from naq.dependencies.waiting import RELEASING, Waiting, WaitingChild
 from naq.errors import ConflictError, NaqException, SerializationError
@@ -204,6 +206,7 @@ class Releaser:
         is_begun = child.state == RELEASING
         if own is not None and own.is_final and not is_begun:
             if own.error is not None and own.status == JobStatus.FAILED:
+                await enqueue_callback(self._connection, child.job, own)
                 await self._tell_failed(own, is_repeated=True)
             await self._remove(child)
             return
@@ -289,8 +292,12 @@ class Releaser:
             reason=message,
             job=job.to_record(),
         )
-        with contextlib.suppress(ConflictError):  # somebody else ended it: that stands
+        try:
             await self._results.bucket.create(job.job_id, record.to_wire())
+        except ConflictError:
+            log.debug("job %s was ended by somebody else: that stands", job.job_id)
+        else:
+            await enqueue_callback(self._connection, job, record)
             await self._tell_failed(record, is_repeated=False)
         await self._remove(child)
 

@@ -79,6 +79,10 @@ class Job:
     """Run it too where one of those failed or was cancelled."""
     pass_results: str | None = None
     """"value" (one parent's value) or "list" (a list of all) is put before its own arguments; None passes nothing."""
+    on_success: str | None = None
+    """`module:qualname` of what is called with the job's id and value once it has completed; see `naq.callbacks`."""
+    on_failure: str | None = None
+    """The same with the job's id and `JobError`, once it has failed."""
     is_id_given: bool = False
     """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
     retry_seqs: tuple[int, ...] = ()
@@ -104,6 +108,11 @@ class Job:
     def retries_asked(self) -> int:
         """How often somebody has put the failed job back into its queue."""
         return len(self.retry_seqs)
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether its end sets off another job."""
+        return self.on_success is not None or self.on_failure is not None
 
     @property
     def status(self) -> JobStatus:
@@ -191,6 +200,10 @@ class Job:
             record["allow_failed"] = True
         if self.pass_results is not None:
             record["pass_results"] = self.pass_results
+        if self.on_success is not None:
+            record["on_success"] = self.on_success
+        if self.on_failure is not None:
+            record["on_failure"] = self.on_failure
         if self.is_id_given:
             record["id_given"] = True
         if self.headers:
@@ -240,6 +253,8 @@ class Job:
             depends_on=codec.texts(record, "depends_on"),
             allow_failed=record.get("allow_failed") is True,
             pass_results=record["pass_results"] if record.get("pass_results") in ("value", "list") else None,
+            on_success=record["on_success"] if isinstance(record.get("on_success"), str) else None,
+            on_failure=record["on_failure"] if isinstance(record.get("on_failure"), str) else None,
             is_id_given=record.get("id_given") is True,
             headers=codec.text_items(record, "headers"),
             retry_seqs=codec.sequences(record, "retry_seqs"),

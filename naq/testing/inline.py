@@ -49,8 +49,8 @@ async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: 
     timeouts and retries do what they do; retries follow at once, their delays are not waited for.
 
     Args:
-        options: those of `naq.enqueue` (what only a server can do is left aside: uniqueness, limits, dependencies);
-            every other keyword goes to the function.
+        options: those of `naq.enqueue` (uniqueness, limits, dependencies and callbacks are left aside: they need a
+            server); every other keyword goes to the function.
 
     Raises:
         ConfigurationError, SerializationError: `naq.enqueue` would refuse the call.

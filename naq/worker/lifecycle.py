@@ -5,8 +5,8 @@ job is over, and of two ends (a second copy's, somebody's cancel) the first one 
 both are stored is the delivery acked. Killed at any point between:
 
 - before the result: the job is delivered again and runs again (at least once);
-- after the result: it is delivered again, its result is found final, its event is told again (the server drops the
-  double), and it is acked without running.
+- after the result: it is delivered again, its result is found final, its callback is enqueued and its event told again
+  (each is there once), and it is acked without running.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq import codec
+from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
 from naq.context import Progress
 from naq.delivery import Delivery
@@ -135,7 +136,9 @@ class Lifecycle:
     async def settle_again(
         self, record: JobResult, job: Job, reply: str, order: Mapping[str, Any] | None = None
     ) -> None:
-        """A job came again though its result is final: make sure its event is told, and ack it."""
+        """A job came again though its result is final: make sure its callback is there and its event told; ack."""
+        if job.has_callbacks:
+            await enqueue_callback(self._connection, job, record)
         event_type = _EVENTS.get(JobStatus(record.status), JobEventType.FAILED)
         event = JobEvent.of(
             event_type,
@@ -266,6 +269,8 @@ class Lifecycle:
             log.info("job %s had ended before: what this run came to is dropped", record.job_id)
             await ack(self._connection, run.reply)
             return ""
+        if run.job.has_callbacks:
+            await enqueue_callback(self._connection, run.job, record)
         await (await self._tell_end(run, record, **fields))
         await ack(self._connection, run.reply)
         return counter

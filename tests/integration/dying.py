@@ -22,6 +22,7 @@ POINTS = {
     "before the start": (Worker, "_begin"),
     "during the run": (Executor, "run"),
     "before the result": (Lifecycle, "finish"),
+    "before the callback": (lifecycle, "enqueue_callback"),
     "before the terminal event": (Lifecycle, "_tell_end"),
     "before the ack": (lifecycle, "ack"),
 }
@@ -41,7 +42,7 @@ async def work(point: str) -> None:
         die()
 
     setattr(owner, name, at_the_point)
-    await Worker(modules=["naq.examples.tasks"]).run()
+    await Worker(modules=["naq.examples.tasks", "tests.integration.sample_tasks"]).run()
 
 
 async def produce(job_id: str) -> None:

@@ -33,6 +33,11 @@ def describe(order: Order, *, when: datetime, labels: set[str]) -> tuple[Order, 
     return order, type(when).__name__, labels
 
 
+def end_of(job_id: str, value: object) -> list[object]:
+    """A callback that gives back what it is told."""
+    return [job_id, value]
+
+
 def fails_until(path: str, times: int) -> str:
     """Fail the first `times` calls, counted in a file."""
     with open(path, "a+", encoding="utf-8") as file:  # noqa: PTH123
