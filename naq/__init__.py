@@ -89,6 +89,7 @@ _HOMES = {
     "EnqueueError": "naq.errors",
     "FunctionReferenceError": "naq.errors",
     "InvalidQueueNameError": "naq.errors",
+    "IsolatedProcessDied": "naq.errors",
     "JetStreamUnavailableError": "naq.errors",
     "JobExecutionError": "naq.errors",
     "JobNotCompletedError": "naq.errors",

@@ -33,7 +33,9 @@ async def enqueue(
         retry_strategy: how a single `retry_delay` grows: "linear" or "exponential" (each with a jitter of a quarter),
             or "full_jitter" (anywhere below the exponential delay).
         retry_on, ignore_on: exception classes (or names) to retry, and never to retry.
-        timeout: seconds one run may take; a plain function's thread goes on by itself, but its job is over.
+        timeout: seconds one run may take, before its queue's default; a plain function's thread goes on by itself, but
+            its job is over. What is isolated is really stopped.
+        isolate: run it in a process of its own (`naq.worker.isolation` says what that gives and costs).
         result_ttl: seconds the result is kept (by a server from 2.11 on; before that, and for jobs that failed or were
             cancelled, the bucket's own age holds: NAQ_RESULT_TTL).
         tags: texts to find it by.
@@ -142,8 +144,8 @@ async def schedule(function: Callable[..., Any] | str, *args: Any, **options: An
 async def cancel(job_id: str, *, reason: str | None = None) -> JobStatus:
     """Cancel a job wherever it stands; returns where it stands then.
 
-    A job that waits, or is due later, never starts. A running coroutine is stopped within a second. A
-    function that runs in a thread can't be stopped: RUNNING is returned, its
+    A job that waits, or is due later, never starts. A running coroutine, and whatever is isolated, is stopped within a
+    second. A function that runs in a thread can't be stopped: RUNNING is returned, its
     `current_job().cancel_requested` becomes true, and it is not run again.
 
     Raises:

@@ -48,6 +48,8 @@ class JobContext:
     tags: tuple[str, ...] = ()
     schedule_id: str | None = None
     """The schedule that fired it, if one did."""
+    time_limit_s: float | None = None
+    """Seconds this run may take: the job's `timeout`, else its queue's on this worker; None means no limit."""
     cancel_requested: bool = False
     """Somebody asked to cancel this job. Coroutines are stopped anyway; a function in a thread has to look here."""
     tell: Callable[[Progress], None] = lambda progress: None

@@ -113,5 +113,9 @@ class JobExecutionError(NaqException):
         self.traceback = traceback
 
 
+class IsolatedProcessDied(NaqException):
+    """The process of an isolated job ended before its function did; the message has its exit code or signal."""
+
+
 class ConflictError(NaqException):
     """A compare-and-set lost: somebody else changed the record in between. Read it again and decide anew."""

@@ -31,6 +31,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--max-retries", type=int, default=0, metavar="N")
     parser.add_argument("--retry-delay", type=float, default=1.0, metavar="S")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds one run may take")
+    parser.add_argument("--isolate", action="store_true", help="run it in a process of its own, which can be stopped")
     parser.add_argument("--unique", metavar="KEY", help="one job of this key at a time; a second call gets the first")
     parser.add_argument("--unique-for", type=float, metavar="S", help="the key is taken this many seconds instead")
     parser.add_argument(
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             "max_retries": args.max_retries,
             "retry_delay": args.retry_delay,
             "timeout": args.timeout,
+            "isolate": args.isolate,
             "unique": args.unique,
             "unique_for": args.unique_for,
             "limits": limits,

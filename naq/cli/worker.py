@@ -12,6 +12,7 @@ from typing import Any
 from naq.cli.common import command, import_from_here, settings_of
 from naq.errors import ConfigurationError
 from naq.logs import setup_logging
+from naq.worker.time_limits import OTHERS
 
 
 def register(subparsers: Any) -> None:
@@ -52,6 +53,19 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics at :PORT/metrics (naq[prometheus])"
     )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="run every job in a process of its own: it can be stopped at any instant, and its crash harms no other",
+    )
+    parser.add_argument(
+        "--timeout",
+        action="append",
+        dest="timeouts",
+        default=[],
+        metavar="[QUEUE=]S",
+        help="seconds a run may take whose job has no timeout of its own, in one queue or all; repeatable: mail=30",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.set_defaults(run=run)
 
@@ -79,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
         drain_s=args.drain,
         burst=args.burst,
         max_jobs=args.max_jobs,
+        isolate=args.isolate,
+        queue_timeouts=_timeouts(args.timeouts),
         middleware=middleware,
     )
     asyncio.run(worker.run(handle_signals=True))
@@ -103,3 +119,15 @@ def _weighted(words: list[str]) -> tuple[list[str], dict[str, float]]:
             except ValueError:
                 raise ConfigurationError(f"{word!r}: the weight behind ':' must be a number, as in 'mail:3'") from None
     return queues, weights
+
+
+def _timeouts(words: list[str]) -> dict[str, float]:
+    """`mail=30` and `300` as seconds by queue."""
+    limits: dict[str, float] = {}
+    for word in words:
+        queue, _, seconds = word.rpartition("=")
+        try:
+            limits[queue or OTHERS] = float(seconds)
+        except ValueError:
+            raise ConfigurationError(f"--timeout {word!r}: seconds were expected, as in mail=30 or 300") from None
+    return limits

@@ -63,6 +63,8 @@ class Job:
     tags: tuple[str, ...] = ()
     capture_logs: bool = False
     """Keep the log lines written during a run in its result record."""
+    isolate: bool = False
+    """Run it in a process of its own, which can be stopped at any instant."""
     schedule_id: str | None = None
     """The schedule that fired it, if one did."""
     run_at: datetime | None = None
@@ -186,6 +188,8 @@ class Job:
             record["tags"] = list(self.tags)
         if self.capture_logs:
             record["capture_logs"] = True
+        if self.isolate:
+            record["isolate"] = True
         if self.schedule_id is not None:
             record["schedule_id"] = self.schedule_id
         if self.unique is not None:
@@ -246,6 +250,7 @@ class Job:
             result_ttl=codec.number(record, "result_ttl", None),
             tags=codec.texts(record, "tags"),
             capture_logs=record.get("capture_logs") is True,
+            isolate=record.get("isolate") is True,
             schedule_id=record["schedule_id"] if isinstance(record.get("schedule_id"), str) else None,
             unique=record["unique"] if isinstance(record.get("unique"), str) else None,
             unique_for=codec.number(record, "unique_for", None),

@@ -1,8 +1,9 @@
-"""Run one job's function: coroutine functions on the worker's loop, plain ones in threads.
+"""Run one job's function: coroutine functions on the worker's loop, plain ones in threads, isolated ones elsewhere.
 
 A thread can't be stopped. At its `timeout` the job of a plain function is over all the same, and its slot is free; the
 thread goes on until the function returns, what it returns is dropped, and a retry may run beside it. The pool has room
 for as many abandoned threads as there are slots, and a warning counts them: beyond that, jobs wait for one to end.
+What has to end at its limit, or crashes, or computes for long, wants isolation: see `naq.worker.isolation`.
 """
 
 from __future__ import annotations
@@ -14,44 +15,53 @@ import functools
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from naq import callables, codec
 from naq.context import JobContext, running
-from naq.errors import FunctionReferenceError, SerializationError
+from naq.errors import FunctionReferenceError, IsolatedProcessDied, SerializationError
 from naq.models.job import Job
+from naq.worker.isolation import Isolation
 from naq.worker.outcome import Outcome, failure, refusal
+from naq.worker.time_limits import TimeLimitExceeded
 
 log = logging.getLogger(__name__)
 
 _SKIP = (__file__, threading.__file__, concurrent.futures.thread.__file__)
 
 
-class TimeLimitExceeded(Exception):
-    """A run took longer than its job's `timeout`."""
-
-
 class Executor:
     """Runs functions of the modules its worker was started for, and of no others."""
 
-    def __init__(self, modules: Iterable[str], *, threads: int) -> None:
+    def __init__(self, modules: Sequence[str], *, threads: int, isolate: bool, max_bytes: int) -> None:
+        """`isolate`: every job in a process; `max_bytes`: the largest result one of those may send."""
+        self._isolates_all = isolate
+        self.isolation = Isolation(modules, max_bytes=max_bytes)
         self.allowed = callables.ModuleAllowList(modules)
         self._threads = concurrent.futures.ThreadPoolExecutor(2 * threads, thread_name_prefix="naq-job")
         self._abandoned = 0
         self._functions: dict[str, Callable[..., Any]] = {}
 
-    def close(self) -> None:
-        """Let running threads end by themselves, start no more."""
+    async def close(self) -> None:
+        """End the processes of isolated jobs; let running threads end by themselves, start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        await self.isolation.close()
 
     def can_stop(self, job: Job) -> bool:
         """Whether cancelling the task that awaits `run` ends the job's function too."""
+        if self._isolates_all or job.isolate:
+            return True
         function = self._functions.get(job.function)
         return function is not None and inspect.iscoroutinefunction(function)
 
     async def run(self, job: Job, context: JobContext) -> Outcome:
         """Run the job once. Never raises, except where the task itself is cancelled."""
+        if self._isolates_all or job.isolate:
+            try:
+                return await self.isolation.run(job, context)
+            except (TimeLimitExceeded, IsolatedProcessDied) as exc:
+                return failure(exc.with_traceback(None))
         try:
             function = self._functions.get(job.function)
             if function is None:
@@ -62,7 +72,7 @@ class Executor:
             return refusal(type(exc).__name__, str(exc))
         try:
             with running(context):
-                value = await self._call(function, args, kwargs, job.timeout)
+                value = await self._call(function, args, kwargs, context.time_limit_s)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
 from typing import Any
 
+from naq import codec
 from naq.errors import Cancel, Retry
 from naq.models.result import JobError
 from naq.models.retry import MAX_DELAY_S, class_names
@@ -46,6 +48,29 @@ class Outcome:
     """What the function asked for by raising `Retry` or `Cancel`; `error` then holds its reason."""
     delay_s: float | None = None
     """Seconds until the run it wished for; None leaves that to the job's policy."""
+
+    def to_record(self) -> dict[str, Any]:
+        """As plain data, without the exception itself."""
+        record: dict[str, Any] = {"value": self.value, "final": self.is_final, "wish": self.wish.name}
+        if self.error is not None:
+            record["error"] = self.error.to_wire()
+            record["names"] = list(self.exception_names)
+        if self.delay_s is not None:
+            record["delay_s"] = self.delay_s
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Outcome:
+        """Read `to_record`'s form; what has another shape counts as absent."""
+        wish = codec.text(record, "wish", "")
+        return cls(
+            value=record.get("value"),
+            error=JobError.from_wire(record.get("error")),
+            exception_names=codec.texts(record, "names"),
+            is_final=record.get("final") is True,
+            wish=Wish[wish] if wish in Wish.__members__ else Wish.NONE,
+            delay_s=codec.number(record, "delay_s", None),
+        )
 
 
 def failure(exception: BaseException, *, skip_files: tuple[str, ...] = (), is_final: bool = False) -> Outcome:

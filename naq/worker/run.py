@@ -88,6 +88,7 @@ class Run:
                 worker_id=worker_id,
                 tags=job.tags,
                 schedule_id=job.schedule_id,
+                time_limit_s=job.timeout,
                 logs=new_log() if job.capture_logs else None,
             ),
         )
@@ -132,8 +133,9 @@ class Run:
 
     def limit_details(self, error: JobError | None) -> dict[str, Any]:
         """What tells a run that took too long from one that failed; empty for any other."""
-        is_limit = error is not None and error.type == "TimeLimitExceeded" and self.job.timeout is not None
-        return {"time_limit_s": self.job.timeout} if is_limit else {}
+        limit_s = self.context.time_limit_s
+        is_limit = error is not None and error.type == "TimeLimitExceeded" and limit_s is not None
+        return {"time_limit_s": limit_s} if is_limit else {}
 
     def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
         """What is stored of this run, without its value or error; the payload of a large job is left out."""

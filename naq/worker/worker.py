@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -36,8 +35,10 @@ from naq.worker.modules import import_modules
 from naq.worker.orders import Orders
 from naq.worker.quota import Quota, until_empty
 from naq.worker.run import Run, over
+from naq.worker.signals import stop_on_signals
 from naq.worker.status import WorkerStatusManager
 from naq.worker.stop_order import StopOrder
+from naq.worker.time_limits import TimeLimits
 from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Worker:
         weights: Mapping[str, float] | None = None,
         strict: bool = False,
         middleware: Sequence[Middleware] = (),
+        isolate: bool = False,
+        queue_timeouts: Mapping[str, float] | None = None,
     ) -> None:
         """Args:
             modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all below); imported at start.
@@ -83,6 +86,8 @@ class Worker:
             weights: shares of the slots by queue while all have work; 1 where a queue has none.
             strict: the order of `queues` decides: one gets a slot only when those before it have nothing waiting.
             middleware: hooks around its jobs, outermost first; see `naq.Middleware`.
+            isolate: run every job in a process of its own; see `naq.worker.isolation`.
+            queue_timeouts: seconds by queue that a run may take whose job has no `timeout`; "*" for other queues.
 
         Raises:
             ConfigurationError: no module, a bad queue name, concurrency, weight or middleware; weights and `strict`.
@@ -100,6 +105,8 @@ class Worker:
         self.drain_s = drain_s
         self._burst = burst
         self._quota = Quota(max_jobs)
+        self._isolate = isolate
+        self._time_limits = TimeLimits(queue_timeouts)
         self._hooks = Hooks(middleware)
         self.hook_errors: Mapping[str, int] = self._hooks.errors
         """How often each hook of the middleware raised, by `Class.hook`."""
@@ -123,28 +130,34 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def stop(self) -> None:
-        """Begin to stop: take nothing more and drain. Harmless to call twice or before `run`."""
-        self._stopping.set()
+    def stop(self, now: bool = False) -> None:
+        """Begin to stop: take nothing more and drain; `now` hands running jobs back at once.
 
-    def _stop_ordered(self, now: bool) -> None:
+        Harmless to call twice or before `run`.
+        """
         if now:
             self.drain_s = 0.0
             self._idle.set()
-        self.stop()
+        self._stopping.set()
 
-    async def run(self, *, handle_signals: bool = False) -> None:
+    async def run(self, *, handle_signals: bool = False, supervisor: int | None = None) -> None:
         """Work until stopped.
 
         Args:
             handle_signals: stop at SIGTERM and SIGINT; a second one, or SIGQUIT, hands everything back at once.
+            supervisor: for `handle_signals`, see `naq.worker.signals`.
 
         Raises:
             ConfigurationError: a module can't be imported.
             NaqConnectionError: the server can't be reached at the start (later losses are waited out).
         """
         self._loop = asyncio.get_running_loop()
-        self._executor = Executor(self.modules, threads=self.concurrency)
+        self._executor = Executor(
+            self.modules,
+            threads=self.concurrency,
+            isolate=self._isolate,
+            max_bytes=self.settings.max_result_bytes,
+        )
         import_modules(self.modules)
         connection = Connection(self.settings, name=f"{self.worker_id} worker")
         try:
@@ -166,14 +179,14 @@ class Worker:
                 await self._keeper.start()
                 try:
                     if handle_signals:
-                        self._handle_signals()
+                        stop_on_signals(self.stop, supervisor)
                     await self._hooks.startup(self)
                     await self._work(connection)
                 finally:
                     await self._hooks.shutdown(self)
                     await self._keeper.stop(forget=True)
         finally:
-            self._executor.close()
+            await self._executor.close()
 
     async def _work(self, connection: Connection) -> None:
         events = Events(connection)
@@ -186,7 +199,7 @@ class Worker:
             connection, self.worker_id, self._runs, can_stop=self._executor.can_stop, aside=self._aside
         )
         self._orders.on(CANCEL, self._cancels.on_order)
-        stop_order = StopOrder(connection, self._orders, self.worker_id, self._stop_ordered)
+        stop_order = StopOrder(connection, self._orders, self.worker_id, self.stop)
         self._orders.on(QUEUE, self._intake.on_order)
         await self._orders.start()
         await self._intake.start()
@@ -234,6 +247,7 @@ class Worker:
         self._is_handing_back = True
         for task in list(self._tasks):
             task.cancel()
+        await self._executor.isolation.until_quiet()
         for run in list(self._runs.values()):
             await self._lifecycle.hand_back(run)
         await self._connection.outbox.drain(ACKS_S)
@@ -318,6 +332,7 @@ class Worker:
                 self._runs[job.job_id].reply = received.reply
                 return None
         run = await self._lifecycle.begin(job, received.delivery, received.reply, record)
+        run.context.time_limit_s = self._time_limits.of(job)
         self._runs[job.job_id] = run
         self.status.job_started(job, run.started_at)
         return run
@@ -374,15 +389,3 @@ class Worker:
             self._aside(self._claims.refresh())
         elif state is LinkState.LOST:
             self._claims.doubt_everything()
-
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def on_signal() -> None:
-            if self._stopping.is_set():
-                self._idle.set()
-            self.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        loop.add_signal_handler(signal.SIGQUIT, self._stop_ordered, True)
