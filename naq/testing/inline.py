@@ -75,7 +75,7 @@ async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: 
                 break
             earlier = (*earlier, run.as_attempt(ending.error, finished_at))
     finally:
-        executor.close()
+        await executor.close()
     record = replace(
         run.record(ending.status, finished_at), value=outcome.value, error=ending.error, reason=ending.reason
     )

@@ -34,7 +34,9 @@ _SKIP = (__file__, threading.__file__, concurrent.futures.thread.__file__)
 class Executor:
     """Runs functions of the modules its worker was started for, and of no others."""
 
-    def __init__(self, modules: Sequence[str], *, threads: int, isolate: bool, max_bytes: int) -> None:
+    def __init__(
+        self, modules: Sequence[str], *, threads: int, isolate: bool = False, max_bytes: int = 64 * 2**20
+    ) -> None:
         """`isolate`: every job in a process; `max_bytes`: the largest result one of those may send."""
         self._isolates_all = isolate
         self.isolation = Isolation(modules, max_bytes=max_bytes)
