@@ -22,7 +22,6 @@ from typing import Any
 from naq import codec
 from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
-from naq.context import Progress
 from naq.delivery import Delivery
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
@@ -94,7 +93,10 @@ class Lifecycle:
         finished_at = utcnow()
         if run.started is not None:
             run.started_seq = (await run.started).seq
-        await self.tell_progress(run, run.context.take_untold())
+        untold = run.context.take_untold()
+        if untold is not None:
+            run.progress.append(untold)
+        await self.tell_progress(run)
         ending = run.ending(outcome)
         if ending.status is JobStatus.CANCELLED:
             return await self.cancel(run, ending.reason)
@@ -126,12 +128,12 @@ class Lifecycle:
         run.attempt = record.attempt if record else 0
         await self.cancel(run)
 
-    async def tell_progress(self, run: Run, progress: Progress | None) -> None:
-        """PROGRESS with how far the job has come; nothing for None."""
-        if progress is None:
-            return
-        details = {name: value for name, value in progress._asdict().items() if value is not None}
-        await self._send(JobEventType.PROGRESS, run, msg_id=uuid7(), details=details)
+    async def tell_progress(self, run: Run) -> None:
+        """PROGRESS for each figure that is not told yet, in order."""
+        while run.progress:
+            figures = run.progress.popleft()._asdict()
+            details = {name: value for name, value in figures.items() if value is not None}
+            await self._send(JobEventType.PROGRESS, run, msg_id=uuid7(), details=details)
 
     async def settle_again(
         self, record: JobResult, job: Job, reply: str, order: Mapping[str, Any] | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from naq.context import JobContext, new_log
+from naq.context import JobContext, Progress, new_log
 from naq.delivery import Delivery
 from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobError, JobResult
@@ -57,6 +58,8 @@ class Run:
     """Where the job's record stood as the run began; 0 where it had none."""
     order: Mapping[str, Any] | None = None
     """Who asked to cancel it, and why; None where nobody did."""
+    progress: deque[Progress] = field(default_factory=deque)
+    """Figures that no event has told yet, oldest first."""
     task: asyncio.Task[Any] | None = None
     """What awaits the function, while it runs."""
     started: asyncio.Future[PublishAck] | None = None

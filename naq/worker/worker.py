@@ -371,7 +371,8 @@ class Worker:
 
     def _on_progress(self, run: Run, progress: Progress) -> None:
         """Called in the thread of the job's function."""
-        self._loop.call_soon_threadsafe(self._aside, self._lifecycle.tell_progress(run, progress))
+        run.progress.append(progress)
+        self._loop.call_soon_threadsafe(self._aside, self._lifecycle.tell_progress(run))
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something small beside the jobs; what it raises is logged."""
