@@ -124,7 +124,7 @@ class Purge:
                 actor=self._actor,
                 reason=record.reason,
             ),
-            msg_id=f"{job.job_id}:purged:{removed.seq}",
+            msg_id=record.end_id,  # a worker that was handed the job meanwhile tells this end again
         )
 
     async def _store(self, record: JobResult) -> bool:

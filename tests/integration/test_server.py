@@ -224,6 +224,10 @@ async def test_a_store_that_cant_be_written_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_missing_program_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(binary_module.VARIABLE, str(tmp_path / "nats-server"))
+    with pytest.raises(ServerStartError, match=r"NAQ_SERVER_BINARY=.*: no program that can be run"):
+        binary_module.find_binary()
+    monkeypatch.delenv(binary_module.VARIABLE)
     monkeypatch.setattr(binary_module.sysconfig, "get_path", lambda _: str(tmp_path))
     monkeypatch.setattr(binary_module.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
