@@ -138,7 +138,7 @@ async def _run(args: argparse.Namespace) -> int:
     from naq_tui.demo import Demo
     from naq_tui.feed.nats import NatsFeed
     from naq_tui.guarding import problems_of
-    from naq_tui.launcher import Supervisor
+    from naq_tui.launcher import Supervisor, recipes_of
     from naq_tui.remembered import Remembered
 
     config = load_config()
@@ -147,7 +147,8 @@ async def _run(args: argparse.Namespace) -> int:
     settings = Settings.load(nats_url=args.server, context=args.context, prefix=args.prefix)
     opened = _demo_target(settings) if args.demo else _target(settings)
     async with opened as target:
-        supervisor = Supervisor(environment=_environment(target.settings))
+        recipes, _ = recipes_of(config.tables.get("recipes"))
+        supervisor = Supervisor(environment=_environment(target.settings), recipes=recipes)
         if target.server is not None:
             supervisor.attach_server(target.server)
         if not args.demo:

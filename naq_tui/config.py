@@ -363,6 +363,16 @@ EXAMPLE = """\
 # shown = ["max_tokens"]      # names that are no secret
 # patterns = ["sk-[A-Za-z0-9]{20,}"]
 
+# [recipes.mail]              # offered by the launch form, and started and scaled in Processes
+# modules = ["shop.tasks"]    # kind = "scheduler" has neither modules, queues nor concurrency
+# queues = ["mail:3", "default"]
+# concurrency = 10
+# processes = 2
+# environment = { LANG = "C" }
+# folder = "~/shop"           # where its modules are looked for
+# restart = "on-failure"      # "never", "on-failure" or "always", while a console runs
+# hangup = "keep"             # when the console loses its terminal: "keep", "drain" or "kill"
+
 # [contexts.staging]
 # server = "nats://staging.example.com:4222"
 # creds = "/home/me/staging.creds"   # or user and password, token, nkey, tls_ca, tls_cert, tls_key

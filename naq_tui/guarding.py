@@ -11,7 +11,9 @@ from textual.reactive import var
 
 from naq_tui import keys
 from naq_tui.config import Config, Problem
+from naq_tui.launcher.recipe import recipes_of
 from naq_tui.terminal import PatientApp
+from naq_tui.text import safe
 from naq_tui.views.alarm import Alarm
 from naq_tui.views.table import Cell
 from naq_tui.widgets.key_line import KeyLine
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 
 
 def problems_of(config: Config) -> tuple[Problem, ...]:
-    """All that is wrong with the user's file, other keys included."""
+    """All that is wrong with the user's file, other keys and launch recipes included."""
     _, refused = keys.rebound(keys.ACTIONS, config.keys)
+    _, unusable = recipes_of(config.tables.get("recipes"))
     return (
         *config.problems,
+        *(config.problem(problem.entry, safe(str(problem), 300)) for problem in unusable),
         *(
             config.problem(("keys", *action_id.split(".")), f"keys.{action_id}: {reason}")
             for action_id, reason in refused.items()

@@ -92,6 +92,8 @@ _PROCESSES = {
     "starting": Look("◌", ".", "starting", "waiting"),
     "running": Look("●", "o", "running", "running"),
     "stopping": Look("◑", "-", "stopping", "waiting"),
+    "waiting": Look("↻", "~", "waiting", "waiting"),
+    "ready": Look("◇", "*", "ready", "muted"),
     "exited": Look("○", "o", "ended", "muted"),
     "killed": Look("–", "-", "killed", "muted"),
     "crashed": Look("✗", "x", "crashed", "failed"),

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-MAX_LINES = 5000
+MAX_LINES = 100_000
+MAX_TEXT = 32 * 2**20
+"""Characters of all lines together; the oldest go first, whatever is reached first."""
 MAX_LINE_BYTES = 4096
 CHUNK_BYTES = 64 * 1024
-POLL_BYTES = 256 * 1024
-"""Most that one look reads; with more waiting, all but the newest of it is skipped, and a line says so."""
-MAX_FILE_BYTES = 64 * 2**20
-"""A file that has grown beyond this is to be emptied: its writer appends, so it goes on from zero."""
+POLL_BYTES = 2**20
+"""Most that one look reads; what is left waits for the next one."""
+BACKLOG_BYTES = 16 * 2**20
+"""With more than this waiting, all but the newest of it is skipped, and a line says so."""
+MAX_FILE_BYTES = 32 * 2**20
+"""A file that has grown beyond this is set aside and emptied: its writer appends, so it goes on from zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class OutputTail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.total = 0
-        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._lines: deque[str] = deque()
+        self._length = 0
         self._position = 0
         self._inode = 0
         self._partial = b""
@@ -56,10 +62,22 @@ class OutputTail:
         oldest = self.total - len(self._lines)
         first = min(max(first, oldest), self.total)
         start = first - oldest
-        return OutputPage(first, tuple(islice(self._lines, start, start + max(0, count))), oldest, self.total)
+        end = min(len(self._lines), start + max(0, count))
+        # by index and not by islice: that would walk there from the first line
+        return OutputPage(first, tuple(self._lines[place] for place in range(start, end)), oldest, self.total)
 
-    def poll(self) -> bool:
-        """Read what is new, in bounded time; whether there was something. A missing file is an empty one."""
+    def find(self, is_wanted: Callable[[str], bool], start: int, step: int = 1) -> int | None:
+        """Number of the first wanted line from number `start` on, downwards, or with `step` -1 upwards; None: none."""
+        oldest = self.total - len(self._lines)
+        if step > 0:
+            places = range(max(0, start - oldest), len(self._lines))
+        else:
+            places = range(min(start - oldest, len(self._lines) - 1), -1, -1)
+        lines = self._lines
+        return next((oldest + place for place in places if is_wanted(lines[place])), None)
+
+    def poll(self, most: int = POLL_BYTES) -> bool:
+        """Read what is new, at most `most` bytes of it; whether there was something. A missing file is empty."""
         try:
             stat = os.stat(self.path)  # noqa: PTH116  (four times a second for each process: half the cost of Path.stat)
         except OSError:
@@ -69,44 +87,60 @@ class OutputTail:
             self._position = 0
         elif stat.st_size < self._position:
             self._position = 0
-            self._append("… the output file was emptied …")
+            self.note("the output file was set aside")
         if stat.st_size == self._position:
             return False
         try:
-            self._read(stat.st_size)
+            self._read(stat.st_size, most)
         except OSError as exc:
             self._position = stat.st_size
-            self._append(f"… the output can't be read: {exc.strerror or exc} …")
+            self.note(f"the output can't be read: {exc.strerror or exc}")
         return True
 
     @property
     def is_oversized(self) -> bool:
-        """Whether the file should be emptied by `trim`."""
+        """Whether the file is to be set aside by `trim`."""
         return self._position > MAX_FILE_BYTES
 
     def trim(self) -> None:
-        """Empty the file. Takes a tenth of a second where a fast writer is at it: not on the event loop's thread.
+        """Copy the file to `rotated` and empty it. Takes a tenth of a second and more: not on the loop's thread.
 
-        What was written since the last `poll` is lost.
+        What its writer adds between the two is lost; dying there leaves the copy and the whole file.
         """
         with contextlib.suppress(OSError):
+            shutil.copyfile(self.path, self.rotated)
+            self.rotated.chmod(0o600)
             os.truncate(self.path, 0)
+
+    @property
+    def rotated(self) -> Path:
+        """Where the part before the current one lies, if there is one."""
+        return self.path.with_name(self.path.name + ".1")
+
+    def catch_up(self) -> None:
+        """Take in all that waits, up to the backlog that is read at all."""
+        self.poll(BACKLOG_BYTES)
+
+    def note(self, text: str) -> None:
+        """Add a line that the process did not write."""
+        self._append(f"… {text} …")
 
     def finish(self) -> None:
         """Take in all the rest once the process has ended, its last line being perhaps without an end."""
-        self.poll()
+        self.catch_up()
         if self._partial:
             self._end_line()
         self._is_overlong = False
 
-    def _read(self, size: int) -> None:
+    def _read(self, size: int, most: int) -> None:
         waiting = size - self._position
         with self.path.open("rb", buffering=0) as file:
-            if waiting > POLL_BYTES:
-                self._position = size - POLL_BYTES // 2
+            if waiting > BACKLOG_BYTES:
+                self._position = size - BACKLOG_BYTES // 2
                 # what was skipped ends somewhere within a line: that line is dropped as well
                 self._partial, self._is_overlong = b"", True
-                self._append(f"… {_size(waiting - POLL_BYTES // 2)} of output skipped …")
+                self.note(f"{_size(waiting - BACKLOG_BYTES // 2)} of output skipped")
+            size = min(size, self._position + most)
             file.seek(self._position)
             while self._position < size:
                 chunk = file.read(min(CHUNK_BYTES, size - self._position))
@@ -122,9 +156,7 @@ class OutputTail:
             return
         self._end_line()
         *whole, last = rest
-        dropped = max(0, len(whole) - MAX_LINES)  # these would leave at the other end at once
-        self.total += dropped
-        for line in whole[dropped:]:
+        for line in whole:
             self._append(_text(line))
         self._grow(last)
 
@@ -147,7 +179,10 @@ class OutputTail:
 
     def _append(self, line: str) -> None:
         self._lines.append(line)
+        self._length += len(line)
         self.total += 1
+        while len(self._lines) > MAX_LINES or self._length > MAX_TEXT:
+            self._length -= len(self._lines.popleft())
 
 
 def _last_rewrite(line: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""One process of this machine: started or taken over, watched, signalled, and its output read."""
+"""One process of this machine: watched, signalled, and its output read."""
 
 from __future__ import annotations
 
@@ -6,68 +6,25 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from naq.models.times import format_time, utcnow
+from naq.models.times import utcnow
 from naq.server import EmbeddedServer
-from naq.server.watch import end_with_parent, process_identity, watch_exit
+from naq.server.watch import process_identity, watch_exit
+from naq_tui.launcher.crashes import Crashes, Run
 from naq_tui.launcher.output import OutputTail
-from naq_tui.launcher.record import ProcessRecord, record_path
-from naq_tui.launcher.spec import LaunchError, LaunchSpec
+from naq_tui.launcher.view import ProcessStatus, ProcessView
 
 STARTING_S = 2.0
 """A process that has said nothing yet counts as starting for this long."""
-ROTATE_BYTES = 5 * 2**20
-
-
-class ProcessStatus(StrEnum):
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    EXITED = "exited"
-    """Ended by itself or when asked; `exit_code` None means that it wasn't ours, so nobody told us the code."""
-    KILLED = "killed"
-    """Ended by a signal: `exit_code` is minus its number."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessView:
-    """One row of the Processes screen."""
-
-    process_id: str
-    name: str
-    kind: str
-    """"worker", "scheduler" or "server"."""
-    pid: int
-    """Of the running or the last one."""
-    status: ProcessStatus
-    status_text: str
-    """"running", "exited 3", "killed by SIGKILL"."""
-    exit_code: int | None
-    failed: bool
-    """Whether it ended badly without having been asked to end."""
-    started_at: datetime
-    uptime: float
-    """Seconds, of an ended one those that it lived."""
-    command: str
-    """The command line for display; no secret in it."""
-    last_line: str
-    output_lines: int
-    """Lines ever read; see `OutputPage`."""
-    crash_looping: bool
-    log_path: Path
-    owned: bool
-    """False for one taken over from an earlier console."""
-
-    @property
-    def is_running(self) -> bool:
-        return self.status not in (ProcessStatus.EXITED, ProcessStatus.KILLED)
+RUNS_KEPT = 10
 
 
 class WatchedProcess:
@@ -86,15 +43,24 @@ class WatchedProcess:
         self.is_owned = True
         self.exit_code: int | None = None
         self.ended = asyncio.Event()
+        self.restart_at: datetime | None = None
+        self.crashes = Crashes()
+        self.runs: deque[Run] = deque(maxlen=RUNS_KEPT)
+        self.restarts = 0
         self._on_exit = on_exit
         self._identity: str | None = None
         self._born = self._died = time.monotonic()
         self._was_ready = False
         self._lines_before = 0
         self._unwatch: Callable[[], None] = lambda: None
+        self._measured: Any = None
+        self._cpu_percent: float | None = None
+        self._rss_bytes: int | None = None
 
     @property
     def status(self) -> ProcessStatus:
+        if self.restart_at is not None:
+            return ProcessStatus.WAITING
         if not self.is_alive:
             return ProcessStatus.KILLED if (self.exit_code or 0) < 0 else ProcessStatus.EXITED
         if self.is_stop_asked:
@@ -109,6 +75,11 @@ class WatchedProcess:
     @property
     def has_failed(self) -> bool:
         return not self.is_alive and not self.is_stop_asked and self.exit_code not in (0, None)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it should be running: it does, or ended without having been asked to."""
+        return not self.is_stop_asked and (self.is_alive or self.has_failed or self.restart_at is not None)
 
     @property
     def command(self) -> str:
@@ -129,7 +100,23 @@ class WatchedProcess:
         """Stop watching it; it goes on."""
         self._unwatch()
 
-    def view(self, *, crash_looping: bool) -> ProcessView:
+    def measure(self) -> bool:
+        """Look at its CPU and memory; whether anything was learned. The first look tells no CPU yet."""
+        import psutil
+
+        try:
+            if self._measured is None or self._measured.pid != self.pid:
+                self._measured = psutil.Process(self.pid)
+            with self._measured.oneshot():
+                is_first = self._rss_bytes is None
+                cpu = self._measured.cpu_percent(None)
+                self._cpu_percent = None if is_first else cpu
+                self._rss_bytes = self._measured.memory_info().rss
+        except psutil.Error:
+            return False
+        return True
+
+    def view(self) -> ProcessView:
         return ProcessView(
             process_id=self.process_id,
             name=self.name,
@@ -138,15 +125,21 @@ class WatchedProcess:
             status=self.status,
             status_text=self._status_text(),
             exit_code=None if self.is_alive else self.exit_code,
-            failed=self.has_failed,
+            failed=self.has_failed and self.restart_at is None,
             started_at=self.started_at,
             uptime=self.uptime,
             command=self.command,
             last_line=self.tail.last_line,
             output_lines=self.tail.total,
-            crash_looping=crash_looping,
+            crash_looping=self.crashes.is_loop and not self.is_alive,
             log_path=self.tail.path,
             owned=self.is_owned,
+            restart_at=self.restart_at,
+            runs=tuple(self.runs),
+            restarts=self.restarts,
+            host=socket.gethostname(),
+            cpu_percent=self._cpu_percent,
+            rss_bytes=self._rss_bytes,
         )
 
     def _watch(self, pid: int, identity: str | None, started_at: datetime, *, is_ready: bool = False) -> None:
@@ -156,7 +149,8 @@ class WatchedProcess:
         self._born = time.monotonic() - max(0.0, (utcnow() - started_at).total_seconds())
         self._was_ready = is_ready
         self._lines_before = self.tail.total
-        self.is_alive, self.is_stop_asked, self.exit_code = True, False, None
+        self._cpu_percent = self._rss_bytes = self._measured = None
+        self.is_alive, self.is_stop_asked, self.exit_code, self.restart_at = True, False, None, None
         self.ended = asyncio.Event()
         self._unwatch()
         self._unwatch = watch_exit(pid, self._has_ended, self._is_still_itself)
@@ -165,6 +159,8 @@ class WatchedProcess:
         self._died = time.monotonic()
         self.exit_code = self._reap()
         self.is_alive = False
+        self._cpu_percent = self._rss_bytes = None
+        self.runs.append(Run(self.started_at, utcnow(), self.exit_code, self.is_stop_asked))
         self.tail.finish()
         self.ended.set()
         self._on_exit(self)
@@ -192,134 +188,8 @@ class WatchedProcess:
         if status is ProcessStatus.EXITED:
             return "ended" if self.exit_code is None else f"exited {self.exit_code}"
         if status is ProcessStatus.KILLED:
-            return f"killed by {_signal_name(-(self.exit_code or 0))}"
+            return f"killed by {signal_name(-(self.exit_code or 0))}"
         return status.value
-
-
-class LocalProcess(WatchedProcess):
-    """A worker or scheduler in a session of its own, without a terminal, its output in a file.
-
-    It outlives the console unless its spec says otherwise; a state file beside its output tells the next
-    console of it.
-    """
-
-    def __init__(
-        self, process_id: str, spec: LaunchSpec, folder: Path, on_exit: Callable[[WatchedProcess], None]
-    ) -> None:
-        super().__init__(process_id, spec.name, folder / f"{process_id}.log", on_exit)
-        self.spec = spec
-        self.kind = spec.kind
-        self._folder = folder
-        self._child: subprocess.Popen[bytes] | None = None
-
-    @property
-    def command(self) -> str:
-        return self.spec.display()
-
-    def start(self, environment: Mapping[str, str], owner_identity: str) -> None:
-        """Start it, or start it again after it ended.
-
-        Args:
-            environment: what the spec's variables come on top of.
-            owner_identity: of this console, for the state file.
-
-        Raises:
-            LaunchError: it can't be started.
-        """
-        spec = self.spec
-        command = spec.command_line()
-        log = self._open_log()
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=spec.cwd,
-                env=spec.environment(environment),
-                start_new_session=True,
-                preexec_fn=end_with_parent() if spec.ends_with_console else None,
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-            raise LaunchError(f"can't start {self.name} ({command[0]}): {reason}") from None
-        finally:
-            os.close(log)
-        self._child = child
-        self.is_owned = True
-        self._watch(child.pid, process_identity(child.pid), utcnow())
-        self._save(owner_identity)
-
-    @classmethod
-    def adopted(
-        cls, record: ProcessRecord, folder: Path, on_exit: Callable[[WatchedProcess], None], owner_identity: str
-    ) -> LocalProcess:
-        """Take over a running process of an earlier console."""
-        process = cls(record.process_id, record.spec, folder, on_exit)
-        process.tail.path = record.log_path
-        process.is_owned = False
-        process.tail.poll()
-        process._watch(record.pid, record.identity, record.started_at, is_ready=True)
-        process._save(owner_identity)
-        return process
-
-    def leave(self) -> None:
-        """Let the next console have it, or none."""
-        if self.is_alive:
-            self._save("")
-
-    def release(self) -> None:
-        super().release()
-        if self._child is not None and self._child.returncode is None:
-            # it is let go on purpose: without a code Popen would complain of a forgotten child
-            self._child.returncode = 0
-
-    def forget(self) -> None:
-        """Delete its output and state file."""
-        for path in (self.tail.path, _rotated(self.tail.path), record_path(self._folder, self.process_id)):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-
-    def _reap(self) -> int | None:
-        with contextlib.suppress(OSError):
-            record_path(self._folder, self.process_id).unlink(missing_ok=True)
-        if self._child is None:
-            return None
-        # while it isn't reaped its pid can be nobody else's: what it left in its group goes with it
-        if self._child.returncode is None:
-            self._kill_group()
-        return self._child.wait()
-
-    def _open_log(self) -> int:
-        path = self.tail.path
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if path.exists() and path.stat().st_size > ROTATE_BYTES:
-                path.replace(_rotated(path))
-            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            if self.pid:
-                os.write(log, f"── started again at {format_time(utcnow())} ──\n".encode())
-                self.tail.poll()
-            return log
-        except OSError as exc:
-            raise LaunchError(
-                f"can't write the output of {self.name} to {path}: {exc.strerror or exc} (NAQ_STATE_DIR)"
-            ) from None
-
-    def _save(self, owner_identity: str) -> None:
-        """Write the state file; an empty `owner_identity` means that no console has it."""
-        record = ProcessRecord(
-            process_id=self.process_id,
-            pid=self.pid,
-            identity=self._identity or "",
-            started_at=self.started_at,
-            log_path=self.tail.path,
-            owner_pid=os.getpid() if owner_identity else 0,
-            owner_identity=owner_identity,
-            spec=self.spec,
-        )
-        with contextlib.suppress(OSError):  # a full disk costs the adoption later, not the process now
-            record.save(self._folder)
 
 
 class ServerProcess(WatchedProcess):
@@ -349,11 +219,8 @@ class ServerProcess(WatchedProcess):
         return None if self._child is None else self._child.wait()
 
 
-def _rotated(path: Path) -> Path:
-    return path.with_name(path.name + ".1")
-
-
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Its name as in SIGKILL, or "signal 77" where it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Any
 from naq.models.times import format_time, parse_time
 from naq.server.watch import process_identity
 from naq.settings import mask_url
-from naq_tui.launcher.spec import LaunchSpec
+from naq_tui.launcher.spec import HANGUP_POLICIES, RESTART_POLICIES, LaunchSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,13 @@ class ProcessRecord:
     owner_pid: int
     owner_identity: str
     spec: LaunchSpec
+    """Without variables: their names only are kept."""
+    variables: tuple[str, ...] = ()
+    """Names of those that the spec gave."""
+    connection: tuple[str, ...] = ()
+    """Names of those by which it finds its server."""
+    is_stop_asked: bool = False
+    restarts: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -63,6 +70,13 @@ class ProcessRecord:
                 "server_url": url if url is not None and mask_url(url) == url else None,
                 "cwd": None if spec.cwd is None else str(spec.cwd),
                 "command": spec.command,
+                "recipe": spec.recipe,
+                "restart": spec.restart,
+                "hangup": spec.hangup,
+                "variables": self.variables,
+                "connection": self.connection,
+                "is_stop_asked": self.is_stop_asked,
+                "restarts": self.restarts,
             }
         )
         path = record_path(folder, self.process_id)
@@ -98,6 +112,9 @@ def _read(path: Path) -> ProcessRecord | None:
             server_url=values["server_url"],
             cwd=None if values["cwd"] is None else Path(values["cwd"]),
             command=None if values["command"] is None else tuple(map(str, values["command"])),
+            recipe=str(values.get("recipe", "")),
+            restart=restart if (restart := values.get("restart")) in RESTART_POLICIES else "never",
+            hangup=hangup if (hangup := values.get("hangup")) in HANGUP_POLICIES else "keep",
         )
         return ProcessRecord(
             process_id=path.stem,
@@ -108,6 +125,10 @@ def _read(path: Path) -> ProcessRecord | None:
             owner_pid=int(values["owner_pid"]),
             owner_identity=str(values["owner_identity"]),
             spec=spec,
+            variables=tuple(map(str, values.get("variables", ()))),
+            connection=tuple(map(str, values.get("connection", ()))),
+            is_stop_asked=values.get("is_stop_asked") is True,
+            restarts=int(values.get("restarts", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -8,12 +8,20 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from naq.errors import InvalidQueueNameError, NaqException
 from naq.names import DEFAULT_QUEUE, check_queue_name
 
 MAX_CONCURRENCY = 1000
+MAX_PROCESSES = 64
+"""Most that one launch starts."""
+MAX_WEIGHT = 1000
+
+RestartPolicy = Literal["never", "on-failure", "always"]
+HangupPolicy = Literal["keep", "drain", "kill"]
+RESTART_POLICIES: tuple[RestartPolicy, ...] = get_args(RestartPolicy)
+HANGUP_POLICIES: tuple[HangupPolicy, ...] = get_args(HangupPolicy)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -28,9 +36,11 @@ class LaunchSpec:
 
     kind: Literal["worker", "scheduler"] = "worker"
     name: str = ""
-    """Empty lets the supervisor choose (`worker-1`)."""
+    """Empty lets the supervisor choose (`worker-1`, or `mail-1` of a recipe named mail)."""
+    recipe: str = ""
+    """Name of the recipe it is launched from; those of one recipe are scaled together. Empty: it stands alone."""
     queues: tuple[str, ...] = (DEFAULT_QUEUE,)
-    """Of a worker; at least one."""
+    """Of a worker, each with its weight where it has one (`mail:3`); at least one."""
     modules: tuple[str, ...] = ()
     """Of a worker: modules whose functions may run, `pkg.tasks` or `pkg.*`; at least one."""
     concurrency: int = 10
@@ -41,6 +51,10 @@ class LaunchSpec:
     """Variables on top of the console's own."""
     cwd: Path | None = None
     """Folder to start in, where its modules are looked for; None is the console's."""
+    restart: RestartPolicy = "never"
+    """Whether it is started again when it ended without being asked to: never, after a failure, or always."""
+    hangup: HangupPolicy = "keep"
+    """What becomes of it when the console loses its terminal: it runs on, is drained, or is killed."""
     ends_with_console: bool = False
     """Whether it also ends when the console is killed with -9 (Linux)."""
     command: tuple[str, ...] | None = None
@@ -80,20 +94,32 @@ class LaunchSpec:
     def validate(self) -> dict[str, str]:
         """What is wrong, one sentence by the name of its field; empty where nothing is."""
         problems: dict[str, str] = {}
-        if self.name and not _NAME.fullmatch(self.name):
-            problems["name"] = f"{self.name!r} can't be a name: use 1 to 64 letters, digits, '_', '.' or '-'"
+        for field_name, name in (("name", self.name), ("recipe", self.recipe)):
+            if name and not _NAME.fullmatch(name):
+                problems[field_name] = f"{name!r} can't be a name: use 1 to 64 letters, digits, '_', '.' or '-'"
         if self.cwd is not None and not self.cwd.is_dir():
             problems["cwd"] = f"{self.cwd} is not a folder"
-        for variable in self.env:
-            if not variable or "=" in variable or "\0" in variable:
+        for variable, value in self.env.items():
+            if not variable or "=" in variable or "\0" in variable + value:
                 problems["env"] = f"{variable!r} can't be the name of a variable"
-        if self.kind == "scheduler" or self.command is not None:
-            return problems
-        try:
-            for queue in self.queues:
-                check_queue_name(queue)
-        except InvalidQueueNameError as exc:
-            problems["queues"] = str(exc)
+        if self.restart not in RESTART_POLICIES:
+            problems["restart"] = f"{self.restart!r} is no restart policy: {', '.join(RESTART_POLICIES)}"
+        if self.hangup not in HANGUP_POLICIES:
+            problems["hangup"] = f"{self.hangup!r} is no hang-up policy: {', '.join(HANGUP_POLICIES)}"
+        if self.kind == "worker" and self.command is None:
+            problems |= self._validate_worker()
+        return problems
+
+    def _validate_worker(self) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        for queue in self.queues:
+            name, colon, weight = queue.partition(":")
+            try:
+                check_queue_name(name)
+            except InvalidQueueNameError as exc:
+                problems["queues"] = str(exc)
+            if colon and not _is_weight(weight):
+                problems["queues"] = f"{queue!r}: a weight above 0 and up to {MAX_WEIGHT} is needed, as in 'mail:3'"
         if not self.queues:
             problems["queues"] = f"name a queue to serve, for example {DEFAULT_QUEUE!r}"
         for module in self.modules:
@@ -104,3 +130,10 @@ class LaunchSpec:
         if not 1 <= self.concurrency <= MAX_CONCURRENCY:
             problems["concurrency"] = f"{self.concurrency} jobs at once is not possible: use 1 to {MAX_CONCURRENCY}"
         return problems
+
+
+def _is_weight(text: str) -> bool:
+    try:
+        return 0 < float(text) <= MAX_WEIGHT
+    except ValueError:
+        return False

@@ -19,10 +19,20 @@ import pytest
 
 from naq.server import EmbeddedServer
 from naq.server.watch import process_identity
-from naq_tui.launcher import LaunchError, LaunchSpec, ProcessStatus, ProcessView, Supervisor, default_state_dir
+from naq_tui.launcher import (
+    LaunchError,
+    LaunchSpec,
+    ProcessStatus,
+    ProcessView,
+    Recipe,
+    Supervisor,
+    crashes,
+    default_state_dir,
+)
 from naq_tui.launcher import output as output_module
-from naq_tui.launcher.output import MAX_LINE_BYTES, MAX_LINES, POLL_BYTES, OutputTail
-from naq_tui.launcher.process import ROTATE_BYTES
+from naq_tui.launcher import supervisor as supervisor_module
+from naq_tui.launcher.local import ROTATE_BYTES
+from naq_tui.launcher.output import BACKLOG_BYTES, MAX_LINE_BYTES, MAX_LINES, OutputTail
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -219,13 +229,74 @@ async def test_what_cant_start_says_why_and_leaves_no_row(watched: Watched, tmp_
         Supervisor(tmp_path / "file").launch(script("pass"))
 
 
-async def test_three_failures_in_a_minute_are_a_crash_loop(watched: Watched) -> None:
-    process_id = watched.supervisor.launch(script("raise SystemExit(1)"))
-    for crashes in (1, 2, 3):
+@pytest.fixture
+def quick_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crashes, "FIRST_DELAY_S", 0.01)
+
+
+@pytest.mark.usefixtures("quick_restarts")
+async def test_a_crash_loop_ends_with_the_fifth_crash_in_a_minute(watched: Watched) -> None:
+    process_id = watched.supervisor.launch(script("raise SystemExit(1)", restart="on-failure"))
+    row = await watched.until(process_id, lambda row: row.crash_looping)
+    assert (row.status, row.exit_code, row.failed, row.restarts) == (ProcessStatus.EXITED, 1, True, 4)
+    assert [run.exit_code for run in row.runs] == [1] * 5
+    assert row.restart_at is None
+    await watched.supervisor.restart(process_id)  # somebody looked after it: the count begins anew
+    assert not watched.row(process_id).crash_looping
+    row = await watched.until(process_id, lambda row: row.crash_looping)
+    assert row.restarts == 9
+
+
+@pytest.mark.usefixtures("quick_restarts")
+@pytest.mark.parametrize(
+    ("policy", "code", "starts_again"),
+    [
+        ("never", 3, False),
+        ("on-failure", 0, False),
+        ("on-failure", 3, True),
+        ("always", 0, True),
+        ("always", 3, True),
+    ],
+)
+async def test_a_restart_follows_the_policy(watched: Watched, policy: Any, code: int, starts_again: bool) -> None:
+    once = "import os, sys, time\nif os.path.exists('been'): print('second life', flush=True); time.sleep(600)\n"
+    folder = watched.supervisor.folder.parent
+    folder.mkdir(parents=True)
+    process_id = watched.supervisor.launch(
+        script(f"{once}open('been', 'w').close(); sys.exit({code})", restart=policy, cwd=folder)
+    )
+    if starts_again:
+        row = await watched.until_said(process_id, "second life")
+        assert (row.status, row.restarts, row.failed) == (ProcessStatus.RUNNING, 1, False)
+    else:
         row = await watched.until_ended(process_id)
-        assert row.crash_looping is (crashes == 3)
-        if crashes < 3:
-            await watched.supervisor.restart(process_id)
+        assert (row.status_text, row.restart_at, row.failed) == (f"exited {code}", None, code != 0)
+
+
+async def test_while_it_waits_for_its_next_start_it_can_be_given_up_or_started_at_once(watched: Watched) -> None:
+    process_id = watched.supervisor.launch(script("raise SystemExit(1)", restart="always"))
+    row = await watched.until(process_id, lambda row: row.status is ProcessStatus.WAITING)
+    assert row.restart_at is not None
+    assert timedelta(0) < row.restart_at - datetime.now(UTC) <= timedelta(seconds=1)
+    assert not row.failed
+    await watched.supervisor.restart(process_id)
+    assert watched.row(process_id).is_running
+    await watched.until(process_id, lambda row: row.status is ProcessStatus.WAITING)
+    watched.supervisor.stop(process_id)
+    row = watched.row(process_id)
+    assert (row.status, row.restart_at, row.failed) == (ProcessStatus.EXITED, None, False)
+
+
+def test_the_wait_doubles_up_to_a_minute_and_begins_anew_after_a_good_minute() -> None:
+    history = crashes.Crashes()
+    delays = []
+    for number in range(9):
+        history.add(number * 100.0, uptime=5.0)
+        delays.append(history.delay)
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert not history.is_loop
+    history.add(1_000.0, uptime=61.0)
+    assert history.delay == 1
 
 
 async def test_a_requested_end_is_no_crash(watched: Watched) -> None:
@@ -251,6 +322,65 @@ async def test_the_connection_reaches_every_process(tmp_path: Path) -> None:
     await watched.until_ended(process_id)
     assert watched.text(process_id) == ("nats://u:p@h:1",)
     await watched.supervisor.close()
+
+
+# -- recipes and scale -----------------------------------------------------------------------------------------
+
+
+def recipe(name: str, code: str, processes: int = 2, **fields: Any) -> dict[str, Recipe]:
+    return {name: Recipe(name, script(code, recipe=name, **fields), processes)}
+
+
+async def test_a_recipe_is_scaled_up_and_down(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, recipes=recipe("mail", SLEEPER))
+    supervisor = watched.supervisor
+    (ready,) = supervisor.snapshot()
+    assert (ready.is_recipe, ready.name, ready.recipe_running, ready.recipe_wanted) == (True, "mail", 0, 2)
+    supervisor.launch_many(supervisor.recipes["mail"].spec, 2)
+    other = supervisor.launch(script(SLEEPER))
+    assert supervisor.more(supervisor.snapshot()[0].process_id) == "mail-3"
+    assert [row.name for row in supervisor.snapshot()] == ["mail-1", "mail-2", "mail-3", "worker-1"]
+    assert {(row.recipe_running, row.recipe_wanted) for row in supervisor.snapshot() if row.recipe} == {(3, 3)}
+    first, _, newest, _ = (row.process_id for row in supervisor.snapshot())
+    await watched.until_said(newest, "up")
+    assert supervisor.fewer(first) == "mail-3"
+    row = await watched.until_ended(newest)
+    assert (row.recipe_running, row.recipe_wanted, row.failed) == (2, 2, False)
+    assert supervisor.more(first) == "mail-3", "the row of the drained one is taken again"
+    assert watched.row(newest).recipe_wanted == 3
+    assert supervisor.more(other) == "worker-2"
+    assert supervisor.fewer(other) == "worker-1"
+    await watched.until_ended(other)
+    with pytest.raises(LaunchError, match="nothing of worker-1 runs"):
+        supervisor.fewer(other)
+    await supervisor.close("kill")
+
+
+async def test_the_row_of_a_recipe_starts_its_first(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, recipes=recipe("mail", SLEEPER))
+    with pytest.raises(LaunchError, match="nothing of mail runs"):
+        watched.supervisor.fewer("recipe:mail")
+    assert watched.supervisor.more("recipe:mail") == "mail-1"
+    assert [row.name for row in watched.supervisor.snapshot()] == ["mail-1"]
+    await watched.supervisor.close("kill")
+
+
+@pytest.mark.usefixtures("quick_restarts")
+async def test_a_crashed_one_is_missing_from_its_recipe(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, recipes=recipe("mail", "raise SystemExit(1)", restart="on-failure"))
+    watched.supervisor.more("recipe:mail")
+    (row,) = watched.supervisor.snapshot()
+    row = await watched.until(row.process_id, lambda row: row.crash_looping)
+    assert (row.recipe_running, row.recipe_wanted) == (0, 1)
+    await watched.supervisor.close("kill")
+
+
+async def test_cpu_and_memory_are_measured(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor_module, "MEASURE_S", 0.1)
+    process_id = watched.supervisor.launch(script("while True: pass"))
+    row = await watched.until(process_id, lambda row: bool(row.cpu_percent))
+    assert row.rss_bytes is not None
+    assert row.rss_bytes > 2**20
 
 
 # -- quitting, and the next console ----------------------------------------------------------------------------
@@ -290,7 +420,7 @@ async def test_what_was_left_is_found_watched_and_stopped_by_the_next_console(wa
 
     successor.supervisor.stop(process_id)
     row = await successor.until_ended(process_id)
-    assert (row.status_text, row.exit_code, row.failed) == ("ended", None, False)
+    assert (row.status_text, row.exit_code, row.failed) == ("killed by SIGTERM", -signal.SIGTERM, False)
     assert not state.exists()
     await successor.supervisor.restart(process_id)
     assert successor.row(process_id).owned
@@ -323,10 +453,85 @@ async def test_processes_survive_a_killed_console_unless_bound_to_it(tmp_path: P
     await console.wait()
     await gone(bound)
     assert bystander.supervisor.adopt() == 1
-    (row,) = bystander.supervisor.snapshot()
-    assert row.pid == free
+    rows = bystander.supervisor.snapshot()
+    assert {row.pid: row.status_text for row in rows} == {free: "running", bound: "ended"}
     await bystander.supervisor.close()
     assert process_identity(free) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the exit code of a process that is no child")
+@pytest.mark.parametrize(("end", "told"), [("sys.exit(3)", "exited 3"), ("os.abort()", "killed by SIGABRT")])
+async def test_the_exit_code_of_an_adopted_process_is_known(
+    watched: Watched, tmp_path: Path, end: str, told: str
+) -> None:
+    code = f"import os, sys, time\nprint('up', flush=True)\nwhile not os.path.exists('end'): time.sleep(0.01)\n{end}"
+    process_id = watched.supervisor.launch(script(code, cwd=tmp_path))
+    await watched.until_said(process_id, "up")
+    await watched.supervisor.close("leave")
+    successor = Watched(tmp_path / "state")
+    assert successor.supervisor.adopt() == 1
+    (tmp_path / "end").touch()
+    row = await successor.until_ended(process_id)
+    assert (row.status_text, row.failed, len(row.runs)) == (told, True, 1)
+    await successor.supervisor.close("kill")
+
+
+async def test_what_ended_while_no_console_watched_is_listed_once_with_its_output(
+    watched: Watched, tmp_path: Path
+) -> None:
+    process_id = watched.supervisor.launch(script(SLEEPER, env={"LANG": "C"}))
+    row = await watched.until_said(process_id, "up")
+    await watched.supervisor.close("leave")
+    os.kill(row.pid, signal.SIGKILL)
+    await gone(row.pid)
+    successor = Watched(tmp_path / "state")
+    assert successor.supervisor.adopt() == 0
+    row = successor.row(process_id)
+    assert (row.status_text, row.exit_code, row.failed, row.last_line) == ("ended", None, False, "up")
+    with pytest.raises(LaunchError, match="no longer known: launch it anew"):
+        await successor.supervisor.restart(process_id)
+    assert Watched(tmp_path / "state").supervisor.snapshot() == ()
+
+
+async def test_an_adopted_process_is_started_again_with_the_variables_it_had(watched: Watched, tmp_path: Path) -> None:
+    code = "import os, time\nprint(os.environ['KEY'], os.environ['NAQ_NATS_URL'], flush=True)\ntime.sleep(600)"
+    watched.supervisor.environment["NAQ_NATS_URL"] = "nats://u:p@first:1"
+    process_id = watched.supervisor.launch(script(code, env={"KEY": "secret"}))
+    await watched.until_said(process_id, "secret")
+    await watched.supervisor.close("leave")
+    assert "secret" not in "".join(path.read_text() for path in watched.supervisor.folder.glob("*.json"))
+    successor = Watched(tmp_path / "state", environment={"NAQ_NATS_URL": "nats://other:1"})
+    successor.supervisor.adopt()
+    assert successor.row(process_id).environment == {"KEY": "***"}
+    await successor.supervisor.restart(process_id)
+    row = await successor.until(process_id, lambda row: row.output_lines == 3)
+    assert row.last_line == "secret nats://u:p@first:1"
+    await successor.supervisor.close("kill")
+
+
+async def test_each_follows_its_hang_up_policy(watched: Watched, tmp_path: Path) -> None:
+    slow = (
+        "import signal, sys, time\n"
+        "def end(*_): print('draining', flush=True); time.sleep(1); print('done', flush=True); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(600)"
+    )
+    ids = {
+        policy: watched.supervisor.launch(script(code, name=policy, hangup=policy))
+        for policy, code in (("keep", SLEEPER), ("drain", slow), ("kill", DEAF))
+    }
+    for process_id in ids.values():
+        await watched.until_said(process_id, "up")
+    pids = {policy: watched.row(process_id).pid for policy, process_id in ids.items()}
+    await watched.supervisor.close("policy")
+    assert process_identity(pids["kill"]) is None
+    assert process_identity(pids["drain"]) is not None, "nobody waits for it"
+    successor = Watched(tmp_path / "state")
+    assert successor.supervisor.adopt() == 2
+    assert successor.row(ids["drain"]).status is ProcessStatus.STOPPING, "the next console knows that it was asked"
+    row = await successor.until_ended(ids["drain"])
+    assert (row.last_line, row.failed) == ("done", False)
+    assert successor.row(ids["keep"]).status is ProcessStatus.RUNNING
+    await successor.supervisor.close("kill")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "worker"}', "\x00"])
@@ -456,38 +661,68 @@ def test_a_progress_display_without_end_stays_one_line(tail: OutputTail) -> None
 
 def test_only_the_newest_lines_are_kept_and_numbers_go_on(tail: OutputTail) -> None:
     write(tail, b"".join(b"%d\n" % number for number in range(MAX_LINES + 100)))
-    tail.poll()
+    tail.catch_up()
     page = tail.page(0, 2)
     assert (page.first, page.lines, page.oldest, page.total) == (100, ("100", "101"), 100, MAX_LINES + 100)
     assert tail.page(MAX_LINES + 99, 10).lines == (str(MAX_LINES + 99),)
     assert tail.page(10**9, 10).lines == ()
 
 
-def test_a_chunk_of_more_lines_than_are_kept_counts_them_all(tail: OutputTail) -> None:
+def test_empty_lines_are_lines(tail: OutputTail) -> None:
     write(tail, b"\n" * 60_000 + b"last\n")
     tail.poll()
-    assert (tail.total, len(lines(tail)), tail.last_line) == (60_001, MAX_LINES, "last")
+    assert (tail.total, len(lines(tail)), tail.last_line) == (60_001, 60_001, "last")
 
 
 def test_a_flood_is_skipped_with_a_mark(tail: OutputTail) -> None:
-    line = "x" * 99
+    line = "x" * 999
     write(tail, b"first\n")
     tail.poll()
-    write(tail, f"{line}\n".encode() * (10 * POLL_BYTES // 100))
-    tail.poll()
+    write(tail, f"{line}\n".encode() * (3 * BACKLOG_BYTES // 1000))
+    tail.catch_up()
     first, mark, *rest = lines(tail)
     assert (first, set(rest)) == ("first", {line})
-    assert "2.4 MiB of output skipped" in mark
-    assert len(rest) <= POLL_BYTES // 100
+    assert "40.0 MiB of output skipped" in mark
+    assert len(rest) <= BACKLOG_BYTES // 1000
     assert tail.poll() is False
 
 
 def test_a_huge_line_in_a_flood_is_bounded(tail: OutputTail) -> None:
-    write(tail, b"z" * (3 * POLL_BYTES) + b"\nafter\n")
-    tail.poll()
+    write(tail, b"z" * (3 * BACKLOG_BYTES) + b"\nafter\n")
+    tail.catch_up()
     mark, after = lines(tail)
-    assert "640 KiB of output skipped" in mark
+    assert "40.0 MiB of output skipped" in mark
     assert after == "after"
+
+
+def test_each_look_reads_a_bounded_part_and_the_next_goes_on(tail: OutputTail) -> None:
+    write(tail, b"".join(b"line %06d of a hundred thousand\n" % number for number in range(100_000)))
+    looks = 0
+    while tail.poll():
+        looks += 1
+    assert looks == 4
+    assert (tail.total, tail.page(0, 1).lines) == (100_000, ("line 000000 of a hundred thousand",))
+    assert tail.page(99_999, 5).lines == ("line 099999 of a hundred thousand",)
+
+
+def test_lines_are_found_both_ways(tail: OutputTail) -> None:
+    write(tail, b"".join(b"%d\n" % number for number in range(MAX_LINES + 50)))
+    while tail.poll():
+        pass
+    assert tail.find(lambda line: line.endswith("77"), 0) == 77  # the oldest fifty are gone
+    assert tail.find(lambda line: line.endswith("77"), 78) == 177
+    assert tail.find(lambda line: line.endswith("77"), 176, -1) == 77
+    assert tail.find(lambda line: line.endswith("77"), 76, -1) is None
+    assert tail.find(lambda line: line == "10", 0) is None
+    assert tail.find(lambda line: True, 10**9, -1) == MAX_LINES + 49
+
+
+def test_memory_is_bounded_however_long_the_lines(tail: OutputTail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_module, "MAX_TEXT", 10_000)
+    for _ in range(20):
+        write(tail, b"y" * 1000 + b"\n")
+    tail.poll()
+    assert (tail.total, len(lines(tail)), tail.page(0, 1).first) == (20, 10, 10)
 
 
 def test_a_file_begun_anew_is_read_from_its_start(tail: OutputTail) -> None:
@@ -503,14 +738,18 @@ def test_a_file_begun_anew_is_read_from_its_start(tail: OutputTail) -> None:
     assert [line.split()[-1] for line in lines(tail)] == ["line", "first", "…", "short"]
 
 
-async def test_a_file_over_the_limit_is_emptied_and_goes_on(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_over_the_limit_is_set_aside_and_goes_on(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(output_module, "MAX_FILE_BYTES", 1000)
     code = "import os, time\nprint('x' * 2000, flush=True)\n"
     code += "while os.fstat(1).st_size: time.sleep(0.001)\nprint('on', flush=True)"
     process_id = watched.supervisor.launch(script(code))
     row = await watched.until_ended(process_id)
     assert (row.last_line, row.log_path.stat().st_size) == ("on", 3)
-    assert watched.text(process_id)[-2] == "… the output file was emptied …"
+    assert watched.text(process_id)[-2] == "… the output file was set aside …"
+    rotated = row.log_path.with_name(row.log_path.name + ".1")
+    assert (rotated.stat().st_size, stat.S_IMODE(rotated.stat().st_mode)) == (2001, 0o600)
 
 
 async def test_a_grown_log_is_set_aside_at_a_restart(watched: Watched) -> None:
