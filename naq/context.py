@@ -54,6 +54,8 @@ class JobContext:
     """Somebody asked to cancel this job. Coroutines are stopped anyway; a function in a thread has to look here."""
     tell: Callable[[Progress], None] = lambda progress: None
     """Hands a progress on to the worker; set by the worker, called in the function's own thread."""
+    tell_every_s: float = PROGRESS_EVERY_S
+    """Least seconds between two calls of `tell`."""
     logs: deque[str] | None = None
     """Captured log lines, newest last; None where the job did not ask for them."""
     _told_at: float = float("-inf")
@@ -72,7 +74,7 @@ class JobContext:
         progress = Progress(done, total, None if note is None else str(note)[:MAX_NOTE])
         with self._lock:
             now = time.monotonic()
-            if now - self._told_at < PROGRESS_EVERY_S:
+            if now - self._told_at < self.tell_every_s:
                 self._untold = progress
                 return
             self._told_at, self._untold = now, None

@@ -9,7 +9,7 @@
 
         @contextmanager
         def around(self, run):
-            token = pool.set(self.pool)  # a ContextVar: the job's function sees it, in a thread too
+            token = pool.set(self.pool)  # a ContextVar: coroutines and threads see it, processes of isolated jobs don't
             try:
                 yield
             finally:
@@ -20,7 +20,8 @@
                 report(exception, job_id=run.job.job_id)
 
 Give it as `Worker(middleware=[Database()])` or `naq worker --middleware myapp.middleware:Database`. Every method may be
-a plain one or `async def`; plain ones run on the worker's loop, so they must not wait for anything.
+a plain one or `async def`; plain ones run on the worker's loop, so they must not wait for anything. A hook that awaits
+holds the slot of its job.
 
 A hook watches, it decides nothing: what it raises is logged once per hook, counted (`Worker.hook_errors`, and in the
 WORKER_STOPPED event), and changes nothing about the job. The exception is `startup`: a worker that can't be set up
@@ -86,7 +87,8 @@ class Middleware:
         """A run has failed; the job has too unless `will_retry`.
 
         `exception` is a `naq.Retry` where the function asked to be run again, and a `naq.JobExecutionError` that says
-        what happened where there is no exception in this process (it can't be called so, its value can't be stored).
+        what happened where there is no exception in this process (the job is isolated, its function is not to be run
+        here, its value can't be stored).
         """
 
     def on_cancel(self, run: Run, reason: str | None) -> Awaitable[None] | None:

@@ -66,10 +66,8 @@ async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: 
         while True:
             record = JobResult(job_id=job.job_id, status=JobStatus.RETRY, attempts=earlier) if earlier else None
             run = Run.of(job, Delivery(1, 0, utcnow(), 0), "", record, ids.worker_id())
-            run.context.tell = progress.append
+            run.context.tell, run.context.tell_every_s = progress.append, 0.0
             outcome = await executor.run(job, run.context)
-            last = run.context.take_untold()
-            progress += [last] if last is not None else []
             ending, finished_at = run.ending(outcome), utcnow()
             if ending.status is not JobStatus.RETRY:
                 break

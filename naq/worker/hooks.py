@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from naq import codec
 from naq.context import JobContext, running
-from naq.errors import JobExecutionError, NaqException
+from naq.errors import Cancel, JobExecutionError, NaqException, Retry
 from naq.middleware import Around, Middleware, check_middleware
 from naq.models.job import Job
 from naq.worker.outcome import Outcome, Wish
@@ -139,9 +139,12 @@ async def _result_of(returned: Any) -> Any:
 
 
 def _exception_of(run: Run, outcome: Outcome | None) -> BaseException:
+    """What a failed run raised, made anew where that was in another process or there was no exception."""
     if outcome is not None and outcome.exception is not None:
         return outcome.exception
     error = outcome.error if outcome is not None else None
+    if outcome is not None and error is not None and outcome.wish is not Wish.NONE:
+        return Cancel(error.message) if outcome.wish is Wish.CANCEL else Retry(error.message, delay=outcome.delay_s)
     error_type = error.type if error else "ResultTooLarge"
     message = error.message if error else "the result can't be stored"
     return JobExecutionError(

@@ -184,6 +184,29 @@ async def test_cancelled_and_self_ended_runs_have_their_own_hook(client: AsyncCl
     assert "leave by CancelledError" in recorder.notes
 
 
+async def test_isolated_jobs_have_the_same_hooks(client: AsyncClient, worker: WorkerFactory) -> None:
+    recorder = Recorder()
+    async with worker(modules=(EXAMPLES, CONTEXT), middleware=[recorder], isolate=True):
+        assert await (await client.enqueue(tasks.add, 2, 3)).result(timeout=20) == 5
+        failing = await client.enqueue(tasks.fail, "no luck")
+        with pytest.raises(JobExecutionError):
+            await failing.result(timeout=20)
+        again = await client.enqueue(context_examples.wait_for_upload, 2)
+        assert await again.result(timeout=20) == "ready at attempt 2"
+    assert [note for note in recorder.notes if note[0] in ("failure", "success")] == [
+        ("success", 5),
+        ("failure", "JobExecutionError", f"job {failing.job_id} failed: RuntimeError: no luck", False),
+        ("failure", "Retry", "not uploaded yet", True),
+        ("success", "ready at attempt 2"),
+    ]
+    assert [note for note in recorder.notes if str(note).startswith("leave")] == [
+        "leave",
+        "leave by JobExecutionError",
+        "leave by Retry",
+        "leave",
+    ]
+
+
 async def test_context_variables_reach_coroutines_and_threads(client: AsyncClient, worker: WorkerFactory) -> None:
     async with worker("mail", modules=(HERE,), middleware=[Tenant()]):
         jobs = [

@@ -54,7 +54,7 @@ async def test_inline_a_job_has_its_context_timeouts_and_retries(
     caplog.set_level(logging.INFO)
     run = await naq.testing.run_inline(context_examples.count, 3, pause=0, capture_logs=True)
     assert (run.status, run.value, run.exception) == ("COMPLETED", 3, None)
-    assert [step.done for step in run.progress][-1] == 3
+    assert [step.done for step in run.progress] == [1, 2, 3]
     assert [line.split(": ")[-1] for line in run.result.logs] == ["counted 1", "counted 2", "counted 3"]
 
     run = await naq.testing.run_inline(tasks.sleep, 5, timeout=0.05)
