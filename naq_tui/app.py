@@ -16,7 +16,7 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
-from naq_tui import keys, themes
+from naq_tui import keys, masking, themes
 from naq_tui.config import Config
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
 from naq_tui.guarding import GuardedApp
@@ -246,7 +246,8 @@ class NaqConsole(GuardedApp):
             self.say("Nothing to copy here.")
             return
         try:
-            text, what = copy_text(record)
+            with masking.revealed(getattr(self.screen, "is_revealed", False)):
+                text, what = copy_text(record)
         except NaqException as exc:
             self.say(f"Not copied: {exc}", severity="error")
             return

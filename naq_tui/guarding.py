@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.actions import ActionParseResult, parse
 from textual.dom import DOMNode
 from textual.reactive import var
 
-from naq_tui import keys
+from naq_tui import keys, masking
 from naq_tui.config import Config, Problem
 from naq_tui.launcher.recipe import recipes_of
 from naq_tui.terminal import PatientApp
@@ -60,6 +60,8 @@ class GuardedApp(PatientApp[None]):
         self.set_reactive(GuardedApp.is_read_only, read_only)
         self.problems = problems_of(config)
         """Entries of the user's file that have no effect."""
+        mark = masking.MASK_ASCII if config.ascii else masking.MASK
+        masking.use(masking.Rules(config.mask_keys, config.mask_shown, config.mask_patterns, mark))
         self._moved = {action.id: action.keys for action in self._rebound if action.id in config.keys}
 
     @property
@@ -83,6 +85,12 @@ class GuardedApp(PatientApp[None]):
     def badges(self) -> tuple[Cell, ...]:
         """What the top line says beside the server's name."""
         return (Cell("read-only", "waiting"),) if self.is_read_only else ()
+
+    def action_reveal(self) -> None:
+        """Show the secrets of the report in front, or hide them again; another report has its own hidden."""
+        screen: Any = self.screen
+        if hasattr(screen, "reveal"):
+            screen.reveal(not screen.is_revealed)
 
     def watch_is_read_only(self) -> None:
         for screen in self.screen_stack:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from naq_tui import masking
 from naq_tui.text import safe
 
 TAG: Final = "$naq"
@@ -42,8 +43,14 @@ def _flat_object(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     yield "{"
     for place, (key, item) in enumerate(value.items()):
         yield f"{', ' if place else ''}{scalar(key)}: "
-        yield from _flat(item, depth + 1)
+        yield from _hidden(key, item) or _flat(item, depth + 1)
     yield "}"
+
+
+def _hidden(key: Any, value: Any) -> str:
+    """What stands in place of a secret; empty where it is none."""
+    rules = masking.active()
+    return rules.mark if rules.hides(key) and value is not None and not isinstance(value, bool) else ""
 
 
 def _flat_items(items: Any, opening: str, closing: str, depth: int) -> Iterator[str]:
@@ -62,6 +69,15 @@ def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
         yield from _flat_items(body, opening, closing, depth)
     elif kind in _PLAIN and isinstance(body, str):
         yield body[:400]
+    elif kind == "dict" and isinstance(body, list):
+        yield "{"
+        for place, pair in enumerate(body):
+            key, item = pair if isinstance(pair, list) and len(pair) == 2 else (pair, None)
+            yield ", " if place else ""
+            yield from _flat(key, depth + 1)
+            yield ": "
+            yield from _hidden(key, item) or _flat(item, depth + 1)
+        yield "}"
     else:
         yield f"{value.get('class') or kind}("
         yield from _flat(body, depth + 1)
@@ -71,10 +87,10 @@ def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
 def scalar(value: Any) -> str:
     """A JSON value that is no container; long text is cut early, so that it costs nothing."""
     if isinstance(value, str):
-        return json.dumps(value[:4000], ensure_ascii=False)
+        return json.dumps(masking.active().text(value[:4000]), ensure_ascii=False)
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
-    return str(value)[:4000]
+    return masking.active().text(str(value)[:4000])
 
 
 def dumps(value: Any) -> str:
@@ -109,7 +125,12 @@ def _tree(value: Any, depth: int, head: tuple[Span, ...], tail: str) -> Iterator
         items = list(value.items()) if isinstance(value, Mapping) else [(None, item) for item in value]
         for place, (key, item) in enumerate(items):
             label: tuple[Span, ...] = () if key is None else ((safe(scalar(key)), "accent"), (": ", "muted"))
-            yield from _tree(item, depth + 1, label, "," if place < len(items) - 1 else "")
+            comma = "," if place < len(items) - 1 else ""
+            secret = "" if key is None else _hidden(key, item)
+            if secret:
+                yield depth + 1, (*label, (secret, "muted"), (comma, "muted"))
+            else:
+                yield from _tree(item, depth + 1, label, comma)
         yield depth, (("}" if is_object else "]", "muted"), *end)
         return
     text = one_line(value, 8000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from naq_tui.keys.action import Action
-from naq_tui.keys.places import LISTS, TABLES
+from naq_tui.keys.places import LISTS, REPORTS, TABLES
 
 LOOKING: tuple[Action, ...] = (
     Action(
@@ -111,6 +111,17 @@ LOOKING: tuple[Action, ...] = (
         call="copy",
         owner="app",
         footer=45,
+    ),
+    Action(
+        id="reveal",
+        keys=("v",),
+        label="secrets",
+        help="Show the secrets of this report, or hide them again",
+        group="Looking",
+        call="reveal",
+        owner="app",
+        where=REPORTS,
+        footer=44,
     ),
     Action(
         id="zoom",

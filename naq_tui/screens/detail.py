@@ -10,16 +10,19 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from naq.errors import NaqException
+from naq_tui import masking
 from naq_tui.store.rows import event_row
 from naq_tui.text import safe
 from naq_tui.views.detail import Extra, Kind, detail
-from naq_tui.views.table import Cell
+from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
+
+STALE = "stale: no connection"
 
 
 class DetailScreen(Screen[None]):
@@ -39,6 +42,8 @@ class DetailScreen(Screen[None]):
         self.kind, self.key = kind, key
         self.title_line, self.document = TitleLine(), Document()
         self._extra = Extra()
+        self.is_revealed = False
+        """Whether secrets are shown, here and in copies made here."""
         self._record: Any = None
 
     def compose(self) -> ComposeResult:
@@ -55,15 +60,21 @@ class DetailScreen(Screen[None]):
         if self.kind in ("event", "result"):
             self._read()
 
+    def reveal(self, wanted: bool) -> None:
+        self.is_revealed = wanted
+        self._show()
+
     def record_to_copy(self) -> Any:
         return self._record
 
     def _show(self) -> None:
         app = self.app
-        report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
+        with masking.revealed(self.is_revealed):
+            report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or self._record
         self.title_line.title = report.title
-        self.title_line.right = (Cell("stale: no connection", "failed"),) if app.state.stale_since else ()
+        told = [Cell("secrets shown", "waiting")] if self.is_revealed else []
+        self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
         self.document.show(report.lines)
 
     @work(exclusive=True, exit_on_error=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -10,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from naq.errors import NaqException
-from naq_tui import status
+from naq_tui import masking, status
 from naq_tui.format import plural
+from naq_tui.text import without_ansi
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.output_view import OutputView
@@ -33,6 +35,7 @@ class OutputScreen(Screen[None]):
     def __init__(self, process_id: str) -> None:
         super().__init__()
         self.process_id = process_id
+        self.is_revealed = False
         self.title_line, self.view = TitleLine(), OutputView(self._page)
 
     def compose(self) -> ComposeResult:
@@ -47,16 +50,23 @@ class OutputScreen(Screen[None]):
     def record_to_copy(self) -> str | None:
         return self.view.text() or None
 
+    def reveal(self, wanted: bool) -> None:
+        self.is_revealed = wanted
+        self._show()
+        self.view.refresh()
+
     def action_follow(self) -> None:
         self.view.follow(not self.view.is_following)
 
     def _page(self, first: int, count: int) -> OutputPage:
         try:
-            return self.app.supervisor.output(self.process_id, first, count)
+            page = self.app.supervisor.output(self.process_id, first, count)
         except NaqException:
             from naq_tui.launcher import OutputPage
 
             return OutputPage(0, (), 0, 0)
+        hide = masking.active().text
+        return page if self.is_revealed else replace(page, lines=tuple(hide(without_ansi(line)) for line in page.lines))
 
     @on(OutputView.Moved)
     def _show(self) -> None:
@@ -69,6 +79,7 @@ class OutputScreen(Screen[None]):
         self.title_line.right = spread(
             [
                 Cell(f"{look.mark(self.app.ascii_only)} {row.status_text}", look.tone),
+                Cell("secrets shown", "waiting") if self.is_revealed else None,
                 Cell(plural(self.view.total, "line"), "muted"),
                 Cell("following", "muted") if self.view.is_following else Cell("not following · G", "waiting"),
             ]

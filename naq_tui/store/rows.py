@@ -11,6 +11,7 @@ from naq.models.queue import QueueStats
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
+from naq_tui import masking
 from naq_tui.format import duration, milliseconds
 from naq_tui.jsontext import one_line
 from naq_tui.text import safe, without_ansi
@@ -154,7 +155,7 @@ def result_row(record: JobResult) -> ResultRow:
     elif record.status == "COMPLETED":
         text = one_line(record.value)
     else:
-        text = safe(record.reason or "", ERROR_LIMIT)
+        text = told(record.reason or "")
     return ResultRow(
         job_id=record.job_id,
         job=safe(short(record.job_id)),
@@ -176,7 +177,7 @@ def schedule_row(record: Schedule) -> ScheduleRow:
         function=function_name(record.function),
         queue=safe(record.queue, 100),
         spec=safe(spec_in_words(record), 200),
-        error=safe(record.last_error or "", ERROR_LIMIT),
+        error=told(record.last_error or ""),
         record=record,
     )
 
@@ -188,8 +189,8 @@ def process_row(view: ProcessView) -> ProcessRow:
         kind=safe(view.kind, 20),
         status="crashed" if view.failed else str(view.status),
         status_text=safe(view.status_text, 60),
-        command=safe(view.command, 500),
-        last_line=safe(without_ansi(view.last_line), 500),
+        command=told(view.command, 500),
+        last_line=told(without_ansi(view.last_line), 500),
         view=view,
     )
 
@@ -206,7 +207,12 @@ def function_name(reference: str) -> str:
 def error_text(kind: Any, message: Any) -> str:
     """`TimeoutError: upstream`, the first line only."""
     line = str(message or "").strip().partition("\n")[0]
-    return safe(f"{kind}: {line}" if line else str(kind), ERROR_LIMIT)
+    return told(f"{kind}: {line}" if line else str(kind))
+
+
+def told(text: str, limit: int = ERROR_LIMIT) -> str:
+    """Text of others in a row: safe, and without the secrets in it. They are sought before it is cut."""
+    return safe(masking.active().text(text[:4000]), limit)
 
 
 def spec_in_words(schedule: Schedule) -> str:
@@ -234,7 +240,7 @@ def _interval(seconds: float) -> str:
 
 
 def _escaped(raw: bytes) -> str:
-    return safe(repr(bytes(raw[:150]))[1:])
+    return told(repr(bytes(raw[:150]))[1:])
 
 
 def _event_text(event: JobEvent) -> str:
@@ -253,7 +259,7 @@ def _event_text(event: JobEvent) -> str:
     if event.error is not None:
         return _error_of(event)
     if event.reason:
-        return safe(event.reason, ERROR_LIMIT)
+        return told(event.reason)
     if kind == "SCHEDULE_TRIGGERED":
         return safe(event.schedule_id or "", 60)
     if kind == "WORKER_STARTED":
@@ -261,7 +267,8 @@ def _event_text(event: JobEvent) -> str:
     if kind == "QUEUE_PURGED" and isinstance(details.get("jobs"), int):
         return f"{details['jobs']:,} jobs"
     if details:
-        return safe(", ".join(f"{key} {_plain(value)}" for key, value in list(details.items())[:6]), ERROR_LIMIT)
+        shown = masking.active().value(dict(list(details.items())[:6]))
+        return told(", ".join(f"{key} {_plain(value)}" for key, value in shown.items()))
     return safe(event.schedule_id or "", 60)
 
 

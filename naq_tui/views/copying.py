@@ -1,10 +1,11 @@
-"""Records as JSON for the clipboard: whole and exact, as they are on the wire."""
+"""Records as JSON for the clipboard: whole and exact, as they are on the wire, but for hidden secrets."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from naq_tui import masking
 from naq_tui.format import exact
 from naq_tui.jsontext import dumps
 from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
@@ -15,7 +16,7 @@ def copy_text(record: Any) -> tuple[str, str]:
     """What goes to the clipboard, and what it is called. Text is copied as it is."""
     match record:
         case str():
-            return record, "the text"
+            return masking.active().text(record), "the text"
         case EventRow():
             return _indented(record.raw.raw), f"event #{record.seq:,}"
         case WorkerRow():
@@ -32,15 +33,14 @@ def copy_text(record: Any) -> tuple[str, str]:
             return dumps({**figures, "oldest_at": exact(stats.oldest_at)}), f"queue {record.name}"
         case ProcessRow():
             view = record.view
-            return dumps(
-                {"name": view.name, "kind": view.kind, "pid": view.pid, "status": view.status_text}
-                | {"command": view.command, "log": str(view.log_path)}
-            ), f"process {record.name}"
-    return dumps(record), "the record"
+            told = {"name": view.name, "kind": view.kind, "pid": view.pid, "status": view.status_text}
+            told |= {"command": masking.active().text(view.command), "log": str(view.log_path)}
+            return dumps(told), f"process {record.name}"
+    return dumps(masking.active().value(record)), "the record"
 
 
 def _indented(raw: bytes) -> str:
     try:
-        return json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+        return json.dumps(masking.active().value(json.loads(raw)), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return raw.decode("utf-8", "backslashreplace")
+        return masking.active().text(raw.decode("utf-8", "backslashreplace"))

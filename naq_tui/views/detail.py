@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobError, JobResult
-from naq_tui import status
+from naq_tui import masking, status
 from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
-from naq_tui.store.rows import EventRow, event_row, result_row
+from naq_tui.store.rows import EventRow, event_row, result_row, told
 from naq_tui.store.state import NO_TRAFFIC, State
 from naq_tui.text import safe
 from naq_tui.views.events import cells as event_cells
@@ -41,11 +41,18 @@ NOTHING = Extra()
 
 def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
     """The report on a record; one that says so where the record is gone."""
+    report = _detail(state, kind, key, lens, extra)
+    report.hide_secrets()
+    return report
+
+
+def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Report:
     match kind:
         case "event":
             row = extra.event
             if row is not None:
-                return _event(row, extra, lens)
+                # made anew: that of the state has its secrets hidden for good
+                return _event(event_row(row.raw), extra, lens)
         case "worker":
             if key in state.workers:
                 return _worker(state, key, lens)
@@ -97,7 +104,7 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
     for title, mapping in (("Error", event.error), ("Who", event.actor), ("Details", event.details)):
         if mapping:
             report.section(title)
-            for name, value in mapping.items():
+            for name, value in masking.active().value(mapping).items():
                 shown = safe(value) if isinstance(value, str) else one_line(value, 2000)
                 report.fact(f"  {safe(str(name), 40)}", (shown, "failed" if title == "Error" else ""))
     if event.extra:
@@ -195,7 +202,7 @@ def _attempts(report: Report, record: JobResult) -> None:
             if attempt.finished_at and attempt.started_at
             else ""
         )
-        why = safe(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
+        why = told(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
         started = clock_ms(attempt.started_at) if attempt.started_at else ""
         worker = safe(attempt.worker_id, 40)
         rows.append(((str(attempt.number), ""), (started, "muted"), (ran, ""), (worker, "muted"), (why, "failed")))
@@ -321,7 +328,7 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
     report.fact("  last", exact(record.last_run_at), _ago(record.last_run_at, lens))
     report.fact("  last job", safe(record.last_job_id or "", 200))
-    report.fact("  last error", (row.error, "failed"))
+    report.fact("  last error", (told(record.last_error or ""), "failed"))
     if row.status == "ACTIVE":
         report.section("Next")
         for moment in next_runs(record, lens.now):

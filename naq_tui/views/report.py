@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from naq_tui import masking
 from naq_tui.jsontext import Span, pretty
 from naq_tui.text import fit, safe, safe_lines, width
 
@@ -41,7 +42,7 @@ class Report:
 
     def text(self, text: str, tone: str = "") -> None:
         """Text of any number of lines, as it is."""
-        self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(text)]
+        self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(masking.active().text(text))]
 
     def value(self, value: Any) -> None:
         """A value as indented JSON."""
@@ -49,7 +50,7 @@ class Report:
 
     def traceback(self, text: str) -> None:
         """A traceback: places muted, the code plain, the error last and red."""
-        lines = safe_lines(text.rstrip())
+        lines = safe_lines(masking.active().text(text).rstrip())
         for place, line in enumerate(lines):
             is_place = line.lstrip().startswith(('File "', "Traceback "))
             is_error = not line.startswith(" ") and place > 0
@@ -67,3 +68,9 @@ class Report:
 
     def note(self, text: str) -> None:
         self.lines.append((("  ", ""), (safe(text), "muted")))
+
+    def hide_secrets(self) -> None:
+        """Look over all lines for what patterns find, whichever way it came in."""
+        hide = masking.active().text
+        self.title = hide(self.title)
+        self.lines = [tuple((hide(text), tone) for text, tone in line) for line in self.lines]

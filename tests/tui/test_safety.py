@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from naq_tui import keys
+from naq.models.result import JobError
+from naq_tui import keys, masking
+from naq_tui.app import NaqConsole
 from naq_tui.config import parse_config
-from naq_tui.feed.fake import FakeProcesses
+from naq_tui.feed.fake import FakeProcesses, first_batch
+from naq_tui.feed.sample import results
 from naq_tui.guarding import problems_of
 from naq_tui.screens.help import help_lines
+from naq_tui.store.updates import ResultsChanged
 from naq_tui.widgets.key_line import KeyLine
 from tests.tui.conftest import fake_console, settle
 
@@ -142,6 +147,88 @@ async def test_registry_footer_help_and_palette_agree(overrides: dict[str, tuple
     for action in actions:
         if action.acts and action.group != "Launching":
             assert not any(len(key) == 1 and not key.isupper() for key in action.keys), action.id
+
+
+# secrets
+
+
+def on_screen(console: NaqConsole) -> str:
+    size = console.size
+    widgets = [widget for widget in console.screen.query("*") if widget.is_on_screen]
+    return "\n".join(
+        "".join(segment.text for segment in strip) for widget in widgets for strip in widget.render_lines(size.region)
+    )
+
+
+async def test_secrets_are_hidden_in_list_report_and_copy_until_they_are_revealed_there() -> None:
+    done = replace(
+        results()[-1],
+        job_id="job-with-secrets",
+        status="COMPLETED",
+        error=None,
+        value={"api_key": "k-4711", "ok": True},
+        job={"args": ["nats://joe:pw-4711@prod:4222"], "kwargs": {"password": "p-4711", "user": "joe"}},
+    )
+    error = JobError(type="LoginError", message="token=t-4711 refused")
+    failed = replace(done, job_id="job-that-failed", status="FAILED", error=error)
+    console = fake_console(first_batch(), (ResultsChanged((failed, done)),))
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("7")
+        await pilot.pause()
+        listed = on_screen(console)
+        assert '"api_key": •••' in listed
+        assert "LoginError: token=•••" in listed
+        assert "4711" not in listed
+        await pilot.press("y")
+        assert "4711" not in console.clipboard
+        assert '"user": "joe"' in console.clipboard
+        await pilot.press("enter")
+        await pilot.pause()
+        report = on_screen(console)
+        assert '"password": •••' in report
+        assert "nats://•••@prod:4222" in report
+        assert "4711" not in report
+        await pilot.press("y")
+        assert "4711" not in console.clipboard
+        await pilot.press("v")
+        await pilot.pause()
+        report = on_screen(console)
+        assert all(secret in report for secret in ("p-4711", "pw-4711", "k-4711", "secrets shown"))
+        await pilot.press("y")
+        assert "p-4711" in console.clipboard
+        await pilot.press("v")
+        await pilot.pause()
+        assert "4711" not in on_screen(console)
+        await pilot.press("v", "escape", "enter")
+        await pilot.pause()
+        assert "4711" not in on_screen(console), "revealed was that screen only"
+
+
+async def test_secrets_in_the_output_of_a_process_are_hidden_too() -> None:
+    processes = FakeProcesses.usual()
+    processes.lines = ["connecting to nats://joe:pw-4711@prod:4222", "Authorization: Bearer t-4711-4711"]
+    console = fake_console(processes=processes)
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("8", "enter")
+        await pilot.pause()
+        assert "connecting to nats://•••@prod:4222" in on_screen(console)
+        await pilot.press("y")
+        assert "4711" not in on_screen(console) + console.clipboard
+        await pilot.press("v", "y")
+        await pilot.pause()
+        assert "t-4711-4711" in on_screen(console)
+        assert "pw-4711" in console.clipboard
+
+
+async def test_the_users_names_of_secrets_hold_from_the_start() -> None:
+    console = fake_console(config=parse_config('[masking]\nkeys = ["iban"]', PATH))
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert masking.active().hides("iban")
+    fake_console()
+    assert not masking.active().hides("iban")
 
 
 # the command line

@@ -1,0 +1,191 @@
+"""Secrets out of sight: values are hidden by the name they have, and by patterns in any text.
+
+The rules are set once, when the console starts; until then the built-in ones hold. Everything that makes text of
+values asks here: reports, lists, copies and exports. `revealed` lifts the rules for one piece of synchronous work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+MASK: Final = "•••"
+MASK_ASCII: Final = "***"
+_TAG: Final = "$naq"
+_DEEPEST = 200
+_NAMES = (
+    "password",
+    "passwd",
+    "pass_phrase",
+    "secret",
+    "token",
+    "api_key",
+    "access_key",
+    "private_key",
+    "authorization",
+    "credential",
+    "cookie",
+)
+"""Hidden wherever they are part of a name, whatever joins its words: `X-Api-Key`, `userPassword`."""
+_WORDS = ("pwd", "auth", "creds")
+"""Hidden where they are a whole word of the name."""
+_PATTERNS = (
+    r"(?P<url>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?:[^\s/@:\"']{0,200}:(?!\d+[/?#])[^\s@\"']{0,300}|[^\s/@\"']{1,300})@",
+    r"(?P<scheme>\b(?i:bearer)\s+|\b(?i:basic)\s+(?=[a-z+/]*[0-9A-Z=]))[A-Za-z0-9._~+/=-]{6,}",
+    r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END[A-Z0-9 ]{0,40}-----)?",
+    r"\b(?:S[ACNOUX][A-Z2-7]{56}|AKIA[0-9A-Z]{16}|gh[oprsu]_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,})",
+)
+"""Logins in addresses, bearer and basic credentials, JWTs, private keys, NATS seeds and the keys of some services."""
+_GIVEN = r"[\w.-]{0,40}(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
+_SECRET = (
+    r"(?:(?i:bearer|basic|digest|token)\s+)?"
+    r"(?:\\\"[\s\S]*?\\\"|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[{(].*|[^\s,;&)}\]]+)"
+)
+"""The value behind a name in running text: quoted, in brackets (then all of the line), or up to the next gap."""
+
+
+class Rules:
+    """What is hidden.
+
+    Args:
+        keys: more names, each as whole words of a key: "pin" hides `card_pin`, not `shipping`.
+        shown: names that are no secret after all.
+        patterns: more regular expressions; what they match is hidden.
+        mark: stands in place of what is hidden.
+    """
+
+    def __init__(
+        self, keys: Iterable[str] = (), shown: Iterable[str] = (), patterns: Iterable[str] = (), mark: str = MASK
+    ) -> None:
+        keys = tuple(keys)
+        self.mark = mark
+        self._parts = tuple(_joined(name) for name in _NAMES)
+        self._words = tuple(tuple(_split(name)) for name in (*_WORDS, *keys))
+        self._shown = frozenset(_joined(name) for name in shown)
+        self._known: dict[str, bool] = {}
+        names = "|".join(
+            [*(name.replace("_", r"[_\-. ]?") for name in _NAMES), *(rf"\b{re.escape(name)}" for name in keys)]
+        )
+        self._named = re.compile(rf"((?:{names}){_GIVEN})({_SECRET})", re.IGNORECASE)
+        self._patterns = [re.compile(pattern) for pattern in (*_PATTERNS, *patterns)]
+        always = "" if not patterns else "|"  # patterns of others have no mark to look for: every text is searched
+        self._trigger = re.compile(
+            rf"{names}|://|eyJ|bearer|basic|PRIVATE KEY|S[ACNOUX]|AKIA|gh._|xox|sk-{always}", re.I
+        )
+
+    def hides(self, key: Any) -> bool:
+        """Whether values of this name are hidden."""
+        name = key if isinstance(key, str) else str(key)
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) > 10_000:  # names come from the wire
+                self._known.clear()
+            known = self._known[name] = self._judge(name[:500])
+        return known
+
+    def _judge(self, name: str) -> bool:
+        joined = _joined(name)
+        if joined in self._shown:
+            return False
+        if any(part in joined for part in self._parts):
+            return True
+        words = _split(name)
+        return any(tuple(words[at : at + len(wanted)]) == wanted for wanted in self._words for at in range(len(words)))
+
+    def text(self, text: str) -> str:
+        """`text` with what looks like a secret hidden."""
+        if not self._trigger.search(text):
+            return text
+        for pattern in self._patterns:
+            text = pattern.sub(self._hide_match, text)
+        return self._named.sub(self._hide_named, text)
+
+    def _hide_match(self, found: re.Match[str]) -> str:
+        groups = found.groupdict()
+        if groups.get("url"):
+            return f"{groups['url']}{self.mark}@"
+        return f"{groups.get('scheme') or ''}{self.mark}"
+
+    def _hide_named(self, found: re.Match[str]) -> str:
+        before = re.search(r"[\w.-]{0,40}$", found.string[max(0, found.start() - 40) : found.start()])
+        name = re.match(r"[\w.-]*", found.group(1))
+        whole = f"{before.group() if before else ''}{name.group() if name else ''}"
+        return found.group() if _joined(whole) in self._shown else f"{found.group(1)}{self.mark}"
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """A copy of a JSON value, packed or not, with what is secret hidden."""
+        if isinstance(value, str):
+            return self.text(value)
+        if depth > _DEEPEST:
+            return "…"
+        if isinstance(value, Mapping):
+            if value.get(_TAG) == "dict" and isinstance(value.get("v"), list):
+                return {**value, "v": [self._pair(pair, depth) for pair in value["v"]]}
+            return {key: self.under(key, item, depth) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item, depth + 1) for item in value]
+        return value
+
+    def under(self, key: Any, value: Any, depth: int = 0) -> Any:
+        """What is shown for `value` under this name: none and truth values tell nothing, so they stay."""
+        if value is None or isinstance(value, bool):
+            return value
+        return self.mark if self.hides(key) else self.value(value, depth + 1)
+
+    def _pair(self, pair: Any, depth: int) -> Any:
+        if isinstance(pair, list) and len(pair) == 2:
+            return [self.value(pair[0], depth + 1), self.under(pair[0], pair[1], depth)]
+        return self.value(pair, depth + 1)
+
+
+class _Nothing(Rules):
+    """Hides nothing."""
+
+    def hides(self, key: Any) -> bool:
+        return False
+
+    def text(self, text: str) -> str:
+        return text
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        return value
+
+
+def use(rules: Rules) -> None:
+    """The rules from now on, everywhere in this process."""
+    global _chosen, _active
+    _chosen = _active = rules
+
+
+def active() -> Rules:
+    """The rules of the moment."""
+    return _active
+
+
+@contextmanager
+def revealed(wanted: bool = True) -> Iterator[None]:
+    """Hide nothing (where `wanted`) within the block, which must not await."""
+    global _active
+    before, _active = _active, _NOTHING if wanted else _chosen
+    try:
+        yield
+    finally:
+        _active = before
+
+
+def _joined(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _split(name: str) -> list[str]:
+    """`cardPin`, `card_pin` and `CARD-PIN` are the words card, pin."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return [word.casefold() for word in re.split(r"[\W_]+", spaced) if word]
+
+
+_NOTHING = _Nothing()
+_chosen = Rules()
+_active: Rules = _chosen
