@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -12,6 +14,7 @@ from naq.models.schedule import Schedule
 from naq.scheduler import Scheduler
 from naq.schedules import schedule_of
 from naq.settings import Settings
+from tests.conftest import environment_of
 from tests.integration.log import all_events
 
 
@@ -52,3 +55,17 @@ async def told(client: AsyncClient, schedule_id: str, event_type: str) -> list[J
 
 async def triggered(client: AsyncClient, schedule_id: str) -> list[JobEvent]:
     return await told(client, schedule_id, "SCHEDULE_TRIGGERED")
+
+
+async def dies(settings: Settings, point: str, nth: int = 1) -> None:
+    """A scheduler process has led and killed itself at this point (`dying_scheduler`), the `nth` time it came there."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.dying_scheduler", point, str(nth), env=environment_of(settings)
+    )
+    try:
+        async with asyncio.timeout(20):
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

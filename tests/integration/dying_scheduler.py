@@ -1,0 +1,51 @@
+"""A scheduler that kills itself with SIGKILL at a named point of a firing: `python -m … POINT [N]` (the N-th time)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from naq.queue import Queue
+from naq.scheduler import Scheduler
+from naq.scheduler.fire import Firer
+from naq.scheduler.telling import Telling
+from naq.settings import Settings
+from tests.integration.dying import die
+
+POINTS: dict[str, tuple[type, str]] = {
+    "before the job": (Queue, "store"),
+    "between ENQUEUED and the job": (Queue, "_send_job"),
+    "before SCHEDULE_TRIGGERED": (Telling, "triggered"),
+    "before SCHEDULE_COMPLETED": (Telling, "completed"),
+    "before SCHEDULE_MISFIRED": (Telling, "missed"),
+    "before the save": (Firer, "_save"),
+    "before the save of a buffered run": (Firer, "_save"),
+    "after the save": (Firer, "_save"),
+}
+"""Where it dies: as it calls this method (or as that returns)."""
+
+
+async def fire(point: str, nth: int) -> None:
+    owner, name = POINTS[point]
+    method = getattr(owner, name)
+    calls = 0
+
+    async def at_the_point(self: Any, *args: Any, **options: Any) -> Any:
+        nonlocal calls
+        is_there = point != "before the save of a buffered run" or (args[0].buffered_at and not args[1].buffered_at)
+        calls += 1 if is_there else 0
+        if is_there and calls == nth and point != "after the save":
+            await asyncio.sleep(0.2)  # what was written before this point has left by then
+            die()
+        done = await method(self, *args, **options)
+        if point == "after the save" and calls == nth:
+            die()
+        return done
+
+    setattr(owner, name, at_the_point)
+    await Scheduler(settings=Settings.load()).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(fire(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1))

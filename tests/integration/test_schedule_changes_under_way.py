@@ -1,0 +1,123 @@
+"""A change that is saved between a run's job and the scheduler's own save: it stays, and the run is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from naq.client import AsyncClient
+from naq.examples import tasks
+from naq.models.schedule import Schedule, ScheduleStatus
+from naq.scheduler.telling import Telling
+from naq.settings import Settings
+from tests.integration.log import all_events
+from tests.integration.schedulers import record_when, running_scheduler, told, triggered
+
+pytestmark = pytest.mark.nats
+Change = Callable[[], Awaitable[Any]]
+
+
+@pytest.fixture
+def once_told(monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], None]:
+    """Have something done when the first run's job and event are stored and its schedule is not."""
+
+    def have_done(change: Change) -> None:
+        tell = Telling.triggered
+        is_done = False
+
+        async def tell_and_change(self: Telling, *args: Any) -> None:
+            nonlocal is_done
+            await tell(self, *args)
+            if not is_done:
+                is_done = True
+                await change()
+
+        monkeypatch.setattr(Telling, "triggered", tell_and_change)
+
+    return have_done
+
+
+async def runs_out(client: AsyncClient) -> Schedule:
+    return await record_when(client, "s", lambda record: record.status == ScheduleStatus.COMPLETED)
+
+
+async def test_paused(client: AsyncClient, settings: Settings, once_told: Callable[[Change], None]) -> None:
+    once_told(lambda: client.pause_scheduled_job("s"))
+    await client.schedule(tasks.add, 1, 2, interval=0.2, repeat=3, schedule_id="s")
+    async with running_scheduler(settings):
+        paused = await record_when(client, "s", lambda record: record.run_count > 0)
+        assert (paused.status, paused.run_count) == (ScheduleStatus.PAUSED, 1)
+        await client.resume_scheduled_job("s")
+        over = await runs_out(client)
+    assert over.run_count == len(await triggered(client, "s")) == 3
+    assert len(await told(client, "s", "SCHEDULE_COMPLETED")) == 1
+
+
+@pytest.mark.parametrize("changes", [{"interval": 0.3}, {"cron": "* * * * * *"}, {"args": (3, 4)}, {"timeout": 5}])
+async def test_modified(
+    client: AsyncClient, settings: Settings, once_told: Callable[[Change], None], changes: dict[str, Any]
+) -> None:
+    once_told(lambda: client.modify_scheduled_job("s", **changes))
+    await client.schedule(tasks.add, 1, 2, interval=0.2, repeat=2, schedule_id="s")
+    async with running_scheduler(settings):
+        over = await runs_out(client)
+    assert over.run_count == len(await triggered(client, "s")) == 2
+    assert over.unsettled_at is None
+    [event] = await told(client, "s", "SCHEDULE_MODIFIED")
+    named = (event.details or {})["after"]
+    assert set(changes) <= set(named)
+
+
+async def test_its_end_is_brought_to_where_it_is_already(
+    client: AsyncClient, settings: Settings, once_told: Callable[[Change], None]
+) -> None:
+    once_told(lambda: client.modify_scheduled_job("s", repeat=1))
+    await client.schedule(tasks.add, 1, 2, interval=0.2, schedule_id="s")
+    async with running_scheduler(settings):
+        over = await runs_out(client)
+    assert over.run_count == len(await triggered(client, "s")) == 1
+
+
+async def test_cancelled(client: AsyncClient, settings: Settings, once_told: Callable[[Change], None]) -> None:
+    once_told(lambda: client.cancel_scheduled_job("s"))
+    await client.schedule(tasks.add, 1, 2, interval=0.2, schedule_id="s")
+    async with running_scheduler(settings):
+        over = await record_when(client, "s", lambda record: record.run_count > 0)
+    assert (over.status, over.run_count, over.next_run_at) == (ScheduleStatus.CANCELLED, 1, None)
+    assert len(await triggered(client, "s")) == 1
+
+
+async def test_cancelled_and_made_anew_under_its_name(
+    client: AsyncClient, settings: Settings, once_told: Callable[[Change], None]
+) -> None:
+    async def replace_it() -> None:
+        await client.cancel_scheduled_job("s")
+        await client.schedule(tasks.add, 5, 6, cron="0 0 1 1 *", schedule_id="s")
+
+    once_told(replace_it)
+    await client.schedule(tasks.add, 1, 2, interval=0.2, schedule_id="s")
+    async with running_scheduler(settings):
+        anew = await record_when(client, "s", lambda record: record.cron is not None)
+    assert (await client.schedules.get("s")).run_count == anew.run_count == 0, "that run was the old one's"
+
+
+async def test_a_single_run_that_is_moved_too_late(
+    client: AsyncClient, settings: Settings, once_told: Callable[[Change], None]
+) -> None:
+    job = await client.enqueue_in(0.2, tasks.add, 1, 2)
+    later = client.connection.server_now() + timedelta(seconds=0.6)
+    once_told(lambda: client.modify_scheduled_job(job.job_id, run_at=later))
+    async with running_scheduler(settings):
+        async with asyncio.timeout(10):
+            async for batch in client.schedules.watch():
+                if any(entry.key == job.job_id and entry.is_deleted for entry in batch.entries):
+                    break
+        other = await client.schedule(tasks.add, 1, 2, interval=1, repeat=1)
+        await record_when(client, other.schedule_id, lambda record: record.run_count == 1)
+    enqueued = [s.event.job_id for s in await all_events(client) if s.event and s.event.type == "ENQUEUED"]
+    assert enqueued.count(job.job_id) == 1
+    assert len(await triggered(client, job.job_id)) == 1
