@@ -27,6 +27,8 @@ from naq import codec
 from naq.actor import current_actor
 from naq.connection import Connection
 from naq.control import CANCEL, Control
+from naq.dependencies.passing import obstacle, with_results, without_passing
+from naq.dependencies.waiting import Waiting
 from naq.errors import (
     ConflictError,
     EnqueueError,
@@ -94,7 +96,8 @@ class DeadLetters:
         """Put a failed or cancelled job back into its queue, under its own id; its attempts are kept.
 
         Args:
-            args, kwargs: other arguments than it had; None keeps them.
+            args, kwargs: other arguments than it had; None keeps them. A child that failed before it got its parents'
+                results gets them now, unless `args` gives all its positional arguments.
             queue_name: another queue; None keeps it.
             reason: why, for the log.
 
@@ -200,6 +203,8 @@ class DeadLetters:
                 f"job {record.job_id} is {record.status}: only a FAILED or CANCELLED job can be retried"
             )
         job = edited(payload_of(record), args, kwargs, queue_name)
+        if job.pass_results is not None:
+            job = without_passing(job) if args is not None else await self._with_parents(job)
         was_edited = args is not None or kwargs is not None or queue_name is not None
         number = record.retries_asked + 1
         job.earlier_attempts = len(attempts_of(record))
@@ -231,6 +236,19 @@ class DeadLetters:
         with contextlib.suppress(ConflictError):  # a worker has it already, and has opened the record itself
             await self._results.bucket.update(job.job_id, opened.to_wire(), revision=record.revision)
         return job
+
+    async def _with_parents(self, job: Job) -> Job:
+        """A child that was never released, with its parents' values as they are now."""
+        waiting = Waiting(self._connection)
+        records = [await waiting.result_of(parent) for parent in job.depends_on]
+        problem = obstacle(job, records)
+        for record in records:
+            good = FINAL_STATUSES if job.allow_failed else {JobStatus.COMPLETED}
+            if record is not None and record.status not in good:
+                problem = f"its parent {record.job_id} is {record.status}: retry that one first, or give all arguments"
+        if problem is not None:
+            raise ConflictError(f"job {job.job_id} can't be retried: {problem}")
+        return with_results(job, records)
 
     async def _claim_key(self, job: Job) -> None:
         if job.unique is None or job.unique_for is not None:

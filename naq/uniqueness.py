@@ -169,7 +169,7 @@ class Uniqueness:
     async def _lies_at(self, seq: int, job_id: str) -> bool:
         """Whether the jobs stream holds this job at `seq`."""
         try:
-            message = await self._connection.client.request(
+            message = await self._connection.requests.ask(
                 f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
                 codec.dumps({"seq": seq}),
                 timeout=self._connection.settings.connect_timeout_s,

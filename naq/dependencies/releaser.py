@@ -34,14 +34,15 @@ import nats.errors
 from naq.backlog import find_job
 from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
+from naq.dependencies.passing import obstacle, with_results
 from naq.dependencies.waiting import RELEASING, Waiting, WaitingChild
-from naq.errors import ConflictError, NaqException, SerializationError
+from naq.errors import ConflictError, NaqConnectionError, NaqException, SerializationError
 from naq.eventlog import EventLog
 from naq.events import Events
 from naq.history import job_history
 from naq.kv import Entry
 from naq.models.event import JobEvent, JobEventType
-from naq.models.job import Job, JobStatus
+from naq.models.job import JobStatus
 from naq.models.result import JobError, JobResult
 from naq.models.times import utcnow
 from naq.queue import HEADROOM_BYTES
@@ -113,15 +114,19 @@ class Releaser:
             self._work.put_nowait(("child", entry.key))
             return
         for name in child.job.depends_on:
-            await self._watch_parent(name, entry.key)
+            self._watch_parent(name, entry.key)
         self._consider(entry.key)
 
-    async def _watch_parent(self, name: str, child_id: str) -> None:
+    def _watch_parent(self, name: str, child_id: str) -> None:
         parent = self._parents.get(name)
         if parent is not None:
             parent.children.add(child_id)
             return
-        parent = self._parents[name] = _Parent({child_id})
+        self._parents[name] = _Parent({child_id})
+        self._work.put_nowait(("parent", name))
+
+    async def _subscribe(self, name: str, parent: _Parent) -> None:
+        """Be told of writes to the parent's result. Raises NaqConnectionError, so that it is tried again."""
 
         async def on_write(message: Any) -> None:
             # a write that changes nothing final is passed over here, before it costs a read
@@ -129,9 +134,12 @@ class Releaser:
                 self._work.put_nowait(("parent", name))
 
         subject = f"$KV.{self._results.bucket.name}.{name}"
-        with contextlib.suppress(nats.errors.Error, OSError):
+        try:
             parent.subscription = await self._connection.client.subscribe(subject, cb=on_write)
-        self._work.put_nowait(("parent", name))
+        except (nats.errors.Error, OSError) as exc:
+            raise NaqConnectionError(f"the end of job {name} is not told yet: {exc}") from exc
+        if self._parents.get(name) is not parent:  # nobody waits for it any more
+            await self._unsubscribe(parent)
 
     async def _forget(self, child_id: str) -> None:
         for name in self._children.pop(child_id, ()):
@@ -178,6 +186,8 @@ class Releaser:
             parent = self._parents.get(name)
             if parent is None or parent.status is not None:
                 return
+            if parent.subscription is None:
+                await self._subscribe(name, parent)
             record = await self._waiting.result_of(name)
             if record is not None and record.is_final:
                 parent.status = record.status
@@ -225,16 +235,11 @@ class Releaser:
                         return
             if not is_begun and not all(statuses):
                 return
-            if child.job.pass_results and any(record is None for record in records):
-                gone = child.job.depends_on[records.index(None)]
-                await self._fail(child, "DependencyFailed", f"the result of job {gone} is gone, so it can't be passed")
+            problem = obstacle(child.job, records)
+            if problem is not None:
+                await self._fail(child, "DependencyFailed", problem)
                 return
-            large = [record.job_id for record in records if record is not None and record.value_ref is not None]
-            if child.job.pass_results and large:
-                told = f"the result of job {large[0]} is too large to be passed on: return a reference to the data"
-                await self._fail(child, "DependencyFailed", told)
-                return
-            data = _with_results(child.job, records).to_wire()
+            data = with_results(child.job, records).to_wire()
             limit = self._connection.max_payload - HEADROOM_BYTES
             if len(data) > limit:
                 told = f"with its parents' results the job is {len(data):,} bytes, {limit:,} fit: return references"
@@ -327,14 +332,3 @@ def _why(parent: str, status: str, record: JobResult | None) -> str:
     if record.error is not None:
         return f"{told}: {record.error.type}: {record.error.message}"[:1000]
     return f"{told}: {record.reason}"[:1000] if record.reason else told
-
-
-def _with_results(job: Job, records: list[JobResult | None]) -> Job:
-    """The job as it goes into its queue: with its parents' values, still packed, before its own arguments."""
-    if not job.pass_results:
-        return job
-    values = [
-        record.value if record is not None and record.status == JobStatus.COMPLETED else None for record in records
-    ]
-    first = values[0] if job.pass_results == "value" and values else values
-    return Job.from_record({**job.to_record(), "args": [first, *job.args]})

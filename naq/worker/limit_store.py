@@ -97,7 +97,7 @@ class LimitStore:
     async def is_stored(self, stream_seq: int) -> bool:
         """Whether the jobs stream still holds the message. Raises NaqConnectionError."""
         try:
-            message = await self._connection.client.request(
+            message = await self._connection.requests.ask(
                 f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
                 codec.dumps({"seq": stream_seq}),
                 timeout=self._connection.settings.connect_timeout_s,
