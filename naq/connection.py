@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -30,6 +31,11 @@ log = logging.getLogger(__name__)
 RECONNECT_WAIT_S = 0.2
 PING_INTERVAL_S = 5
 """With two pings unanswered a half-open link counts as lost, so within 15 s."""
+
+
+MAX_DENIALS = 1000
+"""Kept of what the server did not permit."""
+_DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"', re.IGNORECASE)
 
 
 class LinkState(StrEnum):
@@ -64,6 +70,8 @@ class Connection:
         """This machine's clock when the link last came up; None before it ever did."""
         self.last_error: str | None = None
         """The latest complaint of the client, for messages; None where there was none."""
+        self.denied: set[tuple[str, str]] = set()
+        """What the server did not permit: ("publish" or "subscription", subject in lower case)."""
         self._refused = False
         self._client = Client()
         self.requests = Requests(self._client)
@@ -90,6 +98,21 @@ class Connection:
         """(major, minor, patch) of the connected server."""
         version = self._client.connected_server_version
         return (version.major, version.minor, version.patch)
+
+    @property
+    def server_name(self) -> str:
+        """What the connected server calls itself; empty where it does not say."""
+        return codec.text(self._client._server_info, "server_name", "")
+
+    @property
+    def cluster_name(self) -> str:
+        """Of the connected server's cluster; empty where it is in none."""
+        return codec.text(self._client._server_info, "cluster", "")
+
+    @property
+    def cluster_size(self) -> int:
+        """Servers of that cluster that it tells of, itself included; at least 1."""
+        return max(1, len(codec.texts(self._client._server_info, "connect_urls")))
 
     @property
     def max_payload(self) -> int:
@@ -156,7 +179,6 @@ class Connection:
             NaqConnectionError: no answer in time.
         """
         data = b"" if payload is None else codec.dumps(payload)
-        before = self.last_error
         try:
             reply = await self.requests.ask(f"$JS.API.{verb}", data, timeout=timeout or self.settings.connect_timeout_s)
         except nats.errors.NoRespondersError:
@@ -165,10 +187,8 @@ class Connection:
                 "start that nats-server with JetStream on (-js), or enable it for this account"
             ) from None
         except (TimeoutError, nats.errors.Error) as exc:
-            if self.last_error != before and self.last_error and "ermission" in self.last_error:
-                raise JetStreamUnavailableError(
-                    f"{self.settings.server_label} refuses $JS.API.{verb}: {self.last_error}; ask for that permission"
-                ) from None
+            if self.is_denied(f"$JS.API.{verb}"):
+                raise self._denial(f"$JS.API.{verb}") from None
             raise NaqConnectionError(
                 f"no answer from {self.settings.server_label} to $JS.API.{verb.split('.')[0]}: {exc or 'timed out'}"
             ) from exc
@@ -284,6 +304,24 @@ class Connection:
         if "uthorization" in text or "uthentication" in text:
             # kept apart from last_error: the client tries again, and the server may reset that attempt without a word
             self._refused = True
+        denied = _DENIED.search(text)
+        if denied is not None:
+            kind, subject = denied[1].lower(), denied[2]
+            if len(self.denied) < MAX_DENIALS:
+                self.denied.add((kind, subject.lower()))
+            if kind == "publish":
+                self.requests.refuse(subject, exc)
+                self.outbox.refuse(subject, self._denial(subject))
+
+    def is_denied(self, subject: str, kind: str = "publish") -> bool:
+        """Whether the server has refused that to this user; `kind` is "publish" or "subscription"."""
+        return (kind, subject.lower()) in self.denied
+
+    def _denial(self, subject: str) -> JetStreamUnavailableError:
+        return JetStreamUnavailableError(
+            f"{self.settings.server_label} does not permit this user to publish to {subject}: ask for that permission "
+            "('naq doctor' lists what is missing)"
+        )
 
     async def _on_disconnected(self) -> None:
         if self.state is LinkState.LIVE:

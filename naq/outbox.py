@@ -167,6 +167,12 @@ class Outbox:
         for token in list(self._writes):
             self._again(token)
 
+    def refuse(self, subject: str, error: NaqException) -> None:
+        """The server does not let this client write to `subject`: what is under way there fails now."""
+        for token, write in list(self._writes.items()):
+            if write.subject.lower() == subject.lower():
+                self._fail(token, error)
+
     async def _on_reply(self, message: Any) -> None:
         token = message.subject[len(self._inbox) :]
         write = self._writes.get(token)

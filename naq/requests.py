@@ -21,7 +21,7 @@ class Requests:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[Any]]] = {}
         self._tokens = itertools.count(1)
         self._inbox = ""
 
@@ -36,11 +36,11 @@ class Requests:
         Raises:
             nats.errors.NoRespondersError: nobody listens there.
             TimeoutError: no answer within `timeout` seconds.
-            nats.errors.Error: the link is closed or its buffer full.
+            nats.errors.Error: the link is closed or its buffer full, or the server does not permit the question.
         """
         token = str(next(self._tokens))
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = answer
+        self._waiting[token] = (subject, answer)
         try:
             await self._client.publish(subject, data, reply=self._inbox + token)
             async with asyncio.timeout(timeout):
@@ -51,7 +51,13 @@ class Requests:
             raise nats.errors.NoRespondersError
         return message
 
+    def refuse(self, subject: str, error: Exception) -> None:
+        """The server does not let this client ask `subject`: what waits for its answer fails now."""
+        for asked, answer in list(self._waiting.values()):
+            if asked.lower() == subject.lower() and not answer.done():
+                answer.set_exception(error)
+
     async def _on_reply(self, message: Any) -> None:
-        answer = self._waiting.get(message.subject[len(self._inbox) :])
+        _, answer = self._waiting.get(message.subject[len(self._inbox) :], (None, None))
         if answer is not None and not answer.done():
             answer.set_result(message)

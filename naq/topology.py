@@ -121,8 +121,8 @@ def _bucket(
     return config
 
 
-async def ensure_objects(connection: Connection) -> bool:
-    """Make the object store of large results where it is missing; True where it has per-message TTL."""
+def objects_config(connection: Connection) -> dict[str, Any]:
+    """The configuration of the object store of large results, which the first of them makes."""
     names, settings = connection.names, connection.settings
     config: dict[str, Any] = {
         "name": f"OBJ_{names.objects}",
@@ -138,7 +138,27 @@ async def ensure_objects(connection: Connection) -> bool:
     }
     if connection.server_version >= (2, 11, 0):
         config["allow_msg_ttl"] = True
-    standing = await _ensure_stream(connection, config)
+    return config
+
+
+def consumer_config(connection: Connection, queue: str) -> dict[str, Any]:
+    """The configuration of the durable consumer that the workers of `queue` share."""
+    return {
+        "durable_name": connection.names.consumer(queue),
+        "filter_subject": connection.names.queue_subject(queue),
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": int(connection.settings.ack_wait_s * NANOSECONDS),
+        "max_deliver": -1,
+        "max_ack_pending": -1,
+        "max_waiting": 4096,
+        "replay_policy": "instant",
+    }
+
+
+async def ensure_objects(connection: Connection) -> bool:
+    """Make the object store of large results where it is missing; True where it has per-message TTL."""
+    standing = await _ensure_stream(connection, objects_config(connection))
     return bool(standing.get("allow_msg_ttl"))
 
 
@@ -163,19 +183,8 @@ async def ensure_consumer(connection: Connection, queue: str) -> str:
     """Make the durable consumer that the workers of `queue` share; returns its name."""
     names = connection.names
     consumer = names.consumer(queue)
-    config = {
-        "durable_name": consumer,
-        "filter_subject": names.queue_subject(queue),
-        "deliver_policy": "all",
-        "ack_policy": "explicit",
-        "ack_wait": int(connection.settings.ack_wait_s * NANOSECONDS),
-        "max_deliver": -1,
-        "max_ack_pending": -1,
-        "max_waiting": 4096,
-        "replay_policy": "instant",
-    }
     await connection.api(
         f"CONSUMER.DURABLE.CREATE.{names.jobs}.{consumer}",
-        {"stream_name": names.jobs, "config": config},
+        {"stream_name": names.jobs, "config": consumer_config(connection, queue)},
     )
     return consumer

@@ -20,16 +20,39 @@ def register(subparsers: Any) -> None:
     parser = command(
         subparsers,
         "doctor",
-        "check the whole log and every record against it",
-        "naq doctor --verify",
+        "check the server and the system on it, or the whole log",
+        "naq doctor\n  naq doctor --verify --json",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--verify", action="store_true", help="check the whole log, and every record against it")
+    parser.add_argument("--json", action="store_true", help="print JSON: a check a line, or one object with --verify")
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument("--verify", action="store_true", help="check the whole log, and every record against it")
+    asked.add_argument(
+        "--repair", action="store_true", help="make missing streams, and mend what can be changed without loss"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    return asyncio.run(_verify(args))
+    """0 where nothing is wrong (warnings are not), 1 where something is."""
+    return asyncio.run(_verify(args) if args.verify else _diagnose(args))
+
+
+async def _diagnose(args: argparse.Namespace) -> int:
+    from naq.doctor.checks import Level
+    from naq.doctor.diagnose import diagnose
+
+    checks = await diagnose(settings_of(args), repair=args.repair)
+    for check in checks if args.json else ():
+        print_json(check.to_record())
+    if not args.json:
+        width = max(len(inert(check.name)) for check in checks)
+        for check in checks:
+            print(f"{check.level:<8} {inert(check.name):<{width}}  {inert(check.found)}")
+            if check.advice:
+                print(f"{'':<8} {'':<{width}}  → {inert(check.advice)}")
+        counts = [(level, sum(check.level == level for check in checks)) for level in Level]
+        print("\n" + ", ".join(f"{count} {level}" for level, count in counts if count))
+    return int(any(check.level == Level.PROBLEM for check in checks))
 
 
 async def _verify(args: argparse.Namespace) -> int:

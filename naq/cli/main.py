@@ -35,7 +35,7 @@ _COMMANDS = {
     "list-workers": ("naq.cli.list_workers", "list workers and schedulers, dead ones too"),
     "schedules": ("naq.cli.schedules", "list, add, pause, resume, trigger and cancel schedules"),
     "queues": ("naq.cli.queues", "list, pause, resume and purge queues"),
-    "doctor": ("naq.cli.doctor", "check the whole log and every record against it"),
+    "doctor": ("naq.cli.doctor", "check the server, the streams, the workers and the whole log"),
     "purge": ("naq.cli.purge", "remove every waiting job of a queue"),
 }
 

@@ -67,6 +67,12 @@ class Report:
     while_running: Verdict | None = None
     """Verification before the workers stop."""
     verdict: Verdict | None = None
+    missing: list[str] = field(default_factory=list)
+    """Jobs that did not end in time, with the last that is known of each."""
+
+    @property
+    def is_good(self) -> bool:
+        return self.verdict is not None and self.verdict.is_clean and not self.unexpected and not self.missing
 
     @property
     def by_status(self) -> dict[str, int]:
@@ -80,6 +86,8 @@ class Workers:
         self._settings, self._count, self._log = settings, count, log
         self._processes: list[asyncio.subprocess.Process] = []
         self.kills = 0
+        self.ended: list[int] = []
+        """Exit codes of those that ended before they were told to."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Workers]:
@@ -95,18 +103,27 @@ class Workers:
 
     async def stop(self) -> None:
         """Let all end by themselves."""
+        self.ended = [process.returncode for process in self._processes if process.returncode is not None]
         for process in self._processes:
-            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
         await asyncio.gather(*(process.wait() for process in self._processes))
 
-    async def kill_one(self, order: random.Random) -> None:
+    async def kill_one(self, order: random.Random, client: AsyncClient) -> None:
+        """Kill one and replace it; returns once its successor takes jobs, or a slow machine would soon have none."""
         process = self._processes.pop(order.randrange(len(self._processes)))
         process.kill()
         await process.wait()
         self.kills += 1
-        await self._start()
+        successor = await self._start()
+        subject = client.connection.names.event_filter(entity="worker", event_type="WORKER_STARTED")
+        async with aclosing(client.events.follow([subject])) as batches:  # type: ignore[type-var]
+            async for batch in batches:
+                told = [stored.event.details or {} for stored in batch.events if stored.event is not None]
+                if any(details.get("pid") == successor.pid for details in told):
+                    return
 
-    async def _start(self) -> None:
+    async def _start(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -116,6 +133,7 @@ class Workers:
                 stderr=log,
             )
         self._processes.append(process)
+        return process
 
 
 class MixedRun:
@@ -130,6 +148,7 @@ class MixedRun:
         self._parents: list[Job] = []
         self._failing: list[Job] = []
         self._cancelling: set[asyncio.Task[None]] = set()
+        self._missing: set[str] = set()
         self.report = Report()
 
     async def run(self, log: Path, *, within_s: float) -> Report:
@@ -141,9 +160,10 @@ class MixedRun:
                 killing = asyncio.create_task(self._kill(workers))
                 try:
                     await self._enqueue_all()
-                    async with asyncio.timeout(within_s):
-                        await self._all_ended()
-                        await asyncio.gather(*self._cancelling)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(within_s):
+                            await self._all_ended()
+                            await asyncio.gather(*self._cancelling)
                 finally:
                     killing.cancel()
                     await asyncio.gather(killing, *self._cancelling, return_exceptions=True)
@@ -151,6 +171,7 @@ class MixedRun:
                 report.seconds = time.monotonic() - started_at
                 report.while_running = await verify(client.connection)
                 await workers.stop()
+                report.unexpected += [f"a worker ended by itself with code {code}" for code in workers.ended]
             report.verdict = await verify(client.connection)
             await self._judge()
         return report
@@ -158,7 +179,7 @@ class MixedRun:
     async def _kill(self, workers: Workers) -> None:
         while True:
             await asyncio.sleep(self._kill_every_s * self._order.uniform(0.7, 1.3))
-            await workers.kill_one(self._order)
+            await workers.kill_one(self._order, self._client)
 
     async def _enqueue_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -205,7 +226,7 @@ class MixedRun:
 
     async def _all_ended(self) -> None:
         """Wait until the log tells the end of every job."""
-        missing = set(self._kinds)
+        missing = self._missing = set(self._kinds)
         async with aclosing(self._client.events.follow()) as batches:  # type: ignore[type-var]
             async for batch in batches:
                 for stored in batch.events:
@@ -217,6 +238,10 @@ class MixedRun:
     async def _judge(self) -> None:
         report = self.report
         report.jobs = len(self._kinds)
+        for job_id in self._missing:
+            told = [stored.event for stored in await self._client.job_history(job_id)]
+            trail = ", ".join(f"{e.ts:%H:%M:%S.%f} {e.type} {e.attempt} {e.worker_id}" for e in told if e is not None)
+            report.missing.append(f"{job_id} ({self._kinds[job_id]}): {trail}")
         for job_id, kind in self._kinds.items():
             record = await self._client.results.get_record(job_id)
             status = record.status if record is not None else "no record"
@@ -255,8 +280,9 @@ def _print(report: Report) -> None:
             print(f"verified    {name}: {told.events:,} events ({rate:,.0f}/s), {told.found} findings")
             for finding in told.findings[:20]:
                 print(f"            {finding}")
-    for line in report.unexpected[:20]:
-        print(f"unexpected  {line}")
+    for what, lines in (("unexpected", report.unexpected), ("not ended", report.missing)):
+        for line in lines[:20]:
+            print(f"{what:11} {line}")
 
 
 async def main() -> int:
@@ -270,14 +296,11 @@ async def main() -> int:
         log = Path(folder) / "workers.log"
         async with own_server(Path(folder)) as settings:
             run = MixedRun(settings, jobs=args.jobs, rate=args.rate, kill_every_s=args.kill_every, seed=args.seed)
-            try:
-                report = await run.run(log, within_s=120)
-            except TimeoutError:
-                sys.stderr.write(log.read_text()[-4000:] + "\nsome jobs did not end\n")
-                return 1
+            report = await run.run(log, within_s=120)
+        if not report.is_good:
+            sys.stderr.write(log.read_text()[-4000:])
     _print(report)
-    is_good = report.verdict is not None and report.verdict.is_clean and not report.unexpected
-    return 0 if is_good else 1
+    return 0 if report.is_good else 1
 
 
 if __name__ == "__main__":
