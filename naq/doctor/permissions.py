@@ -56,6 +56,8 @@ async def permission_checks(connection: Connection) -> list[Check]:
             await subscription.unsubscribe()
     except (nats.errors.Error, TimeoutError) as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label}: {exc}") from exc
+    if has_no_answers(connection):
+        return [problem("permissions", "may not get any answer", "let this user subscribe _INBOX.>")]
     missing: dict[str, list[str]] = {}
     for need in needs:
         if connection.is_denied(need.subject):
@@ -65,8 +67,6 @@ async def permission_checks(connection: Connection) -> list[Check]:
     for subject, what in heard.items():
         if connection.is_denied(subject, "subscription"):
             missing[f"may not {what}"] = [f"subscribe {subject.replace(PROBE, '>')}"]
-    if has_no_answers(connection):
-        missing["may not get any answer"] = ["subscribe _INBOX.>"]
     if not missing:
         return [ok("permissions", f"everything naq uses is permitted ({len(needs) + len(heard)} subjects tried)")]
     return [

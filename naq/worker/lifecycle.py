@@ -38,6 +38,7 @@ from naq.topology import Topology
 from naq.worker.acks import ack, again_in
 from naq.worker.large import slimmer, with_value_aside
 from naq.worker.outcome import Outcome, refusal
+from naq.worker.retries import retry_event, retry_id
 from naq.worker.run import Run, bounded
 
 log = logging.getLogger(__name__)
@@ -289,21 +290,8 @@ class Lifecycle:
         if not await self._store(run, record):
             await ack(self._connection, run.reply)
             return ""
-        told = await self._send(
-            JobEventType.RETRY_SCHEDULED,
-            run,
-            msg_id=f"{run.job.job_id}:{run.attempt}:retry",
-            from_status=JobStatus.RUNNING,
-            to_status=JobStatus.RETRY,
-            run_ms=record.run_ms,
-            error=error.for_event(),
-            details={
-                "delay_s": round(delay_s, 3),
-                "retry": len(record.attempts),
-                "of": run.job.retry.max_retries,
-                **run.limit_details(error),
-            },
-        )
+        event = retry_event(run.job, record, run.limit_details(error))
+        told = await self._events.send(event, msg_id=retry_id(record), patience_s=PATIENCE_S)
         await told
         await ack(self._connection, run.reply, again_in(delay_s))
         return "retried"

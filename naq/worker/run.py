@@ -135,10 +135,7 @@ class Run:
         )
 
     def limit_details(self, error: JobError | None) -> dict[str, Any]:
-        """What tells a run that took too long from one that failed; empty for any other."""
-        limit_s = self.context.time_limit_s
-        is_limit = error is not None and error.type == "TimeLimitExceeded" and limit_s is not None
-        return {"time_limit_s": limit_s} if is_limit else {}
+        return limit_details(error, self.context.time_limit_s)
 
     def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
         """What is stored of this run, without its value or error; the payload of a large job is left out."""
@@ -165,6 +162,12 @@ class Run:
             crashes=self.crashes,
             job=job.to_record() if job.wire_bytes <= PAYLOAD_KEPT_BYTES else None,
         )
+
+
+def limit_details(error: JobError | None, limit_s: float | None) -> dict[str, Any]:
+    """What tells a run that took too long from one that failed; empty for any other."""
+    is_limit = error is not None and error.type == "TimeLimitExceeded" and limit_s is not None
+    return {"time_limit_s": limit_s} if is_limit else {}
 
 
 def bounded(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

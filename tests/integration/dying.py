@@ -25,6 +25,7 @@ POINTS = {
     "before the callback": (lifecycle, "enqueue_callback"),
     "before the terminal event": (Lifecycle, "_tell_end"),
     "before the ack": (lifecycle, "ack"),
+    "before the retry is told": (lifecycle, "retry_event"),
 }
 """Where a worker dies: as it calls this method."""
 
@@ -41,7 +42,7 @@ async def work(point: str) -> None:
         await asyncio.sleep(0.2)  # what was written before this point has left by then
         die()
 
-    setattr(owner, name, at_the_point)
+    setattr(owner, name, at_the_point if name != "retry_event" else lambda *_: die())
     await Worker(modules=["naq.examples.tasks", "tests.integration.sample_tasks"]).run()
 
 
