@@ -72,6 +72,7 @@ def _run(argv: list[str]) -> int:
     try:
         parser = _parser(argv)
         args = parser.parse_args(argv)
+        args.argv = argv
     except SystemExit as ending:  # after --help, or a complaint
         return ending.code if isinstance(ending.code, int) else 0
     if not hasattr(args, "run"):

@@ -7,12 +7,16 @@ import asyncio
 import os
 import sys
 import threading
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from naq.cli.common import command, import_from_here, settings_of
 from naq.errors import ConfigurationError
 from naq.logs import setup_logging
 from naq.worker.time_limits import OTHERS
+
+if TYPE_CHECKING:
+    from naq.worker.fleet import Membership
 
 
 def register(subparsers: Any) -> None:
@@ -51,7 +55,10 @@ def register(subparsers: Any) -> None:
         help="a naq.Middleware class or instance, outermost first, repeatable: myapp.hooks:Tracing",
     )
     parser.add_argument(
-        "--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics at :PORT/metrics (naq[prometheus])"
+        "--metrics-port",
+        type=int,
+        metavar="PORT",
+        help="serve Prometheus metrics at :PORT/metrics, further processes at the next ports (naq[prometheus])",
     )
     parser.add_argument(
         "--isolate",
@@ -66,22 +73,49 @@ def register(subparsers: Any) -> None:
         metavar="[QUEUE=]S",
         help="seconds a run may take whose job has no timeout of its own, in one queue or all; repeatable: mail=30",
     )
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="worker processes, each of them as told here (1)"
+    )
+    parser.add_argument(
+        "--reload", action="store_true", help="for development: start again when a source file changes here"
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from naq.middleware import Middleware, load_middleware
-    from naq.worker import Worker
+    from naq.worker.fleet import membership
 
     setup_logging(args.log_level)
     import_from_here()
+    member = membership()
+    if member is None and (args.processes != 1 or args.reload):
+        return _run_fleet(args)
+    return _run_worker(args, member)
+
+
+def _run_fleet(args: argparse.Namespace) -> int:
+    from naq.worker.fleet import Fleet
+    from naq.worker.sources import Sources
+
+    sources = Sources(args.modules, Path.cwd()) if args.reload else None
+
+    async def run() -> int:
+        return await Fleet(args.argv, args.processes, sources=sources).run()
+
+    return asyncio.run(run())
+
+
+def _run_worker(args: argparse.Namespace, member: Membership | None) -> int:
+    from naq.middleware import Middleware, load_middleware
+    from naq.worker import Worker
+
     queues, weights = _weighted(args.queues)
     middleware: list[Middleware] = [load_middleware(reference) for reference in args.middleware]
     if args.metrics_port is not None:
         from naq.ext.prometheus import PrometheusMetrics
 
-        middleware.append(PrometheusMetrics(port=args.metrics_port))
+        middleware.append(PrometheusMetrics(port=args.metrics_port + (member.number - 1 if member else 0)))
     worker = Worker(
         queues,
         weights=weights,
@@ -97,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
         queue_timeouts=_timeouts(args.timeouts),
         middleware=middleware,
     )
-    asyncio.run(worker.run(handle_signals=True))
+    asyncio.run(worker.run(handle_signals=True, supervisor=member.supervisor if member else None))
     if any(thread.name.startswith("naq-job") and thread.is_alive() for thread in threading.enumerate()):
         # idle job threads end with the interpreter; a function that would not stop must not keep it
         sys.stdout.flush()
