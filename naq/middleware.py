@@ -68,7 +68,10 @@ class Middleware:
         """The worker is connected and about to take jobs. Raise to keep it from working."""
 
     def shutdown(self, worker: Worker) -> Awaitable[None] | None:
-        """The worker has stopped taking jobs, and those it ran have ended or gone back. Called if `startup` was."""
+        """The worker has stopped taking jobs, and those it ran have ended or gone back. Called if `startup` was.
+
+        An `async def` that takes longer than ten seconds is given up.
+        """
 
     def on_start(self, run: Run) -> Awaitable[None] | None:
         """A run is about to begin; its STARTED event is on its way."""
@@ -76,7 +79,8 @@ class Middleware:
     def around(self, run: Run) -> Around:
         """A context manager that the function runs in; its context variables are seen by the function.
 
-        It gets what the function raises, and can't change it. First in the list is outermost.
+        It gets what the function raises, and can't change it: `asyncio.CancelledError` where the run is stopped, be it
+        cancelled or handed back by a worker that stops. First in the list is outermost.
         """
         return nullcontext()
 

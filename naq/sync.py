@@ -201,8 +201,10 @@ class SyncClient:
         """Close the connection; calls that wait meanwhile raise NaqConnectionError. Harmless in a forked child."""
         portal, self._portal = self._portal, None
         if portal is not None and portal.pid == os.getpid():
-            portal.run(self._client.close())
-            portal.close()
+            try:
+                portal.run(self._client.close())
+            finally:
+                portal.close()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(AsyncClient, name, None)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN_S = 10.0
+"""Seconds one `shutdown` may take: a worker that is asked to stop has to end."""
+
 
 class Hooks:
     """The middleware of one worker, in order. False where none wants to know of runs."""
@@ -52,9 +55,14 @@ class Hooks:
                 raise NaqException(f"startup of middleware {name} failed: {type(exc).__name__}: {exc}") from exc
 
     async def shutdown(self, worker: Worker) -> None:
-        """In reverse order, each whatever the others do."""
+        """In reverse order, each whatever the others do, and none for longer than `SHUTDOWN_S`."""
         while self._up:
-            await self._call(self._up.pop().shutdown, worker)
+            hook = self._up.pop().shutdown
+            try:
+                async with asyncio.timeout(SHUTDOWN_S):
+                    await self._call(hook, worker)
+            except TimeoutError:
+                log.warning("hook %s did not end within %g s and is given up", _name(hook), SHUTDOWN_S)
 
     async def execute(self, run: Run, function: Callable[[Job, JobContext], Awaitable[Outcome]]) -> Outcome:
         """Run `function` within every `around`, after every `on_start`."""

@@ -20,7 +20,7 @@ from naq.examples import tasks
 from naq.middleware import Middleware, load_middleware
 from naq.models.event import JobEventType
 from naq.settings import Settings
-from naq.worker import Worker
+from naq.worker import Worker, hooks
 from naq.worker.run import Run
 from tests.conftest import EXAMPLES, WorkerFactory, child, run_naq
 from tests.integration.log import event_when
@@ -253,6 +253,35 @@ async def test_a_worker_whose_startup_fails_takes_no_job(client: AsyncClient, se
     assert (first.notes, broken.notes, last.notes) == (["startup", "shutdown"], ["shutdown"], [])
     assert await job.refresh() == "PENDING"
     assert await client.list_workers() == []
+
+
+async def test_a_run_that_is_handed_back_leaves_its_blocks_and_has_no_end(
+    client: AsyncClient, worker: WorkerFactory
+) -> None:
+    recorder = Recorder()
+    async with worker(middleware=[recorder], drain_s=0.05):
+        job = await client.enqueue(tasks.sleep, 1.0)
+        await event_when(client, lambda event: event.type == JobEventType.STARTED)
+    assert recorder.notes == ["startup", ("start", True, 1), "enter", "leave by CancelledError", "shutdown"]
+    again = Recorder()
+    async with worker(middleware=[again]):
+        assert await job.result(timeout=10) == 1.0
+    assert ("success", 1.0) in again.notes
+
+
+async def test_a_shutdown_that_hangs_is_given_up(
+    worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hanging(Middleware):
+        async def shutdown(self, worker: Worker) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(hooks, "SHUTDOWN_S", 0.1)
+    recorder = Recorder()
+    async with worker(middleware=[recorder, Hanging()]):
+        pass
+    assert recorder.notes == ["startup", "shutdown"]
+    assert "Hanging.shutdown did not end within 0.1 s and is given up" in caplog.text
 
 
 async def test_middleware_on_the_command_line(client: AsyncClient, settings: Settings, tmp_path: Path) -> None:
