@@ -12,6 +12,8 @@ from naq_tui.text import safe
 TAG: Final = "$naq"
 """Marks a packed value, as in `naq.codec`."""
 _DEEPEST = 60
+WHOLE = 2_000_000
+"""Characters of one text in a report; no record that fits into a message holds more."""
 _PLAIN = ("datetime", "date", "time", "decimal", "uuid", "float", "int")
 
 
@@ -84,13 +86,13 @@ def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
         yield ")"
 
 
-def scalar(value: Any) -> str:
-    """A JSON value that is no container; long text is cut early, so that it costs nothing."""
+def scalar(value: Any, limit: int = 4000) -> str:
+    """A JSON value that is no container; text beyond `limit` is cut early, so that it costs nothing."""
     if isinstance(value, str):
-        return json.dumps(masking.active().text(value[:4000]), ensure_ascii=False)
+        return json.dumps(masking.active().text(value[:limit]), ensure_ascii=False)
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
-    return masking.active().text(str(value)[:4000])
+    return masking.active().text(str(value)[:limit])
 
 
 def dumps(value: Any) -> str:
@@ -102,24 +104,33 @@ Span = tuple[str, str]
 """Text and its tone."""
 
 
-def pretty(value: Any, limit: int = 2000) -> list[tuple[Span, ...]]:
-    """`value` as indented lines of coloured text, already safe; at most `limit` lines, the last one then says so."""
+def pretty(value: Any, depth: int = _DEEPEST, limit: int = 5_000) -> list[tuple[Span, ...]]:
+    """`value` as indented lines of coloured text, already safe; at most `limit` lines, the last one then says so.
+
+    Objects and lists nested deeper than `depth` are folded to one line that says how much they hold.
+    """
     lines: list[tuple[Span, ...]] = []
-    for indent, spans in _tree(value, 0, (), ""):
+    for indent, spans in _tree(value, 0, (), "", depth):
         if len(lines) >= limit:
-            lines.append((("… more", "muted"),))
+            lines.append((("… more: y copies all of it", "muted"),))
             break
         lines.append((("  " * indent, ""), *spans) if indent else spans)
     return lines
 
 
-def _tree(value: Any, depth: int, head: tuple[Span, ...], tail: str) -> Iterator[tuple[int, tuple[Span, ...]]]:
+def _tree(
+    value: Any, depth: int, head: tuple[Span, ...], tail: str, unfolded: int
+) -> Iterator[tuple[int, tuple[Span, ...]]]:
     end: tuple[Span, ...] = ((tail, "muted"),) if tail else ()
     is_object = isinstance(value, Mapping) and TAG not in value
     if (is_object or isinstance(value, list | tuple)) and value and depth < _DEEPEST:
         short = one_line(value, 72)
         if len(short) <= 60 and not (is_object and depth == 0):
             yield depth, (*head, (short, ""), *end)
+            return
+        if depth >= unfolded:
+            held = f"{{… {len(value):,} keys}}" if is_object else f"[… {len(value):,} items]"
+            yield depth, (*head, (held, "muted"), *end)
             return
         yield depth, (*head, ("{" if is_object else "[", "muted"))
         items = list(value.items()) if isinstance(value, Mapping) else [(None, item) for item in value]
@@ -130,10 +141,10 @@ def _tree(value: Any, depth: int, head: tuple[Span, ...], tail: str) -> Iterator
             if secret:
                 yield depth + 1, (*label, (secret, "muted"), (comma, "muted"))
             else:
-                yield from _tree(item, depth + 1, label, comma)
+                yield from _tree(item, depth + 1, label, comma, unfolded)
         yield depth, (("}" if is_object else "]", "muted"), *end)
         return
-    text = one_line(value, 8000)
+    text = safe(scalar(value, WHOLE), WHOLE + 2) if isinstance(value, str) else one_line(value, 8000)
     pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)] or [""]
     yield depth, (*head, (pieces[0], ""), *(end if len(pieces) == 1 else ()))
     for place, piece in enumerate(pieces[1:], 2):

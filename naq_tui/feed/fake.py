@@ -60,6 +60,17 @@ class FakeFeed:
     async def read_result(self, job_id: str) -> JobResult | None:
         return next((result for result in results() if result.job_id == job_id), None)
 
+    async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
+        found = await self.read_result(job_id)
+        return found.job if found is not None else None
+
+    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
+        return tuple(
+            result
+            for result in results()
+            if result.error is not None and (result.error.fingerprint == fingerprint or result.error.type == error_type)
+        )
+
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         return tuple(item for item in self.events.values() if item.event is not None and item.event.job_id == job_id)
 
@@ -78,6 +89,13 @@ class FakeCommands:
     def _note(self, verb: str, key: str, reason: str | None) -> None:
         self.calls.append((verb, key))
         self.reasons.append(reason)
+
+    async def begin(self, verb: str, job_ids: Sequence[str], *, reason: str | None = None) -> str:
+        self._note(f"begin {verb}", str(len(job_ids)), reason)
+        return "action-1"
+
+    async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
+        self._note(f"finish {verb}", f"{done} done, {refused} refused", None)
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
         self._note("pause", schedule_id, reason)
@@ -105,7 +123,7 @@ class FakeCommands:
         self._note("purge", queue, reason)
         return 12
 
-    async def retry_job(self, job_id: str, *, reason: str | None = None) -> None:
+    async def retry_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         self._note("retry", job_id, reason)
 
     async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:

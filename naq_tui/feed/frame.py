@@ -11,6 +11,8 @@ from naq.models.event import StoredEvent
 from naq_tui.store.updates import (
     EventsAppended,
     EventsRange,
+    FailuresFound,
+    JobsFound,
     LinkChanged,
     Malformed,
     QueuesSampled,
@@ -48,7 +50,7 @@ class Frame:
             self._taken.clear()
             await self._taken.wait()
 
-    def put(self, update: LinkChanged | QueuesSampled) -> None:
+    def put(self, update: LinkChanged | QueuesSampled | JobsFound | FailuresFound) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()

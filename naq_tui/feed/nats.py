@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +24,10 @@ from naq.models.times import utcnow
 from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
+from naq_tui.feed import past
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
-from naq_tui.store.updates import LinkChanged, QueuesSampled, Update
+from naq_tui.store.updates import FailuresFound, JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,14 @@ class NatsFeed:
         """See `Feed.read_result`."""
         return await self._client.results.get_record(job_id)
 
+    async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
+        """See `Feed.read_payload`."""
+        return await past.read_payload(self._client, job_id)
+
+    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
+        """See `Feed.read_failed`."""
+        return await past.failed_jobs(self._client, fingerprint, error_type)
+
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         """See `Feed.job_events`."""
         return tuple(await self._client.job_history(job_id))
@@ -121,6 +130,18 @@ class NatsFeed:
             ("link", self._watch_link),
         ):
             self._tasks.append(asyncio.create_task(self._keep_reading(read), name=f"feed-{name}"))
+        self._tasks.append(asyncio.create_task(self._read_past(), name="feed-past"))
+
+    async def _read_past(self) -> None:
+        """What the readers, who follow what is new, don't tell."""
+        while True:
+            try:
+                self._frame.put(JobsFound(await past.waiting_jobs(self._client)))
+                self._frame.put(FailuresFound(await past.past_failures(self._client)))
+                return
+            except NaqException as exc:
+                log.debug("reading the past begins anew: %s", exc)
+                await asyncio.sleep(RETRY_S)
 
     async def _keep_reading(self, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A reader that fails begins anew: the console never goes blind in one pane."""

@@ -45,6 +45,17 @@ class Feed(Protocol):
         """The stored result of a job, None where there is none. Raises NaqException."""
         ...
 
+    async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
+        """The job's own record, what it was called with; None where that is not stored. Raises NaqException."""
+        ...
+
+    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
+        """The stored results of all jobs that failed so and have not been retried, oldest first.
+
+        `fingerprint` None finds them by `error_type` alone. Raises NaqException.
+        """
+        ...
+
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         """All stored events of one job that can be found, in order. Raises NaqException."""
         ...
@@ -59,6 +70,14 @@ class Commands(Protocol):
 
     `reason` goes into the log with the actor; None gives none.
     """
+
+    async def begin(self, verb: str, job_ids: Sequence[str], *, reason: str | None = None) -> str:
+        """Write into the log what is about to be done, to which jobs; returns the action's id."""
+        ...
+
+    async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
+        """Write into the log what came of it."""
+        ...
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
 
@@ -82,7 +101,7 @@ class Commands(Protocol):
         """Remove all waiting jobs; returns how many."""
         ...
 
-    async def retry_job(self, job_id: str, *, reason: str | None = None) -> None:
+    async def retry_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         """Put a failed or cancelled job back into its queue."""
         ...
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from naq_tui.keys.action import Action
+from naq_tui.keys.places import JOB_LISTS
+
+CLONABLE = frozenset({"jobs", "results", "job"})
 
 
 def _acting(action_id: str, key: str, label: str, help_text: str, pane: str, footer_rank: int) -> Action:
@@ -21,7 +24,28 @@ def _acting(action_id: str, key: str, label: str, help_text: str, pane: str, foo
     )
 
 
+def _on_jobs(verb: str, key: str, label: str, help_text: str, where: frozenset[str], footer_rank: int) -> Action:
+    return Action(
+        id=f"job.{verb}",
+        keys=(key,),
+        label=label,
+        help=help_text,
+        group="Acting",
+        call=f"{verb}_jobs",
+        owner="jobs",
+        where=where,
+        acts=True,
+        footer=footer_rank,
+    )
+
+
+ENDED = JOB_LISTS | {"job", "error"}
+
 ACTING: tuple[Action, ...] = (
+    _on_jobs("retry", "R", "retry", "Put failed or cancelled jobs back into their queues", ENDED, 84),
+    _on_jobs("cancel", "X", "cancel", "Cancel jobs, waiting or running", frozenset({"jobs", "job"}), 82),
+    _on_jobs("delete", "D", "delete", "Delete the records of jobs that have ended", ENDED, 80),
+    _on_jobs("clone", "C", "clone", "Enqueue its call again, with edited arguments", CLONABLE, 76),
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
     _acting("schedule.cancel", "X", "cancel", "Cancel the schedule for good", "schedules", 78),
     _acting("queue.purge", "D", "delete jobs", "Delete all waiting jobs of the queue", "queues", 78),

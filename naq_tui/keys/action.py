@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Owner = Literal["app", "main", "list"]
+Owner = Literal["app", "main", "jobs", "report", "list"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class Action:
     call: str
     """The Textual action: `name` or `name('argument')`."""
     owner: Owner
-    """Who carries the binding: the app (works in every screen), the main screen, or each list."""
+    """Who carries the binding: the app (works in every screen), the main screen, that and reports ("jobs"), reports,
+    or each list."""
     where: frozenset[str] = frozenset()
     """Panes and screens it works in; empty means everywhere its owner is."""
     acts: bool = False
@@ -48,6 +49,9 @@ _KEY_LABELS = {
     "colon": ":",
     "question_mark": "?",
     "escape": "esc",
+    "space": "space",
+    "left": "←",
+    "right": "→",
     "up": "↑",
     "down": "↓",
     "pageup": "pgup",

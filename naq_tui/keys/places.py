@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-PANES = ("overview", "events", "queues", "workers", "schedules", "results", "processes")
+PANES = ("overview", "events", "jobs", "queues", "workers", "schedules", "results", "processes", "errors")
 SCREENS = {
     "overview": ("1", "Overview"),
     "events": ("2", "Events"),
+    "jobs": ("3", "Jobs"),
     "queues": ("4", "Queues"),
     "workers": ("5", "Workers"),
     "schedules": ("6", "Schedules"),
     "results": ("7", "Results"),
     "processes": ("8", "Processes"),
+    "errors": ("9", "Errors"),
 }
-"""Digit and title by name; the digits without a screen belong to screens to come."""
+"""Digit and title by name."""
 LISTS = frozenset(PANES)
-TABLES = frozenset({"queues", "workers", "schedules", "results", "processes"})
-REPORTS = frozenset({"detail", "output"})
+TABLES = frozenset(PANES) - {"overview", "events"}
+JOB_LISTS = frozenset({"jobs", "results", "errors"})
+"""Tables whose rows stand for jobs."""
+REPORTS = frozenset({"detail", "job", "error", "output"})

@@ -10,10 +10,13 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from naq.errors import NaqException
-from naq_tui import masking
+from naq_tui import keys, masking
+from naq_tui.acting.jobs import ActingOnJobs
+from naq_tui.acting.targets import Target, targets_of
 from naq_tui.store.rows import event_row
 from naq_tui.text import safe
-from naq_tui.views.detail import Extra, Kind, detail
+from naq_tui.views.detail import Kind, detail
+from naq_tui.views.extra import FOLD_ALL, Extra, Relative
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
@@ -22,10 +25,13 @@ from naq_tui.widgets.title_line import TitleLine
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
 
+PARENTS_READ = 50
+DEEPEST = 4
+"""Levels that values are folded at one by one; beyond that they are unfolded whole."""
 STALE = "stale: no connection"
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(ActingOnJobs, Screen[None]):
     """A report that reads top-down; `esc` goes back.
 
     Args:
@@ -33,8 +39,8 @@ class DetailScreen(Screen[None]):
         key: its id; of an event its sequence as text.
     """
 
+    BINDINGS = [*keys.bindings("jobs"), *keys.bindings("report")]  # noqa: RUF012
     app: NaqConsole
-    place = "detail"
     AUTO_FOCUS = "Document"
 
     def __init__(self, kind: Kind, key: str) -> None:
@@ -45,11 +51,16 @@ class DetailScreen(Screen[None]):
         self.is_revealed = False
         """Whether secrets are shown, here and in copies made here."""
         self._record: Any = None
+        self._read_for: tuple[object, ...] = ()
+
+    @property
+    def place(self) -> str:
+        return {"job": "job", "error": "error"}.get(self.kind, "detail")
 
     def compose(self) -> ComposeResult:
         yield self.title_line
         yield self.document
-        yield KeyLine("detail")
+        yield KeyLine(self.place)
 
     def on_mount(self) -> None:
         if self.kind == "event":
@@ -57,15 +68,33 @@ class DetailScreen(Screen[None]):
             self._extra = Extra(event=log.pages.get(int(self.key)))
         self.watch(self.app, "state", self._show, init=False)
         self.watch(self.app, "now", self._show)
-        if self.kind in ("event", "result"):
+        if self.kind == "event":
             self._read()
 
     def reveal(self, wanted: bool) -> None:
         self.is_revealed = wanted
         self._show()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        found = [entry for entry in keys.find(action, parameters) if entry.owner in ("jobs", "report")]
+        return any(entry.works_in(self.place) for entry in found) if found else True
+
     def record_to_copy(self) -> Any:
         return self._record
+
+    async def job_targets(self) -> tuple[Target, ...]:
+        if self.kind == "error":
+            group = self._record
+            found = await self.app.feed.read_failed(group.key if group.has_fingerprint else None, group.type)
+            return targets_of(found)
+        row = self.app.state.jobs.get(self.key)
+        return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
+
+    def action_fold(self, step: int) -> None:
+        """Fold values one level more (-1) or less (1)."""
+        depth = min(DEEPEST + 1, self._extra.depth) + step
+        self._extra = replace(self._extra, depth=FOLD_ALL if depth > DEEPEST else max(1, depth))
+        self._show()
 
     def _show(self) -> None:
         app = self.app
@@ -76,24 +105,59 @@ class DetailScreen(Screen[None]):
         told = [Cell("secrets shown", "waiting")] if self.is_revealed else []
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
         self.document.show(report.lines)
+        self._read_when_changed()
+
+    def _read_when_changed(self) -> None:
+        """What the state doesn't hold is read at first, and again whenever the job has moved on."""
+        if self.kind == "job":
+            row = self.app.state.jobs.get(self.key)
+            now: tuple[object, ...] = ("job", row.status if row else "", row.attempt if row else 0)
+        elif self.kind == "error" and self._record is not None:
+            now = ("error",)
+        else:
+            return
+        if now != self._read_for:
+            self._read_for = now
+            self._read()
 
     @work(exclusive=True, exit_on_error=False)
     async def _read(self) -> None:
-        """Fetch what the state doesn't hold: the job's stored result and its events."""
-        event = self._extra.event.raw.event if self._extra.event is not None else None
-        job_id = self.key if self.kind == "result" else event.job_id if event is not None else None
-        feed = self.app.feed
         try:
-            if self.kind == "event" and self._extra.event is None:
-                page = await feed.read_events(int(self.key), 1)
-                row = event_row(page[0]) if page and page[0].seq == int(self.key) else None
-                self._extra = replace(self._extra, event=row)
-                event = page[0].event if row is not None else None
-                job_id = event.job_id if event is not None else None
-            if job_id:
-                if self.kind == "result":
-                    self._extra = replace(self._extra, result=await feed.read_result(job_id))
-                self._extra = replace(self._extra, events=await feed.job_events(job_id))
+            if self.kind == "event":
+                await self._read_event()
+            elif self.kind == "job":
+                await self._read_job(self.key)
+            else:
+                newest = self._record.job_ids[-1]
+                self._extra = replace(self._extra, result=await self.app.feed.read_result(newest))
+            self._extra = replace(self._extra, problem="", is_read=True)
         except NaqException as exc:
             self._extra = replace(self._extra, problem=safe(str(exc), 300))
         self._show()
+
+    async def _read_event(self) -> None:
+        feed = self.app.feed
+        if self._extra.event is None:
+            page = await feed.read_events(int(self.key), 1)
+            row = event_row(page[0]) if page and page[0].seq == int(self.key) else None
+            self._extra = replace(self._extra, event=row)
+        event = self._extra.event.raw.event if self._extra.event is not None else None
+        if event is not None and event.job_id:
+            self._extra = replace(self._extra, events=await feed.job_events(event.job_id))
+
+    async def _read_job(self, job_id: str) -> None:
+        feed = self.app.feed
+        result = await feed.read_result(job_id)
+        payload = result.job if result is not None and result.job is not None else await feed.read_payload(job_id)
+        self._extra = replace(self._extra, result=result, payload=payload)
+        self._extra = replace(self._extra, events=await feed.job_events(job_id))
+        names = (payload or {}).get("depends_on")
+        parents: list[Relative] = []
+        for name in names[:PARENTS_READ] if isinstance(names, list) else ():
+            if isinstance(name, str):
+                record = await feed.read_result(name)
+                row = self.app.state.jobs.get(name)
+                status = record.status if record is not None else row.status if row is not None else ""
+                function = record.function if record is not None else row.function if row is not None else ""
+                parents.append(Relative(name, safe(status, 40), function))
+        self._extra = replace(self._extra, parents=tuple(parents))

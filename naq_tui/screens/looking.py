@@ -82,3 +82,19 @@ class Looking:
 
     def action_reverse(self) -> None:
         self.tables[self.place].reverse()
+
+    def action_mark(self) -> None:
+        self.tables[self.place].mark()
+        self._refresh_views()
+
+    def action_mark_range(self) -> None:
+        self.tables[self.place].mark_range()
+        self._refresh_views()
+
+    def action_mark_all(self) -> None:
+        self.tables[self.place].mark_all()
+        self._refresh_views()
+
+    def action_step_facet(self, step: int) -> None:
+        self.tables[self.place].step_facet(step)
+        self._refresh_views()

@@ -13,19 +13,22 @@ from textual.widgets import Static
 from naq.errors import NaqException
 from naq_tui import keys
 from naq_tui.acting import Acting
+from naq_tui.acting.targets import Target, targets_of
 from naq_tui.format import count
 from naq_tui.messages import Open, PageWanted
 from naq_tui.screens.looking import Looking
 from naq_tui.store.rows import event_row
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
+from naq_tui.views.errors import ErrorsView
 from naq_tui.views.events import total
+from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Cell, Lens, with_unreadable
+from naq_tui.views.table import Cell, Lens, spread, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
 from naq_tui.widgets.event_log import EventLog
@@ -38,25 +41,30 @@ from naq_tui.widgets.tab_line import TabLine
 from naq_tui.widgets.truth_line import TruthLine
 
 if TYPE_CHECKING:
+    from naq.models.result import JobResult
     from naq_tui.app import NaqConsole
     from naq_tui.views.detail import Kind
 
 GRID_SIZE = (100, 32)
 """Columns and lines from which on all panes are shown together."""
 SMALLEST = (40, 10)
+ALONE = frozenset({"jobs", "errors"})
+"""Panes that are only ever shown over the whole screen: what they tell is in the others already."""
 _KINDS: dict[str, Kind] = {
     "workers": "worker",
     "queues": "queue",
-    "results": "result",
+    "results": "job",
     "schedules": "schedule",
     "processes": "process",
+    "jobs": "job",
+    "errors": "error",
 }
 
 
 class MainScreen(Acting, Looking, Screen[None]):
     """Arranges the panes and hands each the state; knows which one the keys are about."""
 
-    BINDINGS = keys.bindings("main")
+    BINDINGS = [*keys.bindings("main"), *keys.bindings("jobs")]  # noqa: RUF012
     AUTO_FOCUS = None
     app: NaqConsole
 
@@ -66,7 +74,15 @@ class MainScreen(Acting, Looking, Screen[None]):
         self.log_view = EventLog()
         self.tables: dict[str, LineTable] = {  # type: ignore[type-arg]
             table_view.name: LineTable(table_view)
-            for table_view in (WorkersView(), QueuesView(), ResultsView(), SchedulesView(), ProcessesView())
+            for table_view in (
+                WorkersView(),
+                QueuesView(),
+                ResultsView(),
+                SchedulesView(),
+                ProcessesView(),
+                JobsView(),
+                ErrorsView(),
+            )
         }
         self.panes = {"events": Pane("events", "Events", self.log_view)}
         for name, table in self.tables.items():
@@ -122,7 +138,7 @@ class MainScreen(Acting, Looking, Screen[None]):
                 self.panes[name].headline = with_unreadable(table.view.headline(state, lens), state, name)
                 chip = self._chip(table.needle)
                 self.panes[name].chip = chip
-                self.panes[name].footing = (Cell(f"{count(table.row_count)} shown", "muted"),) if chip else ()
+                self.panes[name].footing = self._footing(table)
         if self._is_compact:
             self.summary.show(state, lens)
 
@@ -140,6 +156,14 @@ class MainScreen(Acting, Looking, Screen[None]):
             pane.headline = (Cell(f"+{count(new)} new" if new else "not following", "waiting"), Cell(" · G", "muted"))
         pane.footing = (Cell(total(state), "muted"),) if state.events else ()
         pane.chip = self._chip(log.needle)
+
+    @staticmethod
+    def _footing(table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
+        parts = [
+            Cell(f"{count(len(table.marks))} marked", "accent") if table.marks else None,
+            Cell(f"{count(table.row_count)} shown", "muted") if table.needle or table.facet else None,
+        ]
+        return spread(parts)
 
     @staticmethod
     def _chip(needle: Needle) -> str:
@@ -174,7 +198,7 @@ class MainScreen(Acting, Looking, Screen[None]):
         if self.current != "overview":
             return (self.current,)
         if self._is_grid:
-            return tuple(self.panes)
+            return tuple(name for name in self.panes if name not in ALONE)
         return ("events",) if self._has_log_room else ()
 
     @property
@@ -224,7 +248,7 @@ class MainScreen(Acting, Looking, Screen[None]):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        found = [entry for entry in keys.find(action, parameters) if entry.owner == "main"]
+        found = [entry for entry in keys.find(action, parameters) if entry.owner in ("main", "jobs")]
         return any(entry.works_in(self.place) for entry in found) if found else True
 
     # choosing
@@ -266,10 +290,18 @@ class MainScreen(Acting, Looking, Screen[None]):
         self._content(visible[(here + step) % len(visible)]).focus(scroll_visible=False)
 
     def back(self) -> None:
-        """One step out: the filter, then the zoom."""
+        """One step out: the marks, then the filter, then the part of the list, then the zoom."""
         place = self.place
+        table = self.tables.get(place)
+        if table is not None and table.marks:
+            table.unmark()
+            self._refresh_views()
+            return
         if place != "overview" and self._content(place).needle:
             self._set_filter(place, "")
+        elif table is not None and table.facet:
+            table.show_facet("")
+            self._refresh_views()
         elif self.current != "overview":
             self.action_zoom()
 
@@ -282,6 +314,16 @@ class MainScreen(Acting, Looking, Screen[None]):
     @on(EventLog.Opened)
     def _event_opened(self, message: EventLog.Opened) -> None:
         self.post_message(Open("event", str(message.seq)))
+
+    async def job_targets(self) -> tuple[Target, ...]:
+        """The marked jobs, or the one under the cursor; of a group of errors all jobs that still stand failed."""
+        items = self.tables[self.place].targets
+        if self.place != "errors":
+            return targets_of(items)
+        found: list[JobResult] = []
+        for group in items:
+            found += await self.app.feed.read_failed(group.key if group.has_fingerprint else None, group.type)
+        return targets_of(found)
 
     def record_to_copy(self) -> object | None:
         """The record under the cursor."""

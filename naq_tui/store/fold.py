@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from naq.models.event import StoredEvent
+from naq_tui.store.failures import with_failures
+from naq_tui.store.jobs import with_events, with_results, with_running, with_scheduled, with_waiting
 from naq_tui.store.rows import (
     EventRow,
     event_row,
@@ -22,6 +24,8 @@ from naq_tui.store.state import EVENTS_KEPT, NO_TRAFFIC, QUEUES_COUNTED, RESULTS
 from naq_tui.store.updates import (
     EventsAppended,
     EventsRange,
+    FailuresFound,
+    JobsFound,
     LinkChanged,
     Malformed,
     ProcessesChanged,
@@ -57,6 +61,13 @@ def apply(state: State, batch: Iterable[Update]) -> State:
                 state = _link(state, update)
             case EventsRange():
                 state = _range(state, update)
+            case JobsFound():
+                jobs = with_waiting(state.jobs, update.jobs)
+                state = replace(state, jobs=jobs, loaded=state.loaded | {"jobs"})
+            case FailuresFound():
+                past = [event_row(stored) for stored in update.events]
+                failures = with_failures(state.failures, past)
+                state = replace(state, failures=failures, loaded=state.loaded | {"errors"})
             case ProcessesChanged():
                 processes = tuple(process_row(view) for view in update.processes)
                 state = replace(state, processes=processes, loaded=state.loaded | {"processes"})
@@ -85,6 +96,8 @@ def _events(state: State, arrived: tuple[StoredEvent, ...]) -> State:
         traffic=traffic,
         queue_traffic=queue_traffic,
         running=_running(state.running, rows),
+        jobs=with_events(state.jobs, rows),
+        failures=with_failures(state.failures, rows),
         loaded=loaded,
     )
 
@@ -145,10 +158,11 @@ def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[s
 
 def _results(state: State, update: ResultsChanged) -> State:
     results = dict(state.results)
-    for record in update.results[-RESULTS_KEPT:]:
+    fresh = [result_row(record) for record in update.results[-RESULTS_KEPT:]]
+    for row in fresh:
         # taken out first: the dictionary's order is the order of storing
-        results.pop(record.job_id, None)
-        results[record.job_id] = result_row(record)
+        results.pop(row.job_id, None)
+        results[row.job_id] = row
     for job_id in update.removed:
         results.pop(job_id, None)
     results = _newest(results, RESULTS_KEPT)
@@ -156,6 +170,7 @@ def _results(state: State, update: ResultsChanged) -> State:
     return replace(
         state,
         results=results,
+        jobs=with_results(state.jobs, fresh, update.removed),
         results_total=max(total, len(results)),
         malformed=_healed(state, "results", (record.job_id for record in update.results), update.removed),
         loaded=state.loaded | {"results"},
@@ -169,6 +184,7 @@ def _workers(state: State, update: WorkersChanged) -> State:
     return replace(
         state,
         workers=workers,
+        jobs=with_running(state.jobs, update.records),
         malformed=_healed(state, "workers", (record.worker_id for record in update.records), update.removed),
         loaded=state.loaded | {"workers"},
     )
@@ -181,6 +197,7 @@ def _schedules(state: State, update: SchedulesChanged) -> State:
     return replace(
         state,
         schedules=schedules,
+        jobs=with_scheduled(state.jobs, update.schedules),
         malformed=_healed(state, "schedules", (record.schedule_id for record in update.schedules), update.removed),
         loaded=state.loaded | {"schedules"},
     )
@@ -211,7 +228,7 @@ def _link(state: State, link: LinkChanged) -> State:
 
 def _range(state: State, held: EventsRange) -> State:
     if held.is_new_log:
-        state = replace(state, events=(), last_seq=0, running={})
+        state = replace(state, events=(), last_seq=0, running={}, jobs={}, failures={})
     last_seq = max(held.last_seq, state.events[-1].seq if state.events else 0)
     return replace(state, first_seq=held.first_seq, last_seq=last_seq, loaded=state.loaded | {"events"})
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from naq_tui.store.failures import Failures
+from naq_tui.store.jobs import Jobs
 from naq_tui.store.rows import EventRow, MalformedRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.store.series import PER_MINUTE, PER_SECOND, Series
 from naq_tui.store.updates import LinkChanged
@@ -51,6 +53,10 @@ class State:
     schedules: Mapping[str, ScheduleRow] = field(default_factory=dict)
     results: Mapping[str, ResultRow] = field(default_factory=dict)
     """By job id, oldest first."""
+    jobs: Jobs = field(default_factory=dict)
+    """Jobs that something was heard of, by id, the one that changed last at the end."""
+    failures: Failures = field(default_factory=dict)
+    """The newest failures, by sequence of their event."""
     results_total: int = 0
     """How many are stored; the newest of them are in `results`."""
     queues: tuple[QueueRow, ...] = ()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from naq.models.event import StoredEvent
+from naq.models.job import Job
 from naq.models.queue import QueueStats
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
@@ -90,6 +91,20 @@ class QueuesSampled:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsFound:
+    """Jobs that wait in the queues, as far as they were looked at; told once at the start."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresFound:
+    """FAILED events from before the newest events, oldest first; told once at the start."""
+
+    events: tuple[StoredEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessesChanged:
     """All local processes."""
 
@@ -115,6 +130,8 @@ Update = (
     | SchedulesChanged
     | ResultsChanged
     | QueuesSampled
+    | JobsFound
+    | FailuresFound
     | ProcessesChanged
     | Malformed
 )

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from naq.models.event import StoredEvent
-from naq.models.result import JobError, JobResult
 from naq_tui import masking, status
-from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
+from naq_tui.format import age, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
-from naq_tui.store.rows import EventRow, event_row, result_row, told
+from naq_tui.store.failures import groups
+from naq_tui.store.rows import EventRow, event_row, told
 from naq_tui.store.state import NO_TRAFFIC, State
 from naq_tui.text import safe
-from naq_tui.views.events import cells as event_cells
+from naq_tui.views.error_group import error_report
+from naq_tui.views.extra import NOTHING, Extra
+from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import worker_status
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
-Kind = Literal["event", "worker", "queue", "schedule", "result", "process"]
+Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error"]
 """What a report can be about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """What was read for a report on top of the state; None while it is on its way."""
-
-    event: EventRow | None = None
-    result: JobResult | None = None
-    events: tuple[StoredEvent, ...] | None = None
-    problem: str = ""
-    """Why it could not be read."""
-
-
-NOTHING = Extra()
 
 
 def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
@@ -61,11 +46,14 @@ def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Rep
         case "schedule":
             if key in state.schedules:
                 return _schedule(state, key, lens)
-        case "result":
-            known = state.results.get(key)
-            record = extra.result or (known.record if known is not None else None)
-            if record is not None:
-                return _result(record, extra, lens)
+        case "job":
+            report = job_report(state, key, lens, extra)
+            if report is not None:
+                return report
+        case "error":
+            group = next((group for group in groups(state.failures) if group.key == key), None)
+            if group is not None:
+                return error_report(state, group, lens, extra)
     report = Report(f"{kind} {safe(key, 60)}")
     report.note("It is no longer there.")
     return report
@@ -111,113 +99,12 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
         report.section("Fields this version doesn't know")
         report.value(dict(event.extra))
     if event.job_id:
-        _job_parts(report, extra, lens)
-    return report
-
-
-def _job_parts(report: Report, extra: Extra, lens: Lens) -> None:
-    """The history of the job that an event or a result is about."""
-    report.section("The job's events")
-    if extra.problem:
-        report.note(extra.problem)
-    elif extra.events is None:
-        report.note("reading…")
-    elif not extra.events:
-        report.note("none found")
-    rows = [event_row(stored) for stored in extra.events or ()]
-    previous: datetime | None = None
-    for row in rows:
-        cells = event_cells(row, lens.ascii_only)
-        step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
-        previous = row.at
-        report.lines.append(
-            (
-                (f"  {clock_ms(row.at)}  ", "muted"),
-                (f"{step:>9}  ", "muted"),
-                (f"{cells[1].text:<14}", cells[1].tone),
-                (f"{row.worker:<9} ", "muted"),
-                (row.text, cells[5].tone),
-            )
-        )
-
-
-def _result(record: JobResult, extra: Extra, lens: Lens) -> Report:
-    row = result_row(record)
-    look = status.of_job(row.status)
-    report = Report(f"Job {row.job}", record=row)
-    report.headline(
-        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
-        (f"  {row.function}", "strong"),
-        (f"  {row.text}" if record.error else "", "failed"),
-    )
-    report.fact("job", safe(record.job_id, 200))
-    report.fact("function", safe(record.function, 300))
-    report.fact("queue", row.queue)
-    report.fact("worker", row.worker)
-    report.fact("schedule", safe(record.schedule_id or "", 200))
-    report.fact("tags", safe(", ".join(record.tags), 300))
-    report.fact("reason", safe(record.reason or ""))
-    report.section("When")
-    report.fact("  enqueued", exact(record.stored_at or record.enqueued_at))
-    report.fact("  started", exact(record.started_at), (_after("waited", record.wait_ms), "muted"))
-    report.fact("  finished", exact(record.finished_at), (_after("ran", record.run_ms), "muted"))
-    report.fact("  runs again", exact(record.retry_at), (f"   {until(record.retry_at, lens.now)}", "waiting"))
-    report.fact("  stored", exact(record.saved_at), (f"   {size(record.size)}", "muted"))
-    if record.job is not None:
-        report.section("Arguments")
-        report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
-    if record.error is not None:
-        _error(report, record.error)
-    elif record.status == "COMPLETED":
-        report.section("Result")
-        report.value(record.value)
-    if record.attempts or record.attempt > 1:
-        _attempts(report, record)
-    _job_parts(report, extra, lens)
+        job_events(report, extra, lens)
     return report
 
 
 def _ago(moment: datetime | None, lens: Lens) -> Span | None:
     return None if moment is None else (f"   {age(moment, lens.now)} ago", "muted")
-
-
-def _after(word: str, ms: float | None) -> str:
-    return "" if ms is None else f"   {word} {milliseconds(ms)}"
-
-
-def _error(report: Report, error: JobError) -> None:
-    report.section("Error")
-    report.text(f"{error.type}: {error.message}"[:20_000], "failed")
-    if error.traceback:
-        report.lines.append(())
-        report.traceback(error.traceback)
-
-
-def _attempts(report: Report, record: JobResult) -> None:
-    report.section("Attempts")
-    rows: list[Sequence[Span]] = []
-    for attempt in record.attempts:
-        ran = (
-            duration((attempt.finished_at - attempt.started_at).total_seconds())
-            if attempt.finished_at and attempt.started_at
-            else ""
-        )
-        why = told(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
-        started = clock_ms(attempt.started_at) if attempt.started_at else ""
-        worker = safe(attempt.worker_id, 40)
-        rows.append(((str(attempt.number), ""), (started, "muted"), (ran, ""), (worker, "muted"), (why, "failed")))
-    started = clock_ms(record.started_at) if record.started_at else ""
-    last = status.of_job(record.status)
-    rows.append(
-        (
-            (str(record.attempt), ""),
-            (started, "muted"),
-            (milliseconds(record.run_ms), ""),
-            (safe(record.worker_id, 40), "muted"),
-            (last.word, last.tone),
-        )
-    )
-    report.table(("#", "started", "ran", "worker", "outcome"), rows)
 
 
 def _worker(state: State, key: str, lens: Lens) -> Report:

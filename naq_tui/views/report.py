@@ -44,9 +44,9 @@ class Report:
         """Text of any number of lines, as it is."""
         self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(masking.active().text(text))]
 
-    def value(self, value: Any) -> None:
-        """A value as indented JSON."""
-        self.lines += [(("  ", ""), *line) for line in pretty(value)]
+    def value(self, value: Any, depth: int = 99) -> None:
+        """A value as indented JSON, folded where it is nested deeper than `depth`."""
+        self.lines += [(("  ", ""), *line) for line in pretty(value, depth)]
 
     def traceback(self, text: str) -> None:
         """A traceback: places muted, the code plain, the error last and red."""

@@ -34,6 +34,15 @@ class Cell(NamedTuple):
 BLANK = Cell("")
 
 
+class Facet(NamedTuple):
+    """A part of a list that can be chosen alone."""
+
+    name: str
+    title: str
+    number: int
+    tone: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column. Widths are in cells."""
@@ -109,6 +118,8 @@ class TableView(Generic[Item]):
     name: ClassVar[str]
     title: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
+    has_facets: ClassVar[bool] = False
+    """Whether a line above the head divides the list."""
     default_sort: ClassVar[str] = ""
     """Column sorted by at first; empty means the order of `items`."""
 
@@ -135,6 +146,14 @@ class TableView(Generic[Item]):
     def text(self, item: Item) -> str:
         """What the filter searches."""
         raise NotImplementedError
+
+    def facets(self, state: State) -> Sequence[Facet]:
+        """The parts of the list that are not empty, in their order; none where it is not divided."""
+        return ()
+
+    def in_facet(self, item: Item, facet: str) -> bool:
+        """Whether a row belongs to a facet."""
+        return True
 
     def empty(self, state: State) -> str:
         """Why there are no rows, and what would bring some."""

@@ -11,11 +11,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from naq_tui import keys
+from naq_tui.format import short_count
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, TableView, lay_out
-from naq_tui.widgets.painted import Lines, thumb
+from naq_tui.widgets.marks import Marks
+from naq_tui.widgets.painted import Lines, cut_cells, thumb
 
 Item = TypeVar("Item")
 _MARGIN = 2
@@ -41,6 +43,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.sort_column = view.default_sort
         self.is_reversed = False
         self.needle = Needle("")
+        self.facet = ""
+        """The part of the list that is shown; empty is all of it."""
+        self.marks = Marks()
         self._state: State = EMPTY
         self._lens: Lens | None = None
         self._items: Sequence[Item] = ()
@@ -64,6 +69,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self._depends_on = depends_on
         self._state, self._lens = state, lens
         items: Sequence[Item] = self.view.items(state, lens)
+        self.marks.keep(self.view.key(item) for item in items)
+        if self.facet:
+            items = [item for item in items if self.view.in_facet(item, self.facet)]
         if self.needle:
             items = [item for item in items if self.needle.matches(self.view.text(item))]
         if self.sort_column:
@@ -88,6 +96,42 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     @property
     def row_count(self) -> int:
         return len(self._items)
+
+    @property
+    def targets(self) -> Sequence[Item]:
+        """What a key acts on: the marked rows in sight, or the row under the cursor."""
+        marked = [item for item in self._items if self.view.key(item) in self.marks]
+        return marked or ([self.selected] if self.selected is not None else [])
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and move on."""
+        if self.selected_key is not None:
+            self.marks.toggle(self.selected_key)
+            self._move(self._cursor + 1)
+
+    def mark_range(self) -> None:
+        if self._items:
+            self.marks.range([self.view.key(item) for item in self._items], self._cursor)
+            self.repaint()
+
+    def mark_all(self) -> None:
+        self.marks.all(self.view.key(item) for item in self._items)
+        self.repaint()
+
+    def unmark(self) -> None:
+        self.marks.clear()
+        self.repaint()
+
+    def step_facet(self, step: int) -> None:
+        """Show the next part of the list (or with -1 the previous); after the last one all of it again."""
+        names = ["", *(facet.name for facet in self.view.facets(self._state))]
+        here = names.index(self.facet) if self.facet in names else 0
+        self.show_facet(names[(here + step) % len(names)])
+
+    def show_facet(self, facet: str) -> None:
+        self.facet = facet
+        self._cursor_key, self._cursor, self._top = None, 0, 0
+        self._again()
 
     def filter(self, text: str) -> None:
         """Show only rows that match; empty text shows all."""
@@ -140,10 +184,12 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             self.post_message(self.Opened(self.view.name, key))
 
     def on_click(self, event: events.Click) -> None:
-        if event.y == 0:
-            self._click_head(event.x)
+        y = event.y - self._above
+        if y <= 0:
+            if y == 0:
+                self._click_head(event.x)
             return
-        place = self._top + event.y - 1
+        place = self._top + y - 1
         if place >= len(self._items):
             return
         is_again = place == self._cursor and event.chain == 2
@@ -176,6 +222,10 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     def line(self, y: int) -> Strip:
         if self._lens is None:
             return self.strip([])
+        if self._above:
+            if y == 0:
+                return self._facet_line()
+            y -= 1
         if not self._items:
             return self._empty_line(y)
         if y == 0:
@@ -186,7 +236,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         item = self._items[place]
         under = "cursor" if place == self._cursor and self.has_focus else ""
         cells = self.view.cells(item, self._lens)
-        line: list[tuple[str, str]] = [(" ", "")]
+        is_marked = len(self.marks) > 0 and self.view.key(item) in self.marks
+        mark = "*" if self._lens.ascii_only else "▌"
+        line: list[tuple[str, str]] = [(mark if is_marked else " ", "accent" if is_marked else "")]
         room = self.size.width - _MARGIN
         for column, gap, cell_width in self._layout():
             text, tone = cells[column]
@@ -201,12 +253,27 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     @property
     def _height(self) -> int:
         """Rows that fit below the head."""
-        return max(1, self.size.height - 1)
+        return max(1, self.size.height - 1 - self._above)
+
+    @property
+    def _above(self) -> int:
+        """Lines above the head."""
+        return 1 if self.view.has_facets else 0
 
     def _layout(self) -> list[tuple[int, int, int]]:
         if self._layout_of[0] != self.size.width:
             self._layout_of = (self.size.width, lay_out(self.view.columns, self.size.width - _MARGIN))
         return self._layout_of[1]
+
+    def _facet_line(self) -> Strip:
+        facets = self.view.facets(self._state)
+        line: list[tuple[str, str]] = [("  ", "")]
+        for name, title, number, tone in (("", "all", sum(facet.number for facet in facets), ""), *facets):
+            chosen = name == self.facet
+            line.append((f" {title} " if chosen else title, "chip" if chosen else tone or "muted"))
+            line.append((f" {short_count(number)}", tone or "muted"))
+            line.append(("  " if chosen else "   ", ""))
+        return self.strip(cut_cells(line, self.size.width))
 
     def _head(self) -> Strip:
         arrow = "▾" if self.is_reversed else "▴"
@@ -227,7 +294,11 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         return [(mark, "faint")] if thumb_only else [(" " * (self.size.width - 1), ""), (mark, "faint")]
 
     def _empty_line(self, y: int) -> Strip:
-        text = f"Nothing matches {self.needle.text}: esc shows all." if self.needle else self.view.empty(self._state)
+        text = self.view.empty(self._state)
+        if self.needle:
+            text = f"Nothing matches {self.needle.text}: esc shows all."
+        elif self.facet:
+            text = "None of these now: → shows the others."
         lines = wrap(text, max(8, self.size.width - 4))
         return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
 

@@ -8,6 +8,7 @@ import pytest
 
 from naq_tui import keys
 from naq_tui.app import NaqConsole
+from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.help import help_lines
 from naq_tui.screens.main import MainScreen
 from naq_tui.widgets.document import Document
@@ -16,8 +17,14 @@ from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.output_view import OutputView
 from tests.tui.conftest import fake_console, settle
 
-PLACES = (*keys.PANES, "detail", "output")
-OWNERS = {"app": (NaqConsole,), "main": (MainScreen,), "list": (LineTable, EventLog, Document, OutputView)}
+PLACES = (*keys.PANES, *keys.REPORTS)
+OWNERS = {
+    "app": (NaqConsole,),
+    "main": (MainScreen,),
+    "jobs": (MainScreen, DetailScreen),
+    "report": (DetailScreen,),
+    "list": (LineTable, EventLog, Document, OutputView),
+}
 
 
 @pytest.mark.parametrize("action", keys.ACTIONS, ids=lambda action: action.id)

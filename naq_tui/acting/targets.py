@@ -1,0 +1,62 @@
+"""The jobs that an action is about, frozen when it is asked for, and what they have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from naq.models.result import JobResult
+from naq_tui.format import count
+from naq_tui.store.jobs import JobRow
+from naq_tui.store.rows import ResultRow, result_row
+
+SAMPLE = 3
+
+
+class Target(NamedTuple):
+    """One job, as it was when the action was asked for. All text but the id is safe."""
+
+    job_id: str
+    job: str
+    status: str
+    function: str
+    queue: str
+    error: str
+    """Type of the exception; empty where it has not failed."""
+    text: str
+
+
+def targets_of(items: Iterable[JobRow | ResultRow | JobResult]) -> tuple[Target, ...]:
+    return tuple(_target(item) for item in items)
+
+
+def _target(item: JobRow | ResultRow | JobResult) -> Target:
+    if isinstance(item, JobRow):
+        return Target(item.job_id, item.job, item.status, item.function, item.queue, item.error_type, item.text)
+    row = result_row(item) if isinstance(item, JobResult) else item
+    kind = row.text.partition(":")[0] if row.record.error is not None else ""
+    return Target(row.job_id, row.job, row.status, row.function, row.queue, kind, row.text)
+
+
+def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
+    """`("queues", "reports 400 · mail 12")` and so on, for what the jobs differ in or what is worth knowing."""
+    lines: list[tuple[str, str]] = []
+    for title, values in (
+        ("queues", Counter(target.queue for target in targets)),
+        ("functions", Counter(target.function for target in targets)),
+        ("errors", Counter(target.error for target in targets if target.error)),
+        ("states", Counter(target.status.lower() for target in targets)),
+    ):
+        if values and not (title == "states" and len(values) == 1):
+            shown = " · ".join(f"{name or '-'} {count(number)}" for name, number in values.most_common(3))
+            more = len(values) - 3
+            lines.append((title, f"{shown} · {more} more" if more > 0 else shown))
+    return lines
+
+
+def sample(targets: Sequence[Target]) -> list[str]:
+    """A few of them, one line each."""
+    lines = [f"{target.job}  {target.function}  {target.text}".rstrip() for target in targets[:SAMPLE]]
+    more = len(targets) - SAMPLE
+    return [*lines, f"and {more:,} more"] if more > 0 else lines

@@ -1,0 +1,71 @@
+"""What is read once, or when somebody looks: jobs in the queues, failures of the last day, one job's payload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from naq.client import AsyncClient
+from naq.clone import payload
+from naq.errors import ConflictError, JobNotFoundError, SerializationError
+from naq.eventlog import read_page, stream_range
+from naq.jobfilter import JobFilter
+from naq.models.event import JobEventType, StoredEvent
+from naq.models.job import Job, JobStatus
+from naq.models.result import JobResult
+from naq_tui.store.failures import FAILURES_KEPT
+
+WAITING_READ = 500
+FAILURES_SINCE = timedelta(days=1)
+_PAGE = 1_000
+
+
+async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
+    """The oldest jobs that lie in the queues; what can't be read is left out, a worker will tell of it."""
+    stream = client.connection.names.jobs
+    held = await stream_range(client.connection, stream)
+    if not held.messages:
+        return ()
+    request = {"seq": held.first_seq, "batch": WAITING_READ, "next_by_subj": client.connection.names.queue_wildcard}
+    found: list[Job] = []
+    for message in (await read_page(client.connection, stream, request)).messages:
+        try:
+            found.append(Job.from_wire(message.data))
+        except SerializationError:
+            continue
+    return tuple(found)
+
+
+async def past_failures(client: AsyncClient) -> tuple[StoredEvent, ...]:
+    """The FAILED events of the last day, oldest first; of very many the newest."""
+    names = client.connection.names
+    subject = names.event_filter(entity="job", event_type=JobEventType.FAILED)
+    found: list[StoredEvent] = []
+    since = client.connection.server_now() - FAILURES_SINCE
+    while True:
+        page = await client.log.since(since, _PAGE, subject=subject)
+        known = found[-1].seq if found else 0
+        fresh = [stored for stored in page if stored.seq > known]
+        found = (found + fresh)[-FAILURES_KEPT:]
+        if len(page) < _PAGE or not fresh:
+            return tuple(found)
+        since = fresh[-1].stored_at
+
+
+async def read_payload(client: AsyncClient, job_id: str) -> Mapping[str, Any] | None:
+    """What a job was called with; None where that is not stored."""
+    try:
+        job = await payload(client.connection, client.results, job_id)
+    except (JobNotFoundError, ConflictError, SerializationError):
+        return None
+    return job.to_record()
+
+
+async def failed_jobs(client: AsyncClient, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
+    """Every stored failure of one cause."""
+    wanted = JobFilter.of(status=JobStatus.FAILED, fingerprint=fingerprint, error_type=error_type)
+    found: list[JobResult] = []
+    async for chunk in client.letters.find(wanted):
+        found += chunk
+    return tuple(found)

@@ -1,0 +1,137 @@
+"""A job's call, edited and enqueued again as a new job."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static, TextArea
+
+from naq_tui.acting.targets import Target
+from naq_tui.text import safe
+from naq_tui.widgets.choice import Choice
+
+if TYPE_CHECKING:
+    from naq_tui.app import NaqConsole
+
+Call = tuple[list[Any], dict[str, Any]]
+"""Arguments by place and by name, in packed form."""
+
+
+class CloneScreen(ModalScreen[Call | None]):
+    """The arguments as JSON to edit, here or in `$EDITOR`; returns the call, None where it is not to be made.
+
+    Args:
+        target: the job cloned.
+        payload: its own record.
+    """
+
+    app: NaqConsole
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", show=False, priority=True),
+        Binding("ctrl+o", "editor", show=False, priority=True),
+        Binding("ctrl+s", "clone", show=False, priority=True),
+    ]
+    AUTO_FOCUS = "TextArea"
+
+    def __init__(self, target: Target, payload: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.target = target
+        self._text = dump(payload)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -wide") as dialog:
+            dialog.border_title = f"Clone job {self.target.job}"
+            about = f"{self.target.function} in queue {self.target.queue}, as a new job:"
+            yield Static(about, classes="say", markup=False)
+            yield TextArea(self._text, show_line_numbers=False, soft_wrap=True, tab_behavior="focus")
+            yield Static("", id="mistake", classes="mistake", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Choice("no", "no")
+                yield Choice("yes, enqueue it", "yes")
+            yield Static("ctrl+s enqueues · ctrl+o opens $EDITOR · esc leaves", classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        area = self.query_one(TextArea)
+        area.cursor_blink = False
+        area.theme = "css"
+
+    @on(Choice.Chosen)
+    def _chosen(self, message: Choice.Chosen) -> None:
+        if message.value == "yes":
+            self.action_clone()
+        else:
+            self.dismiss(None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_clone(self) -> None:
+        try:
+            self.dismiss(parse(self.query_one(TextArea).text))
+        except ValueError as exc:
+            self.query_one("#mistake", Static).update(safe(str(exc), 200))
+
+    def action_editor(self) -> None:
+        """Hand the text to the person's own editor, and take it back."""
+        area = self.query_one(TextArea)
+        try:
+            with self.app.suspend():
+                text = edited(area.text)
+        except SuspendNotSupported:
+            self.app.say("This terminal can't be lent to an editor.", severity="warning")
+            return
+        except OSError as exc:
+            self.app.say(f"The editor did not start: {exc}. $VISUAL or $EDITOR names it.", severity="error")
+            return
+        area.text = text
+
+
+def dump(payload: Mapping[str, Any]) -> str:
+    call = {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}
+    return json.dumps(call, indent=2, ensure_ascii=True)
+
+
+def parse(text: str) -> Call:
+    """Raises ValueError, with what is wrong and where, for text that is no call."""
+    try:
+        call = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise ValueError(f"Line {exc.lineno}, column {exc.colno}: {exc.msg}.") from None
+    except RecursionError:
+        raise ValueError("It is nested too deep.") from None
+    if not isinstance(call, dict) or set(call) - {"args", "kwargs"}:
+        raise ValueError('An object with "args" and "kwargs" is needed, and nothing else in it.')
+    args, kwargs = call.get("args", []), call.get("kwargs", {})
+    if not isinstance(args, list):
+        raise ValueError('"args" must be a list.')
+    if not isinstance(kwargs, dict):
+        raise ValueError('"kwargs" must be an object.')
+    return args, kwargs
+
+
+def edited(text: str) -> str:
+    """What `$VISUAL` or `$EDITOR` makes of the text. Raises OSError where it can't be run."""
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    handle, name = tempfile.mkstemp(prefix="naq-clone-", suffix=".json")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        subprocess.run([*command, name], check=False)
+        return path.read_text(encoding="utf-8")
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,120 @@
+"""Failures of the recent past, by the cause they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from naq_tui.store.rows import EventRow, error_text
+from naq_tui.text import safe
+
+FAILURES_KEPT = 20_000
+
+
+class Failure(NamedTuple):
+    """One job that failed for good. Text is safe, but `fingerprint` and `job_id`, which are keys."""
+
+    seq: int
+    at: datetime
+    fingerprint: str
+    """What failures of one cause have in common; empty where the event carries none."""
+    type: str
+    text: str
+    """Type and message on one line."""
+    queue: str
+    function: str
+    job_id: str
+
+
+@dataclass(slots=True)
+class ErrorGroup:
+    """All failures of one cause."""
+
+    key: str
+    """Its fingerprint; where there is none, the error's type."""
+    has_fingerprint: bool
+    type: str
+    text: str
+    """Of the newest."""
+    first_at: datetime
+    last_at: datetime
+    count: int = 0
+    queues: dict[str, int] = field(default_factory=dict)
+    functions: dict[str, int] = field(default_factory=dict)
+    minutes: dict[int, int] = field(default_factory=dict)
+    """Failures by minute since the epoch."""
+    job_ids: list[str] = field(default_factory=list)
+    """Oldest first."""
+
+
+Failures = Mapping[int, Failure]
+"""By sequence, in order."""
+
+
+def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
+    found: dict[int, Failure] = {}
+    for row in rows:
+        event = row.raw.event
+        if row.type == "FAILED" and event is not None and event.job_id is not None and row.seq not in failures:
+            error = event.error or {}
+            fingerprint = error.get("fingerprint")
+            kind = safe(str(error.get("type") or "error"), 100)
+            found[row.seq] = Failure(
+                row.seq,
+                row.at,
+                fingerprint if isinstance(fingerprint, str) else "",
+                kind,
+                error_text(kind, error.get("message")),
+                row.queue,
+                row.function,
+                event.job_id,
+            )
+    if not found:
+        return failures
+    newest = max(failures, default=0)
+    merged = {**failures, **found}
+    if min(found) < newest:
+        merged = dict(sorted(merged.items()))
+    for seq in list(merged)[: max(0, len(merged) - FAILURES_KEPT)]:
+        del merged[seq]
+    return merged
+
+
+class _Same:
+    """A mapping that is compared by identity: states never change theirs in place."""
+
+    def __init__(self, failures: Failures) -> None:
+        self.failures = failures
+
+    def __hash__(self) -> int:
+        return id(self.failures)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.failures is self.failures
+
+
+def groups(failures: Failures) -> tuple[ErrorGroup, ...]:
+    """One group per cause, the one that failed last first."""
+    return _groups(_Same(failures))
+
+
+@lru_cache(maxsize=2)
+def _groups(same: _Same) -> tuple[ErrorGroup, ...]:
+    found: dict[str, ErrorGroup] = {}
+    for failure in same.failures.values():
+        key = failure.fingerprint or failure.type
+        group = found.get(key)
+        if group is None:
+            group = ErrorGroup(key, bool(failure.fingerprint), failure.type, failure.text, failure.at, failure.at)
+            found[key] = group
+        group.count += 1
+        group.last_at, group.text, group.type = failure.at, failure.text, failure.type
+        for counts, name in ((group.queues, failure.queue), (group.functions, failure.function)):
+            counts[name] = counts.get(name, 0) + 1
+        minute = int(failure.at.timestamp()) // 60
+        group.minutes[minute] = group.minutes.get(minute, 0) + 1
+        group.job_ids.append(failure.job_id)
+    return tuple(sorted(found.values(), key=lambda group: group.last_at, reverse=True))

@@ -1,0 +1,254 @@
+"""Jobs as the console knows them: folded from events, result records, heartbeats, schedules and queues.
+
+All of these tell of the same jobs and none arrives in step with the others; what was stored last stands. Of one
+moment a record tells more than an event, so it wins there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from naq.ids import short
+from naq.models.event import JobEvent
+from naq.models.job import FINAL_STATUSES, Job
+from naq.models.result import JobResult
+from naq.models.schedule import Schedule
+from naq.models.worker import WorkerRecord
+from naq_tui.store.rows import EventRow, ResultRow, error_text, function_name
+from naq_tui.text import safe
+
+JOBS_KEPT = 5_000
+_SLACK = 1_000
+"""How many more there may be before the oldest are dropped."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+_STATUS_OF = {
+    "ENQUEUED": "PENDING",
+    "RELEASED": "PENDING",
+    "STARTED": "RUNNING",
+    "RETRY_SCHEDULED": "RETRY",
+    "COMPLETED": "COMPLETED",
+    "FAILED": "FAILED",
+    "LOST": "FAILED",
+    "CANCELLED": "CANCELLED",
+}
+
+
+class JobRow(NamedTuple):
+    """One job. Text is safe; None is what is not known or does not apply."""
+
+    job_id: str
+    job: str
+    """Short form of its id."""
+    status: str
+    function: str
+    queue: str
+    worker: str = ""
+    text: str = ""
+    """Its value, error, progress or reason, on one line."""
+    attempt: int = 0
+    enqueued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    retry_at: datetime | None = None
+    """When it runs next: a retry, or a job for later."""
+    wait_ms: float | None = None
+    run_ms: float | None = None
+    changed_at: datetime = NEVER
+    """The server's clock at the last change."""
+    error_type: str = ""
+    record: JobResult | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+Jobs = Mapping[str, JobRow]
+"""By job id, the one that changed last at the end."""
+
+
+def with_events(jobs: Jobs, rows: Iterable[EventRow]) -> Jobs:
+    changed: dict[str, JobRow] = dict(jobs)
+    for row in rows:
+        event = row.raw.event
+        if event is None or event.job_id is None or event.entity != "job":
+            continue
+        known = changed.get(event.job_id)
+        if known is not None and known.changed_at >= row.at:
+            continue
+        after = _after_event(known, row, event)
+        if after is not None:
+            changed.pop(event.job_id, None)
+            changed[event.job_id] = after
+    return _bounded(changed)
+
+
+def with_results(jobs: Jobs, results: Iterable[ResultRow], removed: Iterable[str]) -> Jobs:
+    changed: dict[str, JobRow] = dict(jobs)
+    for result in results:
+        known = changed.get(result.job_id)
+        at = result.at or NEVER
+        if known is not None and known.changed_at > at and known.status != result.status:
+            # the log has gone on since
+            changed[result.job_id] = known._replace(record=result.record)
+            continue
+        changed.pop(result.job_id, None)
+        changed[result.job_id] = _of_result(result, at, known)
+    for job_id in removed:
+        known = changed.get(job_id)
+        if known is not None and known.is_final:
+            del changed[job_id]
+    return _bounded(changed)
+
+
+def with_running(jobs: Jobs, workers: Iterable[WorkerRecord]) -> Jobs:
+    """Add what workers say they run, where nothing else has told of it."""
+    found: dict[str, JobRow] = {}
+    for worker in workers:
+        for running in worker.running:
+            if running.job_id not in jobs:
+                found[running.job_id] = JobRow(
+                    job_id=running.job_id,
+                    job=safe(short(running.job_id)),
+                    status="RUNNING",
+                    function=function_name(running.function),
+                    queue=safe(running.queue, 100),
+                    worker=safe(worker.worker_id, 100),
+                    attempt=1,
+                    started_at=running.started_at,
+                    changed_at=running.started_at or NEVER,
+                )
+    return _bounded({**found, **jobs}) if found else jobs
+
+
+def with_scheduled(jobs: Jobs, schedules: Iterable[Schedule]) -> Jobs:
+    """Add the jobs that are due once, at a time to come."""
+    found = {
+        schedule.schedule_id: JobRow(
+            job_id=schedule.schedule_id,
+            job=safe(short(schedule.schedule_id)),
+            status="PAUSED" if schedule.status == "PAUSED" else "SCHEDULED",
+            function=function_name(schedule.function),
+            queue=safe(schedule.queue, 100),
+            enqueued_at=schedule.created_at,
+            retry_at=schedule.run_at,
+            changed_at=schedule.created_at or NEVER,
+        )
+        for schedule in schedules
+        if schedule.run_at is not None
+        and schedule.status in ("ACTIVE", "PAUSED")
+        and (schedule.schedule_id not in jobs or jobs[schedule.schedule_id].status in ("SCHEDULED", "PAUSED"))
+    }
+    return _bounded({**jobs, **found}) if found else jobs
+
+
+def with_waiting(jobs: Jobs, waiting: Iterable[Job]) -> Jobs:
+    """Add jobs found in the queues; a worker may hold them, which its events tell."""
+    found = {
+        job.job_id: JobRow(
+            job_id=job.job_id,
+            job=safe(short(job.job_id)),
+            status="PENDING",
+            function=function_name(job.function),
+            queue=safe(job.queue_name, 100),
+            enqueued_at=job.enqueued_at,
+            changed_at=job.enqueued_at or NEVER,
+        )
+        for job in waiting
+        if job.job_id not in jobs
+    }
+    return _bounded({**found, **jobs}) if found else jobs
+
+
+def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow | None:
+    if event.type == "PROGRESS":
+        return None if known is None else known._replace(text=_progress(event), changed_at=row.at)
+    status = _STATUS_OF.get(event.type)
+    if status is None:
+        return None
+    assert event.job_id is not None
+    before = known or JobRow(
+        job_id=event.job_id, job=row.job, status=status, function=row.function, queue=row.queue, enqueued_at=None
+    )
+    fields: dict[str, Any] = {"status": status, "changed_at": row.at, "text": row.text, "retry_at": None}
+    if row.queue:
+        fields["queue"] = row.queue
+    if row.worker:
+        fields["worker"] = row.worker
+    if event.attempt is not None:
+        fields["attempt"] = int(event.attempt)
+    if event.type == "ENQUEUED":
+        fields["enqueued_at"] = row.at
+        parents = (event.details or {}).get("depends_on")
+        if isinstance(parents, list) and parents:
+            fields["text"] = f"after {len(parents)} other {'job' if len(parents) == 1 else 'jobs'}"
+    elif status == "RUNNING":
+        fields |= {"started_at": row.at, "ended_at": None, "run_ms": None, "error_type": ""}
+        if event.wait_ms is not None:
+            fields["wait_ms"] = event.wait_ms
+    elif status == "RETRY":
+        delay = (event.details or {}).get("delay_s")
+        wait = timedelta(seconds=min(float(delay), 1e8)) if isinstance(delay, int | float) and delay >= 0 else None
+        fields |= {"retry_at": None if wait is None else row.at + wait, "ended_at": None, "run_ms": event.run_ms}
+    elif status in FINAL_STATUSES:
+        fields |= {"ended_at": row.at, "run_ms": event.run_ms}
+        if event.wait_ms is not None:
+            fields["wait_ms"] = event.wait_ms
+        if status == "COMPLETED":
+            fields["text"] = ""
+    if event.error is not None:
+        fields["text"] = error_text(event.error.get("type") or "error", event.error.get("message"))
+        fields["error_type"] = safe(str(event.error.get("type") or "error"), 100)
+    return before._replace(**fields)
+
+
+def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:
+    record = result.record
+    return JobRow(
+        job_id=result.job_id,
+        job=result.job,
+        status=result.status,
+        function=result.function,
+        queue=result.queue,
+        worker=result.worker or (known.worker if known else ""),
+        text=result.text if record.is_final or record.error is not None else known.text if known else "",
+        attempt=record.attempt,
+        enqueued_at=record.stored_at or record.enqueued_at or (known.enqueued_at if known else None),
+        started_at=record.started_at,
+        ended_at=record.finished_at if record.is_final else None,
+        retry_at=record.retry_at,
+        wait_ms=record.wait_ms,
+        run_ms=record.run_ms,
+        changed_at=at,
+        error_type=safe(record.error.type, 100) if record.error is not None else "",
+        record=record,
+    )
+
+
+def _progress(event: JobEvent) -> str:
+    details = event.details or {}
+    done, total, note = details.get("done"), details.get("total"), details.get("note")
+    parts = []
+    if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
+        parts.append(f"{done:,g}/{total:,g} · {min(100, max(0, 100 * done / total)):.0f} %")
+    elif isinstance(done, int | float):
+        parts.append(f"{done:,g}")
+    if isinstance(note, str):
+        parts.append(safe(note, 100))
+    return "  ".join(parts)
+
+
+def _bounded(jobs: dict[str, JobRow]) -> dict[str, JobRow]:
+    """The same, without the oldest that have ended (and, where that is not enough, the oldest) beyond the limit."""
+    extra = len(jobs) - JOBS_KEPT
+    if extra <= _SLACK:
+        return jobs
+    for job_id in [job_id for job_id, row in jobs.items() if row.is_final][:extra]:
+        del jobs[job_id]
+    extra = len(jobs) - JOBS_KEPT
+    for job_id in list(jobs)[: max(0, extra)]:
+        del jobs[job_id]
+    return jobs

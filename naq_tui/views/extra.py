@@ -1,0 +1,44 @@
+"""What is read for a report on top of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from naq.models.event import StoredEvent
+from naq.models.result import JobResult
+from naq_tui.store.rows import EventRow
+
+FOLD_ALL = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A job that another one waits for."""
+
+    job_id: str
+    status: str
+    """Empty where nothing is known of it."""
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What was read for a report on top of the state; None while it is on its way."""
+
+    event: EventRow | None = None
+    result: JobResult | None = None
+    payload: Mapping[str, Any] | None = None
+    """The job's own record: what it was called with."""
+    events: tuple[StoredEvent, ...] | None = None
+    parents: tuple[Relative, ...] = ()
+    problem: str = ""
+    """Why it could not be read."""
+    is_read: bool = False
+    """Whether all that can be read has been."""
+    depth: int = FOLD_ALL
+    """How deep values are unfolded."""
+
+
+NOTHING = Extra()

@@ -1,0 +1,228 @@
+"""Everything about one job: what, where, when, with what, what came of it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from naq.models.result import JobError, JobResult
+from naq_tui import status
+from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
+from naq_tui.jsontext import Span
+from naq_tui.store.jobs import JobRow
+from naq_tui.store.rows import EventRow, event_row, function_name, result_row, told
+from naq_tui.store.state import State
+from naq_tui.text import safe
+from naq_tui.views.events import cells as event_cells
+from naq_tui.views.extra import Extra
+from naq_tui.views.jobs import took
+from naq_tui.views.report import Report
+from naq_tui.views.table import Lens
+from naq_tui.views.timeline import timeline
+from naq_tui.views.traceback import own_frames
+
+
+def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | None:
+    """The report on a job; None where nothing at all is known of it."""
+    known = state.jobs.get(job_id)
+    record = _newest(extra.result, known.record if known is not None else None, state.results.get(job_id))
+    if known is None and record is None and not extra.events:
+        return None
+    rows = [event_row(stored) for stored in extra.events or ()]
+    payload = extra.payload or (record.job if record is not None else None) or {}
+    row = known or _row_of(job_id, record, rows)
+    report = Report(f"Job {row.job}", record=result_row(record) if record is not None else row)
+    _head(report, row, record, lens)
+    _facts(report, row, record, payload)
+    lines = timeline(rows, lens)
+    if lines:
+        report.section("Timeline")
+        report.lines += lines
+    _when(report, row, record, lens)
+    if extra.parents:
+        _parents(report, extra, lens)
+    if payload:
+        report.section("Arguments")
+        report.value({"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}, extra.depth)
+    elif extra.is_read:
+        report.section("Arguments")
+        report.note("not stored any more: it completed, and its arguments are larger than what is kept")
+    if record is not None:
+        _outcome(report, record, extra)
+    job_events(report, extra, lens)
+    return report
+
+
+def job_events(report: Report, extra: Extra, lens: Lens) -> None:
+    """The history of the job that a report is about."""
+    report.section("The job's events")
+    if extra.problem:
+        report.note(extra.problem)
+    elif extra.events is None:
+        report.note("reading…")
+    elif not extra.events:
+        report.note("none found")
+    previous: datetime | None = None
+    for row in [event_row(stored) for stored in extra.events or ()]:
+        cells = event_cells(row, lens.ascii_only)
+        step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
+        previous = row.at
+        report.lines.append(
+            (
+                (f"  {clock_ms(row.at)}  ", "muted"),
+                (f"{step:>9}  ", "muted"),
+                (f"{cells[1].text:<14}", cells[1].tone),
+                (f"{row.worker:<9} ", "muted"),
+                (row.text, cells[5].tone),
+            )
+        )
+
+
+def error_parts(report: Report, error: JobError) -> None:
+    """An error: itself, the frames of the user's own code, then the whole traceback."""
+    report.section("Error")
+    report.text(f"{error.type}: {error.message}"[:20_000], "failed")
+    if not error.traceback:
+        return
+    frames = own_frames(error.traceback)
+    if frames:
+        report.section("In your code")
+        report.table(
+            ("where", "function", "code"),
+            [((frame.place, "strong"), (frame.function, ""), (frame.code, "muted")) for frame in frames],
+        )
+    report.section("Traceback")
+    report.traceback(error.traceback)
+
+
+def _newest(*found: Any) -> JobResult | None:
+    """The newest of the records that are there; the one read whole wins among equals."""
+    best: JobResult | None = None
+    for item in found:
+        record = item if item is None or isinstance(item, JobResult) else item.record
+        if record is not None and (best is None or record.revision > best.revision):
+            best = record
+    return best
+
+
+def _row_of(job_id: str, record: JobResult | None, rows: Sequence[EventRow]) -> JobRow:
+    from naq_tui.store.jobs import with_events, with_results
+
+    jobs = with_events({}, rows)
+    if record is not None:
+        jobs = with_results(jobs, [result_row(record)], ())
+    return jobs.get(job_id) or JobRow(job_id, safe(job_id[-6:]), "PENDING", "", "")
+
+
+def _head(report: Report, row: JobRow, record: JobResult | None, lens: Lens) -> None:
+    look = status.of_job(row.status)
+    failed = row.status == "FAILED"
+    text = row.text if failed or row.status in ("RUNNING", "RETRY", "CANCELLED") else ""
+    if row.retry_at is not None and row.status in ("RETRY", "SCHEDULED"):
+        text = f"{until(row.retry_at, lens.now)}  {text}".rstrip()
+    report.headline(
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+        (f"  {row.function}", "strong"),
+        (f"  {took(row, lens)}" if row.started_at else "", "muted"),
+        (f"  {text}" if text else "", "failed" if failed else "waiting" if row.status == "RETRY" else "muted"),
+    )
+
+
+def _facts(report: Report, row: JobRow, record: JobResult | None, payload: Mapping[str, Any]) -> None:
+    report.fact("job", safe(row.job_id, 200))
+    function = record.function if record is not None else payload.get("function")
+    report.fact("function", safe(function, 300) if isinstance(function, str) else row.function)
+    report.fact("queue", row.queue)
+    report.fact("worker", row.worker)
+    retries = payload.get("max_retries")
+    allowed = f" of {retries + 1:,} at most" if isinstance(retries, int) and retries > 0 else ""
+    report.fact("attempt", f"{row.attempt:,}{allowed}" if row.attempt else None)
+    timeout = payload.get("timeout")
+    report.fact("time limit", duration(timeout) if isinstance(timeout, int | float) else None)
+    unique = payload.get("unique")
+    report.fact("unique", safe(unique, 200) if isinstance(unique, str) else None)
+    if record is not None:
+        report.fact("schedule", safe(record.schedule_id or "", 200))
+        report.fact("tags", safe(", ".join(record.tags), 300))
+        report.fact("reason", told(record.reason or ""))
+        died = f"{record.crashes:,} runs died with their worker" if record.crashes else ""
+        report.fact("crashes", (died, "failed"))
+
+
+def _when(report: Report, row: JobRow, record: JobResult | None, lens: Lens) -> None:
+    report.section("When")
+    report.fact("  enqueued", exact(row.enqueued_at))
+    report.fact("  started", exact(row.started_at), (_after("waited", row.wait_ms), "muted"))
+    report.fact("  ended", exact(row.ended_at), (_after("ran", row.run_ms), "muted"))
+    if row.status in ("RETRY", "SCHEDULED"):
+        report.fact("  runs", exact(row.retry_at), (f"   {until(row.retry_at, lens.now)}", "waiting"))
+    if record is not None:
+        report.fact("  stored", exact(record.saved_at), (f"   {size(record.size)}", "muted"))
+
+
+def _parents(report: Report, extra: Extra, lens: Lens) -> None:
+    report.section("Runs after")
+    last = len(extra.parents) - 1
+    for place, parent in enumerate(extra.parents):
+        look = status.of_job(parent.status) if parent.status else None
+        branch = ("`-" if place == last else "|-") if lens.ascii_only else "└─" if place == last else "├─"
+        mark = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else ("? unknown   ", "waiting")
+        report.lines.append(
+            (
+                (f"  {branch} ", "muted"),
+                mark,
+                (f" {function_name(parent.function)}", "strong"),
+                (f"  {safe(parent.job_id, 60)}", "muted"),
+            )
+        )
+
+
+def _outcome(report: Report, record: JobResult, extra: Extra) -> None:
+    if record.error is not None:
+        error_parts(report, record.error)
+    elif record.status == "COMPLETED":
+        report.section("Result")
+        if record.value_ref is not None:
+            report.note(f"{size(record.value_ref.size)}, in the object store: naq result {record.job_id} prints it")
+        else:
+            report.value(record.value, extra.depth)
+    if record.attempts:
+        _attempts(report, record)
+    if record.logs:
+        report.section("Log of the last run")
+        for line in record.logs:
+            report.text(line)
+
+
+def _attempts(report: Report, record: JobResult) -> None:
+    report.section("Attempts")
+    rows: list[Sequence[Span]] = []
+    for attempt in record.attempts:
+        ran = (
+            duration((attempt.finished_at - attempt.started_at).total_seconds())
+            if attempt.finished_at and attempt.started_at
+            else ""
+        )
+        why = told(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
+        started = clock_ms(attempt.started_at) if attempt.started_at else ""
+        worker = safe(attempt.worker_id, 40)
+        rows.append(((count(attempt.number), ""), (started, "muted"), (ran, ""), (worker, "muted"), (why, "failed")))
+    if record.is_final:
+        started = clock_ms(record.started_at) if record.started_at else ""
+        last = status.of_job(record.status)
+        text = told(f"{record.error.type}: {record.error.message}", 200) if record.error else last.word
+        rows.append(
+            (
+                (count(record.attempt), ""),
+                (started, "muted"),
+                (milliseconds(record.run_ms), ""),
+                (safe(record.worker_id, 40), "muted"),
+                (text, last.tone),
+            )
+        )
+    report.table(("#", "started", "ran", "worker", "outcome"), rows)
+
+
+def _after(word: str, ms: float | None) -> str:
+    return "" if ms is None else f"   {word} {milliseconds(ms)}"

@@ -1,0 +1,142 @@
+"""Jobs in every state, in one list with facets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from naq_tui import status
+from naq_tui.format import age, clock, count, milliseconds, until
+from naq_tui.store.jobs import JobRow, Jobs
+from naq_tui.store.state import State
+from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
+
+FACETS = ("PENDING", "RUNNING", "RETRY", "SCHEDULED", "COMPLETED", "FAILED", "CANCELLED")
+_ORDER = {name: place for place, name in enumerate(FACETS)}
+
+
+class JobsView(TableView[JobRow]):
+    name = "jobs"
+    title = "Jobs"
+    has_facets = True
+    columns = (
+        Column(id="status", title="  status", width=11, keep=10),
+        Column(id="job", title="job", width=6, keep=9),
+        Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
+        Column(id="text", title="value, error, progress", width=18, most=40, grow=9, keep=10, fill=True),
+        Column(id="took", title="took", width=7, right=True, keep=7, starts_descending=True),
+        Column(id="changed", title="changed", width=8, keep=6),
+        Column(id="queue", title="queue", width=10, most=14, keep=5),
+        Column(id="worker", title="worker", width=9, most=12, keep=4),
+        Column(id="attempt", title="try", width=3, right=True, keep=3, starts_descending=True),
+        Column(id="wait", title="waited", width=7, right=True, keep=2, starts_descending=True),
+        Column(id="enqueued", title="enqueued", width=8, keep=1),
+    )
+
+    def items(self, state: State, lens: Lens) -> Sequence[JobRow]:
+        return tuple(reversed(state.jobs.values()))  # type: ignore[call-overload]
+
+    def depends_on(self, state: State) -> tuple[object, ...]:
+        return (state.jobs,)
+
+    def key(self, item: JobRow) -> str:
+        return item.job_id
+
+    def cells(self, item: JobRow, lens: Lens) -> tuple[Cell, ...]:
+        look = status.of_job(item.status)
+        text, tone = item.text, "failed" if item.status == "FAILED" else ""
+        if item.retry_at is not None and item.status in ("RETRY", "SCHEDULED"):
+            text, tone = f"{until(item.retry_at, lens.now)}  {item.text}".rstrip(), "waiting"
+        elif item.status in ("PENDING", "CANCELLED"):
+            tone = "muted"
+        return (
+            Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+            Cell(item.job, "muted"),
+            Cell(item.function, "strong"),
+            Cell(text, tone),
+            Cell(took(item, lens), "running" if item.status == "RUNNING" else ""),
+            Cell(clock(item.changed_at), "muted"),
+            Cell(item.queue, "muted"),
+            Cell(item.worker, "muted"),
+            Cell(str(item.attempt) if item.attempt else "", "waiting" if item.attempt > 1 else "muted"),
+            Cell(milliseconds(item.wait_ms), "muted"),
+            Cell(clock(item.enqueued_at) if item.enqueued_at else "", "muted"),
+        )
+
+    def sort_value(self, item: JobRow, column: str, lens: Lens) -> Any:
+        match column:
+            case "status":
+                return _ORDER.get(item.status, 99)
+            case "job":
+                return item.job_id
+            case "function":
+                return item.function
+            case "text":
+                return item.text
+            case "took":
+                if item.status == "RUNNING" and item.started_at is not None:
+                    return (lens.now - item.started_at).total_seconds() * 1000
+                return item.run_ms or 0.0
+            case "queue":
+                return item.queue
+            case "worker":
+                return item.worker
+            case "attempt":
+                return item.attempt
+            case "wait":
+                return item.wait_ms or 0.0
+            case "enqueued":
+                return -item.enqueued_at.timestamp() if item.enqueued_at else 0.0
+        return -item.changed_at.timestamp()
+
+    def text(self, item: JobRow) -> str:
+        word = status.of_job(item.status).word
+        return f"{item.status} {word} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
+
+    def facets(self, state: State) -> Sequence[Facet]:
+        counted = _counted(_Identity(state.jobs))
+        shown = [name for name in FACETS if counted[name]]
+        looks = {name: status.of_job(name) for name in shown}
+        return tuple(
+            Facet(name, looks[name].word, counted[name], "failed" if name == "FAILED" else "") for name in shown
+        )
+
+    def in_facet(self, item: JobRow, facet: str) -> bool:
+        return item.status == facet
+
+    def empty(self, state: State) -> str:
+        return waiting_for(state, "jobs", "No jobs yet: the first one enqueued appears here at once.")
+
+    def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
+        stored = sum(row.stats.waiting for row in state.queues)
+        known = _counted(_Identity(state.jobs))["PENDING"]
+        if stored > known:
+            return (Cell(f"{count(stored)} waiting in the queues, {count(known)} of them here", "muted"),)
+        return (Cell("what was heard of last", "muted"),) if state.jobs else ()
+
+
+def took(item: JobRow, lens: Lens) -> str:
+    """How long its last run took, or has taken until now."""
+    if item.status == "RUNNING":
+        return age(item.started_at, lens.now)
+    return milliseconds(item.run_ms)
+
+
+class _Identity:
+    """Jobs compared by identity: states never change theirs in place."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.jobs = jobs
+
+    def __hash__(self) -> int:
+        return id(self.jobs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.jobs is self.jobs
+
+
+@lru_cache(maxsize=2)
+def _counted(jobs: _Identity) -> Counter[str]:
+    return Counter(row.status for row in jobs.jobs.values())
