@@ -9,11 +9,18 @@ from typing import Any, Literal
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
-from naq_tui.feed.sample import T0, first_batch, job_id, old_event, process, results
+from naq_tui.feed import sample
+from naq_tui.feed.sample import T0, job_id, old_event, process, results
+from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView
-from naq_tui.store.updates import EventsAppended, Update
+from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, Update
 
 __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "first_batch"]
+
+
+def first_batch(seed: int = 7) -> tuple[Update, ...]:
+    """What the feed begins with."""
+    return (*sample.first_batch(seed), JobsFound(waiting_jobs()), FailuresFound(failures()))
 
 
 class FixedClock:
@@ -58,17 +65,21 @@ class FakeFeed:
         return tuple(self.events.get(seq) or old_event(seq) for seq in range(first_seq, first_seq + count))
 
     async def read_result(self, job_id: str) -> JobResult | None:
-        return next((result for result in results() if result.job_id == job_id), None)
+        return next((result for result in results() if result.job_id == job_id), None) or failed_result(job_id)
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         found = await self.read_result(job_id)
-        return found.job if found is not None else None
+        return found.job if found is not None and found.job is not None else payload(job_id)
 
     async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
+        past = [failed_result(item.event.job_id) for item in failures() if item.event and item.event.job_id]
         return tuple(
             result
-            for result in results()
-            if result.error is not None and (result.error.fingerprint == fingerprint or result.error.type == error_type)
+            for result in (*results(), *past)
+            if result is not None
+            and result.error is not None
+            and result.error.type == error_type
+            and fingerprint in (None, result.error.fingerprint)
         )
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:

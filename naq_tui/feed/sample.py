@@ -243,7 +243,7 @@ def link(**changes: Any) -> LinkChanged:
 
 
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
-    """What the feed begins with."""
+    """What the system is made of at first, without what is read of its past."""
     events = job_events(seed)
     return (
         link(),

@@ -15,7 +15,7 @@ from naq.errors import NaqException
 from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.targets import Target, breakdown, sample
 from naq_tui.format import count, plural
-from naq_tui.text import fit, safe
+from naq_tui.text import cut, fit, safe
 from naq_tui.widgets.choice import Choice
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ class BulkScreen(ModalScreen[None]):
             said = f"\n{fit('last said', 11)}{target.text}" if target.text else ""
             return f"{fit('queue', 11)}{target.queue}{said}"
         lines = [f"{fit(title, 11)}{values}" for title, values in breakdown(self.targets)]
-        lines += [f"{fit('such as' if not place else '', 11)}{line}" for place, line in enumerate(sample(self.targets))]
+        lines += [
+            f"{fit('such as' if not place else '', 11)}{cut(line, 47)}"
+            for place, line in enumerate(sample(self.targets))
+        ]
         if self.left_out:
             lines.append(f"{fit('left out', 11)}{plural(self.left_out, 'job')} it can't be done to")
         return "\n".join(lines)

@@ -36,7 +36,7 @@ class JobsView(TableView[JobRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[JobRow]:
-        return tuple(reversed(state.jobs.values()))  # type: ignore[call-overload]
+        return _newest_first(_Identity(state.jobs))
 
     def depends_on(self, state: State) -> tuple[object, ...]:
         return (state.jobs,)
@@ -135,6 +135,12 @@ class _Identity:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Identity) and other.jobs is self.jobs
+
+
+@lru_cache(maxsize=2)
+def _newest_first(jobs: _Identity) -> tuple[JobRow, ...]:
+    # what is told of the past comes after what is new: the order of arrival says little
+    return tuple(sorted(jobs.jobs.values(), key=lambda row: row.changed_at, reverse=True))
 
 
 @lru_cache(maxsize=2)
