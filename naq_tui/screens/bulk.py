@@ -94,10 +94,8 @@ class BulkScreen(ModalScreen[None]):
             said = f"\n{fit('last said', 11)}{target.text}" if target.text else ""
             return f"{fit('queue', 11)}{target.queue}{said}"
         lines = [f"{fit(title, 11)}{values}" for title, values in breakdown(self.targets)]
-        lines += [
-            f"{fit('such as' if not place else '', 11)}{cut(line, 47)}"
-            for place, line in enumerate(sample(self.targets))
-        ]
+        for place, line in enumerate(sample(self.targets)):
+            lines.append(f"{fit('such as' if place == 0 else '', 11)}{cut(line, 47)}")
         if self.left_out:
             lines.append(f"{fit('left out', 11)}{plural(self.left_out, 'job')} it can't be done to")
         return "\n".join(lines)

@@ -1,0 +1,334 @@
+"""The list of jobs: states, marks, and what can be done to one or many."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
+
+from naq.errors import ConflictError
+from naq.models.event import JobEvent, JobEventType, StoredEvent
+from naq.models.result import JobResult
+from naq_tui.acting.bulk import BulkAction
+from naq_tui.acting.targets import Target, breakdown
+from naq_tui.app import NaqConsole
+from naq_tui.feed.fake import FakeCommands
+from naq_tui.feed.sample import T0, job_id, stored
+from naq_tui.screens.bulk import BulkScreen
+from naq_tui.screens.clone import CloneScreen, parse
+from naq_tui.store.failures import groups
+from naq_tui.store.fold import apply
+from naq_tui.store.jobs import JOBS_KEPT
+from naq_tui.store.state import EMPTY, State
+from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update
+from naq_tui.views.timeline import phases
+from naq_tui.views.traceback import own_frames
+from tests.tui.conftest import fake_console, settle
+
+A = job_id(1)
+
+
+def event(seq: int, kind: JobEventType, job: str = A, after_s: float = 0.0, **fields: Any) -> StoredEvent:
+    at = T0 + timedelta(seconds=after_s)
+    return stored(seq, at, JobEvent.of(kind, ts=at, job_id=job, queue="mail", function="m:send", **fields))
+
+
+def folded(*updates: Update) -> State:
+    return apply(EMPTY, updates)
+
+
+# the fold
+
+
+def test_a_job_is_followed_from_event_to_event() -> None:
+    error = {"type": "TimeoutError", "message": "slow", "fingerprint": "f"}
+    steps = [
+        (event(1, JobEventType.ENQUEUED), "PENDING"),
+        (event(2, JobEventType.STARTED, after_s=1, attempt=1, worker_id="w-1"), "RUNNING"),
+        (event(3, JobEventType.PROGRESS, after_s=2, details={"done": 3, "total": 10, "note": "pages"}), "RUNNING"),
+        (event(4, JobEventType.RETRY_SCHEDULED, after_s=3, error=error, details={"delay_s": 8}), "RETRY"),
+        (event(5, JobEventType.STARTED, after_s=11, attempt=2), "RUNNING"),
+        (event(6, JobEventType.COMPLETED, after_s=12, run_ms=1000.0), "COMPLETED"),
+    ]
+    state = EMPTY
+    for told, status in steps:
+        state = apply(state, [EventsAppended((told,))])
+        row = state.jobs[A]
+        assert row.status == status
+        if row.text and told is steps[2][0]:
+            assert row.text == "3/10 · 30 %  pages"
+        if status == "RETRY":
+            assert row.retry_at == T0 + timedelta(seconds=11)
+            assert row.text == "TimeoutError: slow"
+    assert row.attempt == 2
+    assert row.enqueued_at == T0
+    assert row.run_ms == 1000.0
+
+
+def test_an_old_record_does_not_undo_what_the_log_told() -> None:
+    record = JobResult(job_id=A, status="RETRY", saved_at=T0 + timedelta(seconds=1), revision=4)
+    ended = event(9, JobEventType.COMPLETED, after_s=5, run_ms=1.0)
+    state = folded(EventsAppended((ended,)), ResultsChanged((record,)))
+    assert state.jobs[A].status == "COMPLETED"
+
+
+def test_a_new_record_wins_over_older_events() -> None:
+    record = JobResult(job_id=A, status="COMPLETED", value=5, saved_at=T0 + timedelta(seconds=9), revision=4)
+    told = EventsAppended((event(9, JobEventType.STARTED, after_s=5, attempt=1),))
+    stored_later = ResultsChanged((record,))
+    assert folded(told, stored_later).jobs[A].status == "COMPLETED"
+    assert folded(stored_later, told).jobs[A].status == "COMPLETED"
+
+
+def test_jobs_are_bounded_and_open_ones_stay() -> None:
+    open_job = event(1, JobEventType.ENQUEUED, job=job_id(0))
+    many = tuple(event(2 + i, JobEventType.COMPLETED, job=job_id(1 + i), after_s=i) for i in range(JOBS_KEPT + 1_500))
+    state = folded(EventsAppended((open_job, *many)))
+    assert len(state.jobs) <= JOBS_KEPT + 1_000
+    assert state.jobs[job_id(0)].status == "PENDING"
+
+
+def test_failures_are_grouped_by_cause_and_counted_once() -> None:
+    error = {"type": "KeyError", "message": "'a'", "fingerprint": "f"}
+    other = {"type": "ValueError", "message": "b", "fingerprint": "g"}
+    told = (
+        event(1, JobEventType.FAILED, error=error),
+        event(2, JobEventType.FAILED, job=job_id(2), after_s=60, error=other),
+        event(3, JobEventType.FAILED, job=job_id(3), after_s=120, error={**error, "message": "'b'"}),
+    )
+    state = folded(FailuresFound(told), EventsAppended(told))
+    found = groups(state.failures)
+    assert [(group.type, group.count) for group in found] == [("KeyError", 2), ("ValueError", 1)]
+    assert found[0].text == "KeyError: 'b'"
+    assert found[0].last_at - found[0].first_at == timedelta(seconds=120)
+
+
+def test_a_timeline_has_a_phase_for_each_wait_and_run() -> None:
+    from naq_tui.store.rows import event_row
+
+    rows = [
+        event_row(told)
+        for told in (
+            event(1, JobEventType.ENQUEUED),
+            event(2, JobEventType.STARTED, after_s=2),
+            event(3, JobEventType.RETRY_SCHEDULED, after_s=5),
+            event(4, JobEventType.STARTED, after_s=13),
+        )
+    ]
+    found = phases(rows, T0 + timedelta(seconds=20))
+    assert [(phase.label, (phase.end - phase.start).total_seconds()) for phase in found] == [
+        ("waits", 2),
+        ("runs", 3),
+        ("for retry", 8),
+        ("run 2", 7),
+    ]
+    assert found[-1].is_open
+
+
+def test_frames_of_libraries_are_left_out() -> None:
+    text = (
+        "Traceback (most recent call last):\n"
+        '  File "/venv/lib/python3.11/site-packages/x/y.py", line 3, in call\n    f()\n'
+        '  File "/srv/shop/mail.py", line 12, in send\n    smtp.send(message)\n'
+        '  File "/usr/lib/python3.11/smtplib.py", line 9, in send\n    raise OSError\nOSError'
+    )
+    assert own_frames(text) == [("mail.py:12", "send", "smtp.send(message)")]
+
+
+# the list
+
+
+def jobs_of(console: NaqConsole) -> list[str]:
+    return [row.status for row in console.main.tables["jobs"]._items]
+
+
+async def test_states_one_after_the_other() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        every = set(jobs_of(console))
+        await pilot.press("left")
+        assert set(jobs_of(console)) == {"FAILED"}
+        await pilot.press("right")
+        assert set(jobs_of(console)) == every
+        await pilot.press("right")
+        assert set(jobs_of(console)) == {"PENDING"}
+        await pilot.press("escape")
+        assert set(jobs_of(console)) == every
+
+
+async def test_marks_outlive_the_filter_and_escape_takes_them_off() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "left", "space", "j", "m")
+        table = console.main.tables["jobs"]
+        assert len(table.marks) == 3
+        await pilot.press("right")
+        assert len(table.targets) == 3
+        await pilot.press("escape")
+        assert len(table.marks) == 0
+
+
+# acting
+
+
+def commands_of(console: NaqConsole) -> FakeCommands:
+    assert isinstance(console.commands, FakeCommands)
+    return console.commands
+
+
+async def shown(pilot: Pilot[None], kind: type) -> None:
+    for _ in range(100):
+        if isinstance(pilot.app.screen, kind):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"{kind.__name__} was not shown")
+
+
+async def gone(pilot: Pilot[None], kind: type) -> None:
+    for _ in range(200):
+        if not isinstance(pilot.app.screen, kind):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"{kind.__name__} stays")
+
+
+async def test_one_job_is_retried_with_a_reason() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "left", "R")
+        await shown(pilot, BulkScreen)
+        console.screen.query_one("#field-reason", Input).value = "upstream is back"
+        await pilot.press("right", "enter")
+        await gone(pilot, BulkScreen)
+        verbs = [verb for verb, _ in commands_of(console).calls]
+        assert verbs == ["begin retry", "retry", "finish retry"]
+        assert commands_of(console).reasons[:2] == ["upstream is back", "upstream is back"]
+
+
+async def test_no_is_the_default() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "left", "D")
+        await shown(pilot, BulkScreen)
+        await pilot.press("enter")
+        await gone(pilot, BulkScreen)
+        assert commands_of(console).calls == []
+
+
+async def test_ten_or_more_need_their_number_typed() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("9", "down", "R")
+        await shown(pilot, BulkScreen)
+        assert isinstance(console.screen, BulkScreen)
+        number = len(console.screen.targets)
+        assert number >= 10
+        await pilot.press("right", "enter")
+        await pilot.pause()
+        assert str(number) in str(console.screen.query_one("#mistake", Static).render())
+        assert commands_of(console).calls == []
+        console.screen.query_one("#field-count", Input).value = str(number)
+        await pilot.press("enter", "right", "enter")
+        await gone(pilot, BulkScreen)
+        calls = commands_of(console).calls
+        assert calls[0] == ("begin retry", str(number))
+        assert sum(verb == "retry" for verb, _ in calls) == number
+        assert calls[-1] == ("finish retry", f"{number} done, 0 refused")
+
+
+async def test_what_cannot_be_done_to_a_job_is_said() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "left", "X")
+        await pilot.pause()
+        assert console.screen is console.main
+        assert commands_of(console).calls == []
+
+
+async def test_a_clone_is_edited() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "C")
+        await shown(pilot, CloneScreen)
+        area = console.screen.query_one(TextArea)
+        area.text = '{"args": [1'
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(console.screen, CloneScreen)
+        area.text = '{"args": [1], "kwargs": {"dry": true}}'
+        await pilot.press("ctrl+s")
+        await gone(pilot, CloneScreen)
+        await pilot.pause()
+        assert [(args, kwargs) for _, args, kwargs in commands_of(console).clones] == [([1], {"dry": True})]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"args": {}}', '{"kwargs": []}', '{"more": 1}', "[" * 100_000])
+def test_what_is_no_call_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse(text)
+
+
+# many at once
+
+
+def targets(number: int) -> tuple[Target, ...]:
+    return tuple(Target(job_id(i), f"{i}", "FAILED", "send", f"q{i % 5}", "KeyError", "") for i in range(number))
+
+
+async def test_a_bulk_action_is_paused_goes_on_and_counts_refusals() -> None:
+    began = asyncio.Event()
+    hold = asyncio.Event()
+
+    async def act(job: str) -> None:
+        began.set()
+        await hold.wait()
+        if job == job_id(3):
+            raise ConflictError("it moved on")
+
+    action = BulkAction(targets(100), act, lambda: None)
+    running = asyncio.create_task(action.run())
+    await began.wait()
+    action.toggle_pause()
+    hold.set()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert action.done + action.refused == 16, "while it is paused, only what had begun comes to its end"
+    action.toggle_pause()
+    await running
+    assert (action.done, action.refused, action.left) == (99, 1, 0)
+    assert action.problems == ["it moved on"]
+
+
+async def test_a_cancelled_bulk_action_begins_no_more() -> None:
+    hold = asyncio.Event()
+
+    async def act(job: str) -> None:
+        await hold.wait()
+
+    action = BulkAction(targets(100), act, lambda: None)
+    running = asyncio.create_task(action.run())
+    await asyncio.sleep(0)
+    action.cancel()
+    hold.set()
+    await running
+    assert action.done <= 16
+    assert action.left >= 84
+
+
+def test_a_breakdown_names_the_most_frequent() -> None:
+    lines = dict(breakdown(targets(12)))
+    assert lines["queues"] == "q0 3 · q1 3 · q2 2 · 2 more"
+    assert lines["functions"] == "send 12"
+    assert lines["errors"] == "KeyError 12"
