@@ -11,7 +11,6 @@ from naq.errors import NaqException
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
 from naq_tui.format import plural
-from naq_tui.screens.bulk import BulkScreen
 from naq_tui.text import safe
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ class ActingOnJobs(Asking):
             if chosen:
                 self.app.say(verb.nothing, severity="warning")
             return
+        from naq_tui.screens.bulk import BulkScreen
+
         await self.app.push_screen_wait(BulkScreen(verb, targets, len(chosen) - len(targets), commands))
         if len(targets) > 1:
             self._unmark()

@@ -13,13 +13,13 @@ from textual.widgets import Input, Label, Static
 
 from naq.errors import NaqException
 from naq_tui.acting.bulk import BulkAction
+from naq_tui.acting.jobs import Verb, question
 from naq_tui.acting.targets import Target, breakdown, sample
 from naq_tui.format import count, plural
 from naq_tui.text import cut, fit, safe
 from naq_tui.widgets.choice import Choice
 
 if TYPE_CHECKING:
-    from naq_tui.acting.jobs import Verb
     from naq_tui.app import NaqConsole
     from naq_tui.feed.protocol import Commands
 
@@ -55,8 +55,6 @@ class BulkScreen(ModalScreen[None]):
         self._is_over = False
 
     def compose(self) -> ComposeResult:
-        from naq_tui.acting.jobs import question
-
         with Vertical(classes="dialog -danger") as dialog:
             dialog.border_title = "Are you sure?"
             yield Static(question(self.verb, self.targets), id="question", classes="say", markup=False)

@@ -12,7 +12,10 @@ from textual.widgets import Static
 
 from naq.errors import NaqException
 from naq_tui import keys
-from naq_tui.acting import Acting
+from naq_tui.acting.jobs import ActingOnJobs
+from naq_tui.acting.processes import ActingOnProcesses
+from naq_tui.acting.queues import ActingOnQueues
+from naq_tui.acting.schedules import ActingOnSchedules
 from naq_tui.acting.targets import Target, targets_of
 from naq_tui.format import count
 from naq_tui.messages import Open, PageWanted
@@ -61,7 +64,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-class MainScreen(Acting, Looking, Screen[None]):
+class MainScreen(ActingOnJobs, ActingOnSchedules, ActingOnQueues, ActingOnProcesses, Looking, Screen[None]):
     """Arranges the panes and hands each the state; knows which one the keys are about."""
 
     BINDINGS = [*keys.bindings("main"), *keys.bindings("jobs")]  # noqa: RUF012
