@@ -19,6 +19,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
+from naq_tui import masking
 from naq_tui.acting.targets import Target
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
@@ -32,6 +33,8 @@ Call = tuple[list[Any], dict[str, Any]]
 
 class CloneScreen(ModalScreen[Call | None]):
     """The arguments as JSON to edit, here or in `$EDITOR`; returns the call, None where it is not to be made.
+
+    Secrets are hidden here too; those left as they are shown go into the new job as they were.
 
     Args:
         target: the job cloned.
@@ -49,14 +52,17 @@ class CloneScreen(ModalScreen[Call | None]):
     def __init__(self, target: Target, payload: Mapping[str, Any]) -> None:
         super().__init__()
         self.target = target
-        self._text = dump(payload)
+        self._call = {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}
+        self._shown = masking.active().value(self._call)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
             dialog.border_title = f"Clone job {self.target.job}"
             about = f"{self.target.function} in queue {self.target.queue}, as a new job:"
             yield Static(about, classes="say", markup=False)
-            yield TextArea(self._text, show_line_numbers=False, soft_wrap=True, tab_behavior="focus")
+            yield TextArea(
+                json.dumps(self._shown, indent=2), show_line_numbers=False, soft_wrap=True, tab_behavior="focus"
+            )
             yield Static("", id="mistake", classes="mistake", markup=False)
             with Horizontal(classes="buttons"):
                 yield Choice("no", "no")
@@ -80,9 +86,12 @@ class CloneScreen(ModalScreen[Call | None]):
 
     def action_clone(self) -> None:
         try:
-            self.dismiss(parse(self.query_one(TextArea).text))
+            args, kwargs = parse(self.query_one(TextArea).text)
         except ValueError as exc:
             self.query_one("#mistake", Static).update(safe(str(exc), 200))
+            return
+        whole = restored({"args": args, "kwargs": kwargs}, self._shown, self._call)
+        self.dismiss((whole["args"], whole["kwargs"]))
 
     def action_editor(self) -> None:
         """Hand the text to the person's own editor, and take it back."""
@@ -99,9 +108,18 @@ class CloneScreen(ModalScreen[Call | None]):
         area.text = text
 
 
-def dump(payload: Mapping[str, Any]) -> str:
-    call = {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}
-    return json.dumps(call, indent=2, ensure_ascii=True)
+def restored(edited: Any, shown: Any, original: Any) -> Any:
+    """What was edited, with every part that was left as it was shown put back as it was: hidden secrets among them."""
+    if edited == shown:
+        return original
+    if isinstance(edited, dict) and isinstance(shown, dict) and isinstance(original, Mapping):
+        return {
+            key: restored(value, shown[key], original[key]) if key in shown and key in original else value
+            for key, value in edited.items()
+        }
+    if isinstance(edited, list) and isinstance(shown, list) and len(edited) == len(shown):
+        return [restored(*parts) for parts in zip(edited, shown, original, strict=True)]
+    return edited
 
 
 def parse(text: str) -> Call:

@@ -13,13 +13,14 @@ from textual.widgets import Input, Static, TextArea
 from naq.errors import ConflictError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import JobResult
+from naq_tui import masking
 from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.targets import Target, breakdown
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands
 from naq_tui.feed.sample import T0, job_id, stored
 from naq_tui.screens.bulk import BulkScreen
-from naq_tui.screens.clone import CloneScreen, parse
+from naq_tui.screens.clone import CloneScreen, parse, restored
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT
@@ -278,6 +279,17 @@ async def test_a_clone_is_edited() -> None:
 def test_what_is_no_call_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse(text)
+
+
+def test_hidden_values_left_alone_are_kept() -> None:
+    original = {"args": [1, {"token": "t0p", "to": "a"}], "kwargs": {"password": "secret", "n": 1}}
+    shown = masking.active().value(original)
+    assert "t0p" not in str(shown)
+    edited = {"args": [2, {"token": masking.MASK, "to": "b"}], "kwargs": {"password": masking.MASK, "n": 1}}
+    assert restored(edited, shown, original) == {
+        "args": [2, {"token": "t0p", "to": "b"}],
+        "kwargs": {"password": "secret", "n": 1},
+    }
 
 
 # many at once
