@@ -75,38 +75,52 @@ class RunningWorker:
         Raises:
             JobNotCompletedError: some did not end in time; the message names them.
         """
-        open_jobs: dict[str, str] = {}
-        ended: dict[str, str] = {}
-        reading = asyncio.create_task(self._read_log(open_jobs, ended))
+        log = _JobLog(self.client)
+        reading = asyncio.create_task(log.read())
         try:
-            await asyncio.wait({reading, self._task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                reading.result()
-                return ended
-            if self._task.done():
+            async with asyncio.timeout(timeout):
+                await asyncio.wait({reading, self._task}, return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    reading.result()
+                    return log.ended
                 self._task.result()
-            told = ", ".join(f"{job_id} is {status}" for job_id, status in list(open_jobs.items())[:5])
-            why = "the worker has stopped" if self._task.done() else f"{timeout:g} s have passed"
-            raise JobNotCompletedError(f"{len(open_jobs)} jobs have not ended and {why}: {told}")
+                log = _JobLog(self.client)
+                await log.read(to_its_end=True)
+                if not log.open:
+                    return log.ended
+                why = "the worker has stopped"
+        except TimeoutError:
+            why = f"{timeout:g} s have passed"
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+        told = ", ".join(f"{job_id} is {status}" for job_id, status in list(log.open.items())[:5])
+        raise JobNotCompletedError(f"{len(log.open)} jobs have not ended and {why}: {told}")
 
-    async def _read_log(self, open_jobs: dict[str, str], ended: dict[str, str]) -> None:
-        """Fold the log from its start until it has been read to its end and leaves no job open."""
-        async with contextlib.aclosing(self.client.events.follow()) as batches:  # type: ignore[type-var]
+
+class _JobLog:
+    """Which jobs have ended, by the event log from its start."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self.open: dict[str, str] = {}
+        self.ended: dict[str, str] = {}
+
+    async def read(self, *, to_its_end: bool = False) -> None:
+        """Read until all that is stored has been read, and, unless `to_its_end`, no job is open."""
+        async with contextlib.aclosing(self._client.events.follow()) as batches:  # type: ignore[type-var]
             async for batch in batches:
                 for stored in batch.events:
                     event = stored.event
                     if event is None or event.entity != Entity.JOB or event.job_id is None:
                         continue
                     if event.to_status in FINAL_STATUSES:
-                        open_jobs.pop(event.job_id, None)
-                        ended[event.job_id] = str(event.to_status)
+                        self.open.pop(event.job_id, None)
+                        self.ended[event.job_id] = str(event.to_status)
                     elif event.to_status in _OPEN:
-                        ended.pop(event.job_id, None)
-                        open_jobs[event.job_id] = str(event.to_status)
-                if batch.is_caught_up and not open_jobs:
+                        self.ended.pop(event.job_id, None)
+                        self.open[event.job_id] = str(event.to_status)
+                if batch.is_caught_up and (to_its_end or not self.open):
                     return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -92,10 +93,11 @@ class Hooks:
     async def ended(self, run: Run, outcome: Outcome | None, counter: str) -> None:
         """Tell how a run ended: `counter` as `Lifecycle` gave it, `outcome` None where its task was cancelled."""
         with running(run.context):
-            if counter == "completed" and outcome is not None and self._hooks["on_success"]:
-                value = codec.unpack(outcome.value)
+            if counter == "completed" and outcome is not None:
                 for hook in self._hooks["on_success"]:
-                    await self._call(hook, run, value)
+                    # each gets a value of its own, made where an error in making it counts as the hook's
+                    told = functools.partial(_tell_value, hook, run, outcome)
+                    await self._call(told, name=_name(hook))
             elif counter in ("failed", "retried"):
                 for hook in self._hooks["on_failure"]:
                     await self._call(hook, run, _exception_of(run, outcome), counter == "retried")
@@ -123,6 +125,10 @@ class Hooks:
             if self.errors[name] == 1:
                 log.exception("hook %s raised; the job goes on, and further errors of it are only counted", name)
             return None
+
+
+async def _tell_value(hook: Callable[[Run, Any], Any], run: Run, outcome: Outcome) -> None:
+    await _result_of(hook(run, codec.unpack(outcome.value)))
 
 
 async def _enter(hook: Callable[[Run], Around], run: Run) -> Around:

@@ -116,6 +116,14 @@ async def test_all_final_names_what_has_not_ended(settings: Settings) -> None:
             await w.all_final()
 
 
+async def test_all_final_of_a_worker_that_has_stopped(settings: Settings) -> None:
+    async with naq.testing.worker(settings, EXAMPLES, max_jobs=1) as w:
+        job = await naq.enqueue(tasks.add, 1, 2)
+        await job.result(timeout=10)
+        for _ in range(2):  # as it stops, and after
+            assert await w.all_final() == {job.job_id: "COMPLETED"}
+
+
 async def test_a_clock_put_forward_fires_each_run_on_the_way(settings: Settings) -> None:
     async with naq.testing.worker(settings, EXAMPLES) as w, naq.testing.scheduler(settings) as clock:
         daily = await naq.schedule(tasks.add, 1, 2, cron="0 2 * * *")
