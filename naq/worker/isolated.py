@@ -12,6 +12,7 @@ connection everywhere. It has no connection to NATS and writes no state.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import ctypes
 import faulthandler
@@ -28,7 +29,7 @@ from typing import Any
 
 from naq import callables, codec
 from naq.context import JobContext, Progress, running
-from naq.errors import FunctionReferenceError, SerializationError
+from naq.errors import ConfigurationError, FunctionReferenceError, SerializationError
 from naq.worker.frames import HEADER, frame, record_of
 from naq.worker.modules import import_modules
 from naq.worker.outcome import Outcome, failure, refusal
@@ -107,6 +108,9 @@ class _Process:
         number = call["number"]
         context = self._context = self._context_of(call, number)
         outcome = self._run(call, context)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # none, or a function closed it
+                stream.flush()  # now: a process that is killed later would take it along
         untold = context.take_untold()
         if untold is not None:
             context.tell(untold)
@@ -201,7 +205,11 @@ def main() -> None:
         return
     sys.argv[1:] = []
     sys.path[:] = setup["path"]
-    import_modules(setup["modules"])
+    try:
+        import_modules(setup["modules"])
+    except ConfigurationError as exc:
+        line.send({"refused": str(exc)})
+        return
     try:
         _Process(line, setup["modules"], setup["max_bytes"]).serve()
     except OSError as exc:  # the connection is gone: nothing that a function left behind may keep this process

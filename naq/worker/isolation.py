@@ -3,7 +3,8 @@
 By default plain functions run in threads of the worker: the cheapest way, right for what waits or takes milliseconds.
 But a thread can't be stopped (see `naq.worker.executor`), all of them share one interpreter lock, and what crashes the
 interpreter takes the worker and every job in it along. `enqueue(..., isolate=True)` or `naq worker --isolate` buys what
-threads can't give, for about a millisecond a job and the memory of one process per job that runs at once:
+threads can't give, for a fraction of a millisecond a job and the memory of one process per job that runs at once (its
+start, with the imports of your modules, is paid by the first job):
 
 - at its time limit, or when cancelled, the function gets SystemExit raised in it, and `GRACE_S` later SIGKILL, with
   every process it has started (its group);
@@ -120,6 +121,7 @@ class Isolation:
         except BaseException:
             process.kill()
             self._busy.discard(process)
+            self._leaving.add(process)
             raise
         return process
 
@@ -173,11 +175,13 @@ class _Process:
         self._writer.write(frame(setup))
         try:
             async with asyncio.timeout(START_S):
-                await self._receive()
+                refusal = (await self._receive()).get("refused")
         except TimeoutError:
             raise IsolatedProcessDied(
                 f"the process for an isolated job was not ready after {START_S:g} s: do its modules do work at import?"
             ) from None
+        if refusal is not None:
+            raise IsolatedProcessDied(f"the process for an isolated job could not start: {refusal}")
 
     async def call(self, record: dict[str, Any], on_message: _Listener) -> Outcome:
         """Have it run one job. Raises IsolatedProcessDied."""

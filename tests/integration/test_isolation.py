@@ -12,6 +12,7 @@ import pytest
 
 import naq
 from naq.client import AsyncClient
+from naq.examples import context
 from naq.models.job import JobStatus
 from naq.server.watch import process_identity
 from naq.settings import Settings
@@ -139,7 +140,12 @@ async def test_a_cancel_is_known_to_the_clean_up(client: AsyncClient, worker: Wo
 
 @pytest.mark.parametrize(
     ("function", "args", "ending"),
-    [(tasks.crashes, (), "SIGSEGV"), (tasks.exits, (7,), "exit code 7"), (tasks.closes_everything, (), "exit code 1")],
+    [
+        (tasks.crashes, (), "SIGSEGV"),
+        (tasks.exits, (7,), "exit code 7"),
+        (tasks.closes_everything, (), "exit code 1"),
+        (tasks.babbles, (), "a message of 4,294,967,295 bytes"),
+    ],
 )
 async def test_a_death_fails_one_attempt_of_one_job(
     client: AsyncClient, worker: WorkerFactory, function: object, args: tuple[object, ...], ending: str
@@ -246,3 +252,50 @@ async def test_time_limits_by_queue(client: AsyncClient, settings: Settings, wor
     assert (code, "--timeout 'mail=soon'" in err) == (2, True)
     with pytest.raises(naq.ConfigurationError, match="positive seconds"):
         naq.Worker(modules=[EXAMPLES], queue_timeouts={"mail": 0}, settings=settings)
+
+
+async def test_wishes_come_through(client: AsyncClient, worker: WorkerFactory) -> None:
+    async with worker(modules=("naq.examples.context",), isolate=True):
+        again = await client.enqueue(context.wait_for_upload, 2)
+        ended = await client.enqueue(context.stop_if_unknown, "unknown")
+        assert await again.result(timeout=20) == "ready at attempt 2"
+        record = await client.results.wait_record(ended.job_id, timeout=20)
+    assert (record.status, record.reason) == (JobStatus.CANCELLED, "no such customer")
+
+
+async def test_a_result_has_a_limit(client: AsyncClient, settings: Settings) -> None:
+    instance = naq.Worker(
+        modules=MODULES, isolate=True, burst=True, settings=settings.with_(max_result_bytes=1_000_000)
+    )
+    job = await client.enqueue(sample_tasks.many_bytes, 3_000_000)
+    await instance.run()
+    record = await client.results.get_record(job.job_id)
+    assert record is not None
+    assert record.error is not None
+    assert record.error.type == "ResultTooLarge"
+    assert "the limit is 1,000,000" in record.error.message
+
+
+async def test_modules_that_a_process_can_not_import(client: AsyncClient, worker: WorkerFactory) -> None:
+    """Code that does not bear being imported by a second process, or was broken since the worker started."""
+    async with worker(modules=MODULES, isolate=True) as instance:
+        instance._executor.isolation._setup["modules"] = ["no.such.module"]
+        job = await client.enqueue(tasks.own_pid)
+        record = await client.results.wait_record(job.job_id, timeout=20)
+    assert record.error is not None
+    assert record.error.type == "IsolatedProcessDied"
+    assert "could not start: module 'no.such.module' was not found" in record.error.message
+
+
+async def test_what_a_job_prints_is_seen_at_once(client: AsyncClient, settings: Settings) -> None:
+    async with child(settings, "worker", "-m", TASKS, "--isolate") as process:
+        await client.enqueue(tasks.prints, "hello from far away")
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            while b"hello from far away" not in await process.stdout.readline():
+                assert process.returncode is None
+
+
+async def test_a_schedule_isolates_too(client: AsyncClient) -> None:
+    await client.schedule(tasks.own_pid, interval=60, isolate=True, schedule_id="alone")
+    assert (await client.list_schedules())[0].job["isolate"] is True
