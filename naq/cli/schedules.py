@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from naq import callables, codec
-from naq.cli.common import command, import_from_here, json_option, print_json, print_table, with_client
-from naq.cli.enqueue import parse_arguments
+from naq.cli.common import command, json_option, print_json, print_table, verb, with_client
+from naq.cli.schedule_edit import run_add, run_edit
+from naq.cli.schedule_options import argument_options, spec_options
+from naq.cli.schedule_show import show, spec_text, summary
 from naq.client import AsyncClient
 from naq.models.schedule import Schedule
 from naq.models.times import format_time
@@ -17,33 +18,62 @@ def register(subparsers: Any) -> None:
     parser = command(
         subparsers,
         "schedules",
-        "list, add, pause, resume, trigger and cancel schedules",
-        "naq schedules add myapp.tasks:nightly --cron '0 2 * * *' --timezone Europe/Berlin --id nightly",
+        "list, show, add, edit, pause, resume, trigger and cancel schedules",
+        "naq schedules --json",
     )
     json_option(parser)
     parser.set_defaults(run=run_list)
     verbs = parser.add_subparsers(metavar="VERB")
-    add = verbs.add_parser("add", help="store a new one")
+    verb(verbs, "list", "list schedules by their next run", "naq schedules list --json").set_defaults(run=run_list)
+    shown = verb(verbs, "show", "show one: what it does, how it went, when it runs next", "naq schedules show nightly")
+    shown.add_argument("schedule_id", metavar="SCHEDULE-ID")
+    shown.set_defaults(run=run_show)
+    add = verb(
+        verbs,
+        "add",
+        "store a new one",
+        "naq schedules add naq.examples.tasks:add 1 2 --cron '0 2 * * *' --timezone Europe/Berlin --id nightly\n"
+        "  naq schedules add naq.examples.tasks:add 1 2 --every 15m --overlap skip --end 2030-01-01 --dry-run",
+    )
     add.add_argument("function", metavar="MODULE:FUNCTION")
     add.add_argument("arguments", nargs="*", metavar="ARG")
-    add.add_argument("--cron", help="five fields, or six with seconds first")
-    add.add_argument("--every", metavar="INTERVAL", help="30s, 15m, 2h, 1d")
-    add.add_argument("--repeat", type=int, metavar="N", help="runs in all (default: without end)")
-    add.add_argument("--timezone", default="UTC")
-    add.add_argument("--misfire", default="run_once", choices=["skip", "run_once", "run_all"])
-    add.add_argument("--id", dest="schedule_id", help="its name")
-    add.add_argument("-q", "--queue", default="default")
-    add.add_argument("--unchecked", action="store_true", help="the function's code is not on this machine")
+    add.add_argument("--id", dest="schedule_id", default=None, help="its name")
+    spec_options(add)
+    add.add_argument("--unchecked", action="store_true", default=False, help="its code is not on this machine")
+    add.add_argument("--dry-run", action="store_true", default=False, help="show its next runs and store nothing")
     add.set_defaults(run=run_add)
-    for verb in ("pause", "resume", "cancel"):
-        change = verbs.add_parser(verb, help=f"{verb} one")
+    edit = verb(
+        verbs,
+        "edit",
+        "change one in place: only what is given changes",
+        "naq schedules edit nightly --cron '0 3 * * *' --timeout 600 --reason 'the backup ends at 2'",
+    )
+    edit.add_argument("schedule_id", metavar="SCHEDULE-ID")
+    spec_options(edit)
+    argument_options(edit)
+    edit.add_argument("--dry-run", action="store_true", default=False, help="show what would change, change nothing")
+    edit.set_defaults(run=run_edit)
+    for name, says in (
+        ("pause", "fire nothing until it is resumed"),
+        ("resume", "fire again, from the next due time on"),
+        ("cancel", "end it"),
+    ):
+        change = verb(verbs, name, says, f"naq schedules {name} nightly --reason 'year-end closing'")
         change.add_argument("schedule_id", metavar="SCHEDULE-ID")
-        change.add_argument("--reason", help="why, for the audit log")
-        change.set_defaults(run=run_change, verb=verb)
-    trigger = verbs.add_parser("trigger", help="enqueue its job once, now")
+        change.set_defaults(run=run_change, verb=name)
+    trigger = verb(verbs, "trigger", "enqueue its job once, now", "naq schedules trigger nightly")
     trigger.add_argument("schedule_id", metavar="SCHEDULE-ID")
-    trigger.add_argument("--reason", help="why, for the audit log")
     trigger.set_defaults(run=run_trigger)
+    for parser in (edit, trigger, *(verbs.choices[name] for name in ("pause", "resume", "cancel"))):
+        parser.add_argument("--reason", default=None, help="why, for the audit log")
+
+
+def run_show(args: argparse.Namespace) -> int:
+    async def use(client: AsyncClient) -> int:
+        show(await client.schedules.get(args.schedule_id), client.connection.server_now(), as_json=args.json)
+        return 0
+
+    return with_client(args, use, read_only=True)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -76,35 +106,6 @@ def run_list(args: argparse.Namespace) -> int:
     return with_client(args, use)
 
 
-def run_add(args: argparse.Namespace) -> int:
-    import_from_here()
-    positional, named = parse_arguments(args.arguments)
-    callables.check_reference(args.function)
-    if not args.unchecked:
-        callables.check_arguments(callables.import_function(args.function), tuple(positional), named)
-
-    async def use(client: AsyncClient) -> int:
-        schedule = await client.schedule(
-            args.function,
-            *positional,
-            cron=args.cron,
-            interval=args.every,
-            repeat=args.repeat,
-            timezone=args.timezone,
-            misfire=args.misfire,
-            schedule_id=args.schedule_id,
-            queue_name=args.queue,
-            **named,
-        )
-        if args.json:
-            print_json(summary(schedule))
-        else:
-            print(schedule.schedule_id)
-        return 0
-
-    return with_client(args, use)
-
-
 def run_change(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
         schedule: Schedule = await getattr(client.schedules, args.verb)(args.schedule_id, reason=args.reason)
@@ -127,21 +128,3 @@ def run_trigger(args: argparse.Namespace) -> int:
         return 0
 
     return with_client(args, use)
-
-
-def summary(schedule: Schedule) -> dict[str, Any]:
-    """The record as plain JSON."""
-    record: dict[str, Any] = codec.loads(schedule.to_wire())
-    record["args"] = codec.display(record["job"].get("args", []))
-    record["kwargs"] = codec.display(record["job"].get("kwargs", {}))
-    del record["job"]
-    return record
-
-
-def spec_text(schedule: Schedule) -> str:
-    """What makes it fire, in one short text."""
-    if schedule.cron is not None:
-        return f"{schedule.cron} {schedule.timezone}" if schedule.timezone != "UTC" else schedule.cron
-    if schedule.interval_s is not None:
-        return f"every {schedule.interval_s:g} s"
-    return "once"

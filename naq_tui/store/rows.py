@@ -11,6 +11,7 @@ from naq.models.queue import QueueStats
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
+from naq.scheduler.words import spec_in_words
 from naq_tui import masking
 from naq_tui.format import duration, milliseconds
 from naq_tui.jsontext import one_line
@@ -213,30 +214,6 @@ def error_text(kind: Any, message: Any) -> str:
 def told(text: str, limit: int = ERROR_LIMIT) -> str:
     """Text of others in a row: safe, and without the secrets in it. They are sought before it is cut."""
     return safe(masking.active().text(text[:4000]), limit)
-
-
-def spec_in_words(schedule: Schedule) -> str:
-    """When it runs, as a person would say it."""
-    if schedule.cron is not None:
-        # imported late: the scheduler package is no part of what the first screen needs
-        from naq.scheduler.cron import in_words
-
-        words = in_words(schedule.cron)
-        zone = "" if schedule.timezone == "UTC" else f" {schedule.timezone.rpartition('/')[2].replace('_', ' ')}"
-        return words + zone
-    if schedule.interval_s is not None:
-        return f"every {_interval(schedule.interval_s)}"
-    if schedule.run_at is not None:
-        return f"once at {schedule.run_at:%Y-%m-%d %H:%M:%S}"
-    return "never"
-
-
-def _interval(seconds: float) -> str:
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            number = int(seconds // size)
-            return unit if number == 1 else f"{number} {unit}s"
-    return "second" if seconds == 1 else f"{seconds:g} seconds"
 
 
 def _escaped(raw: bytes) -> str:

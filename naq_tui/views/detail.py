@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
+from naq.models.schedule import Schedule
 from naq_tui import masking, status
 from naq_tui.format import age, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
@@ -208,11 +209,17 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     report.fact("cron", safe(record.cron or "", 100))
     report.fact("every", None if record.interval_s is None else duration(record.interval_s))
     report.fact("timezone", safe(record.timezone, 60))
+    report.fact("starts", exact(record.start_at) if record.start_at else None)
+    report.fact("ends", exact(record.end_at) if record.end_at else None)
+    report.fact("jitter", f"up to {duration(record.jitter_s)}" if record.jitter_s else None)
     report.fact("missed runs", safe(record.misfire, 40).replace("_", " "))
+    report.fact("overlap", safe(record.overlap, 40).replace("_", " ") if record.overlap != "allow" else None)
     report.fact("created", exact(record.created_at))
     report.section("Runs")
     report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
     report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
+    report.fact("  missed", (count(record.misfire_count), "waiting") if record.misfire_count else None)
+    report.fact("  skipped", (count(record.skip_count), "waiting") if record.skip_count else None)
     report.fact("  last", exact(record.last_run_at), _ago(record.last_run_at, lens))
     report.fact("  last job", safe(record.last_job_id or "", 200))
     report.fact("  last error", (told(record.last_error or ""), "failed"))
@@ -225,23 +232,12 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     return report
 
 
-def next_runs(record: Any, now: datetime, number: int = 5) -> list[datetime]:
-    """The next times an active schedule is due, as far as they can be told."""
+def next_runs(record: Schedule, now: datetime, number: int = 5) -> list[datetime]:
+    """The next times an active schedule is due; none where that can't be told."""
     from naq.errors import NaqException
-    from naq.scheduler.cron import next_interval, next_run
+    from naq.scheduler import spec
 
-    moment = record.next_run_at
-    found: list[datetime] = []
-    left = number if record.repeat is None else min(number, record.repeat - record.run_count)
-    while moment is not None and len(found) < left:
-        found.append(moment)
-        try:
-            if record.cron is not None:
-                moment = next_run(record.cron, record.timezone, moment)
-            elif record.interval_s is not None:
-                moment = next_interval(record.anchor_at or moment, record.interval_s, moment)
-            else:
-                moment = None
-        except NaqException:
-            moment = None
-    return found
+    try:
+        return spec.next_runs(record, number, now)
+    except NaqException:
+        return []

@@ -20,8 +20,6 @@ GROUPS = {"job"}
 def verbs() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """`queues`, `queues list`, … and the parser of each."""
     for name in cli._COMMANDS:
-        if name == "schedules":
-            continue
         top = _commands(cli._parser([name]))[name]
         yield name, top
         for verb, parser in _commands(top).items():
@@ -45,7 +43,15 @@ def examples_of(verb: str) -> list[list[str]]:
 
 
 def test_every_verb_is_walked() -> None:
-    assert {"events", "queues purge", "workers stop", "workers forget", "job retry", "list-workers"} <= set(PARSERS)
+    assert {
+        "events",
+        "queues purge",
+        "schedules edit",
+        "workers stop",
+        "workers forget",
+        "job retry",
+        "list-workers",
+    } <= set(PARSERS)
 
 
 @pytest.mark.parametrize("verb", PARSERS)

@@ -1,0 +1,76 @@
+"""`naq schedules add` and `naq schedules edit`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from naq import callables, codec
+from naq.cli.common import import_from_here, inert, print_json, with_client
+from naq.cli.enqueue import parse_arguments
+from naq.cli.schedule_options import given
+from naq.cli.schedule_show import print_next, show, summary
+from naq.client import AsyncClient
+from naq.errors import ConfigurationError
+from naq.models.schedule import Schedule
+from naq.scheduler.changes import difference, modified
+
+
+def run_add(args: argparse.Namespace) -> int:
+    import_from_here()
+    positional, named = parse_arguments(args.arguments)
+    callables.check_reference(args.function)
+    if not args.unchecked:
+        callables.check_arguments(callables.import_function(args.function), tuple(positional), named)
+    options = given(args)
+    clash = sorted(set(options) & set(named))
+    if clash:
+        raise ConfigurationError(f"argument {clash[0]!r} has the name of an option of schedules: call it from Python")
+
+    async def use(client: AsyncClient) -> int:
+        manager = client.schedules
+        options["schedule_id"] = args.schedule_id
+        if args.dry_run:
+            schedule = manager.draft(args.function, *positional, **options, **named)
+            show(schedule, client.connection.server_now(), as_json=args.json)
+            return 0
+        schedule = await manager.schedule(args.function, *positional, **options, **named)
+        if args.json:
+            print_json(summary(schedule))
+        else:
+            print(schedule.schedule_id)
+        return 0
+
+    return with_client(args, use, read_only=args.dry_run)
+
+
+def run_edit(args: argparse.Namespace) -> int:
+    async def use(client: AsyncClient) -> int:
+        before = await client.schedules.get(args.schedule_id)
+        changes = given(args, before.timezone)
+        now = client.connection.server_now()
+        if args.dry_run:
+            after = modified(before, changes, now)
+        else:
+            after = await client.schedules.modify(args.schedule_id, reason=args.reason, **changes)
+        if args.json:
+            print_json({**summary(after), "changed": difference(before, after)})
+        else:
+            _print_changes(before, after)
+            print_next(after, now)
+        return 0
+
+    return with_client(args, use, read_only=args.dry_run)
+
+
+def _print_changes(before: Schedule, after: Schedule) -> None:
+    differs = difference(before, after)
+    print(f"schedule {after.schedule_id!r} is {after.status.lower()}")
+    for name in {**differs["before"], **differs["after"]}:
+        if name != "next_run_at":
+            old, new = (_shown(differs[side], name) for side in ("before", "after"))
+            print(f"  {name:<16}{inert(old)} -> {inert(new)}")
+
+
+def _shown(values: dict[str, Any], name: str) -> str:
+    return codec.display_text(values[name], 200) if name in values else "none"
