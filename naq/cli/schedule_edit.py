@@ -13,7 +13,9 @@ from naq.cli.schedule_show import print_next, show, summary
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.schedule import Schedule
+from naq.queue import split_options
 from naq.scheduler.changes import difference, modified
+from naq.schedules import ScheduledJobManager
 
 
 def run_add(args: argparse.Namespace) -> int:
@@ -23,9 +25,11 @@ def run_add(args: argparse.Namespace) -> int:
     if not args.unchecked:
         callables.check_arguments(callables.import_function(args.function), tuple(positional), named)
     options = given(args)
-    clash = sorted(set(options) & set(named))
-    if clash:
-        raise ConfigurationError(f"argument {clash[0]!r} has the name of an option of schedules: call it from Python")
+    taken = {*split_options(named)[0], *(named.keys() & (ScheduledJobManager.draft.__kwdefaults__ or {}).keys())}
+    if taken:
+        raise ConfigurationError(
+            f"argument {min(taken)!r} has the name of an option of schedules: wrap the function in one without it"
+        )
 
     async def use(client: AsyncClient) -> int:
         manager = client.schedules
