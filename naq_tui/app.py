@@ -18,14 +18,15 @@ from textual.worker import Worker, WorkerState
 from naq.errors import NaqException
 from naq_tui import keys, masking, themes
 from naq_tui.config import Config
+from naq_tui.contexts import Connect, Context
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
-from naq_tui.guarding import GuardedApp
 from naq_tui.messages import Launch, Open, ProcessesMoved
 from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
+from naq_tui.switching import CLOSE_S, SwitchingApp
 from naq_tui.terminal import leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.views.table import Lens
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
 TICK_S = 1.0
-CLOSE_S = 3.0
-"""How long the feed may take to say goodbye."""
 CloseMode = Literal["stop", "kill", "leave"]
 Severity = Literal["information", "warning", "error"]
 
@@ -53,7 +52,7 @@ def _palette_provider() -> type[Provider]:
     return NaqCommands
 
 
-class NaqConsole(GuardedApp):
+class NaqConsole(SwitchingApp):
     """naq-console.
 
     Args:
@@ -68,7 +67,10 @@ class NaqConsole(GuardedApp):
         ticks: whether time passes by itself; tests say no.
         ascii_only: glyphs for terminals without Unicode.
         config: what the user wrote; None is nothing.
-        read_only: only look, whatever `commands` could do.
+        context: what the feed is connected to; None for a server without a name.
+        contexts: those that can be switched to, with `connect`.
+        read_only: only look, whatever `commands` could do, and nothing lifts it.
+        allow_changes: not read-only at the start where production would be.
     """
 
     CSS_PATH = "console.tcss"
@@ -96,10 +98,22 @@ class NaqConsole(GuardedApp):
         ticks: bool = True,
         ascii_only: bool = False,
         config: Config | None = None,
+        context: Context | None = None,
+        contexts: tuple[Context, ...] = (),
+        connect: Connect | None = None,
         read_only: bool = False,
+        allow_changes: bool = False,
     ) -> None:
         config = config or Config()
-        super().__init__(config, commands, read_only=read_only or config.read_only)
+        super().__init__(
+            config,
+            commands,
+            context=context,
+            contexts=contexts,
+            connect=connect,
+            read_only=read_only,
+            allow_changes=allow_changes,
+        )
         self.feed = feed
         self.supervisor = supervisor
         self.clock = clock or SystemClock()

@@ -7,20 +7,15 @@ import asyncio
 import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from naq import __version__
-from naq.errors import NaqConnectionError, NaqException
+from naq.errors import NaqException
 from naq_tui.config import EXAMPLE, load_config, write_example
 
 if TYPE_CHECKING:
-    from naq.server import EmbeddedServer
-    from naq.settings import Settings
     from naq_tui.launcher import Supervisor
 
 EXAMPLES = """examples:
@@ -33,16 +28,6 @@ RESET_TERMINAL = (
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h\x1b[0m"
 )
 """Ends what a killed full-screen program leaves on: mouse, paste and focus reports, alternate screen, hidden cursor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The system the console is opened on."""
-
-    settings: Settings
-    label: str
-    server: EmbeddedServer | None
-    """Our own child, where we started one."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _list_keys()
     if args.write_config or args.check_config:
         return _write_config() if args.write_config else _check_config()
+    if args.read_only and args.write:
+        print("naq-console: --read-only and --write contradict each other", file=sys.stderr)
+        return 2
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         print("naq-console: it needs a terminal; for scripts use 'naq' with --json", file=sys.stderr)
         return 2
@@ -83,11 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"naq-console {__version__}")
     parser.add_argument("--server", metavar="URL", help="NATS server (NAQ_NATS_URL; default nats://localhost:4222)")
-    parser.add_argument("--context", metavar="NAME", help="context of the nats command line (NAQ_CONTEXT)")
+    parser.add_argument(
+        "--context", metavar="NAME", help="one of config.toml or of the nats command line (NAQ_CONTEXT)"
+    )
     parser.add_argument("--prefix", metavar="NAME", help="first part of all stream names (NAQ_PREFIX; default naq)")
     parser.add_argument("--demo", action="store_true", help="a throw-away server with a small workload")
     parser.add_argument("--theme", metavar="NAME", help="naq-dark, naq-light or another theme of the palette")
     parser.add_argument("--read-only", action="store_true", help="only look: no key changes anything")
+    parser.add_argument("--write", action="store_true", help="allow changes on a production context from the start")
     parser.add_argument("--ascii", action="store_true", help="glyphs for terminals without Unicode")
     written = parser.add_argument_group("configuration (config.toml in NAQ_CONFIG_DIR or your configuration folder)")
     written.add_argument("--example-config", action="store_true", help="print one, with every setting explained")
@@ -133,27 +124,32 @@ def _check_config() -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    from naq.settings import Settings
     from naq_tui.app import make_console
     from naq_tui.demo import Demo
     from naq_tui.feed.nats import NatsFeed
     from naq_tui.guarding import problems_of
     from naq_tui.launcher import Supervisor, recipes_of
+    from naq_tui.opening import choose, connect, demo_target, environment_of, target_of
     from naq_tui.remembered import Remembered
 
     config = load_config()
     for problem in problems_of(config):
         print(f"naq-console: {problem}", file=sys.stderr)
-    settings = Settings.load(nats_url=args.server, context=args.context, prefix=args.prefix)
-    opened = _demo_target(settings) if args.demo else _target(settings)
+    if args.demo:
+        config = replace(config, context=None)
+    choice = choose(config, server=args.server, context=args.context, prefix=args.prefix)
+    context = None if args.demo else choice.context
+    opened = demo_target(choice.settings) if args.demo else target_of(choice.settings)
     async with opened as target:
         recipes, _ = recipes_of(config.tables.get("recipes"))
-        supervisor = Supervisor(environment=_environment(target.settings), recipes=recipes)
+        supervisor = Supervisor(environment=environment_of(target.settings), recipes=recipes)
         if target.server is not None:
             supervisor.attach_server(target.server)
         if not args.demo:
             supervisor.adopt()
-        feed = NatsFeed(target.settings, label=target.label, is_embedded=target.server is not None)
+        feed = NatsFeed(
+            target.settings, label=context.name if context else target.label, is_embedded=target.server is not None
+        )
         remembered = Remembered.of_user()
         if args.theme:
             config = replace(config, theme=args.theme)
@@ -165,7 +161,11 @@ async def _run(args: argparse.Namespace) -> int:
             at_exit="stop" if args.demo else "leave",
             ascii_only=args.ascii,
             config=config,
+            context=context,
+            contexts=choice.contexts,
+            connect=None if args.demo else connect,
             read_only=args.read_only,
+            allow_changes=args.write,
         )
         demo = Demo(target.settings, supervisor) if args.demo else None
         if demo is not None:
@@ -178,76 +178,6 @@ async def _run(args: argparse.Namespace) -> int:
             await feed.close()
             await _let_go(supervisor)
         return app.return_code or 0
-
-
-@asynccontextmanager
-async def _target(settings: Settings) -> AsyncIterator[Target]:
-    """The server asked for; or the one at the default address; or one of our own, started there.
-
-    Raises:
-        NaqConnectionError: the server asked for does not answer or can't be used.
-        ServerStartError: our own can't be started.
-    """
-    from naq.server import EmbeddedServer, default_store_dir, probe
-    from naq.settings import DEFAULT_URL
-
-    if settings.is_address_explicit:
-        await _check(settings)
-        yield Target(settings, settings.server_label.removeprefix("nats://"), None)
-        return
-    port = int(DEFAULT_URL.rsplit(":", 1)[1])
-    answer = await probe("127.0.0.1", port)
-    if answer == "other":
-        raise NaqConnectionError(
-            f"port {port} of this machine is taken by something that is not NATS: "
-            "free it, or name your NATS server with --server"
-        )
-    if answer == "nats":
-        await _check(settings)
-        yield Target(settings, "local", None)
-        return
-    server = EmbeddedServer(default_store_dir(), port=port)
-    await server.start()
-    try:
-        yield Target(settings.with_(nats_url=server.url), "local", server)
-    finally:
-        await server.stop()
-
-
-@asynccontextmanager
-async def _demo_target(settings: Settings) -> AsyncIterator[Target]:
-    """A server of our own in a folder that goes with it."""
-    from naq.server import EmbeddedServer
-
-    with tempfile.TemporaryDirectory(prefix="naq-demo-", ignore_cleanup_errors=True) as folder:
-        os.environ["NAQ_STATE_DIR"] = str(Path(folder) / "state")
-        async with EmbeddedServer(Path(folder) / "store") as server:
-            yield Target(settings.with_(nats_url=server.url, prefix="naq"), "demo", server)
-
-
-async def _check(settings: Settings) -> None:
-    """Connect once before the screen is taken over, so that what is wrong is said in one line of the shell."""
-    from naq.client import AsyncClient
-
-    async with AsyncClient(settings, program="naq-console"):
-        return
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """What launched children need to reach the same system; secrets travel here, never in arguments."""
-    values = {
-        "NAQ_NATS_URL": ",".join(settings.servers),
-        "NAQ_PREFIX": settings.prefix,
-        "NAQ_NATS_USER": settings.user,
-        "NAQ_NATS_PASSWORD": settings.password,
-        "NAQ_NATS_TOKEN": settings.token,
-        "NAQ_NATS_CREDS": settings.creds,
-        "NAQ_NATS_NKEY": settings.nkey,
-        "NAQ_NATS_TLS_CA": settings.tls_ca,
-        "NAQ_NATS_TLS_CERT": settings.tls_cert,
-        "NAQ_NATS_TLS_KEY": settings.tls_key,
-    }
-    return {name: value for name, value in values.items() if value is not None}
 
 
 async def _let_go(supervisor: Supervisor) -> None:

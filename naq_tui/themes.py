@@ -8,6 +8,8 @@ from textual.theme import Theme
 DARK = "naq-dark"
 LIGHT = "naq-light"
 
+_PLUM = Color.parse("#8b5fd0")
+
 THEMES = (
     Theme(
         name=DARK,
@@ -30,6 +32,8 @@ THEMES = (
             "naq-bar": "#1b202b",
             "naq-alarm": "#3b1d25",
             "naq-caution": "#352b1a",
+            "naq-production": "#c2a5f0",
+            "naq-production-bar": "#29213d",
         },
     ),
     Theme(
@@ -53,6 +57,8 @@ THEMES = (
             "naq-bar": "#eceff4",
             "naq-alarm": "#fbe0e2",
             "naq-caution": "#f8ecd2",
+            "naq-production": "#6a3fae",
+            "naq-production-bar": "#e9e0f7",
         },
     ),
 )
@@ -73,6 +79,8 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
             "naq-bar": "ansi_default",
             "naq-alarm": "ansi_default",
             "naq-caution": "ansi_default",
+            "naq-production": "ansi_magenta",
+            "naq-production-bar": "ansi_default",
         }
     return {
         "naq-muted": foreground.blend(background, 0.35, 1.0).hex,
@@ -82,4 +90,6 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
         "naq-bar": colors.get("panel", background.hex),
         "naq-alarm": background.blend(error, 0.25, 1.0).hex,
         "naq-caution": background.blend(warning, 0.2, 1.0).hex,
+        "naq-production": foreground.blend(_PLUM, 0.55, 1.0).hex,
+        "naq-production-bar": background.blend(_PLUM, 0.3, 1.0).hex,
     }

@@ -13,7 +13,7 @@ from naq_tui.feed import sample
 from naq_tui.feed.sample import T0, job_id, old_event, process, results
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView
-from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, Update
+from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update
 
 __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "first_batch"]
 
@@ -40,6 +40,7 @@ class FakeFeed:
         self._queue: asyncio.Queue[tuple[Update, ...]] = asyncio.Queue()
         self._first = [tuple(batch) for batch in batches]
         self.events: dict[int, StoredEvent] = {}
+        self.results: dict[str, JobResult] = {result.job_id: result for result in results()}
         self.reads: list[tuple[int, int]] = []
         self.is_closed = False
 
@@ -59,13 +60,15 @@ class FakeFeed:
         for update in batch:
             if isinstance(update, EventsAppended):
                 self.events.update({event.seq: event for event in update.events})
+            elif isinstance(update, ResultsChanged):
+                self.results.update({result.job_id: result for result in update.results})
 
     async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
         self.reads.append((first_seq, count))
         return tuple(self.events.get(seq) or old_event(seq) for seq in range(first_seq, first_seq + count))
 
     async def read_result(self, job_id: str) -> JobResult | None:
-        return next((result for result in results() if result.job_id == job_id), None) or failed_result(job_id)
+        return self.results.get(job_id) or failed_result(job_id)
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         found = await self.read_result(job_id)
@@ -163,6 +166,7 @@ class FakeProcesses:
         self.launched: list[LaunchSpec] = []
         self.asked: list[tuple[str, str]] = []
         self.closed_with: str | None = None
+        self.environment: dict[str, str] = {}
         self.lines = [f"14:07:{second:02d} INFO  job {job_id(second)[-6:]} done in 228 ms" for second in range(12)]
         self.lines += ["14:07:12 WARNING slow upstream", "14:07:12 ERROR job 02aa failed: TimeoutError"]
 

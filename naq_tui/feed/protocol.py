@@ -129,6 +129,9 @@ class Commands(Protocol):
 class Processes(Protocol):
     """Local processes; `naq_tui.launcher.Supervisor` is the real one. Used on the event loop's thread."""
 
+    environment: dict[str, str]
+    """What every process starts with, on top of the console's own: the connection."""
+
     @property
     def running(self) -> int: ...
 

@@ -36,4 +36,22 @@ CONSOLE: tuple[Action, ...] = (
         owner="app",
         footer=100,
     ),
+    Action(
+        id="contexts",
+        keys=("ctrl+o",),
+        label="contexts",
+        help="Open another context: a list of those known here",
+        group="Console",
+        call="contexts",
+        owner="app",
+    ),
+    Action(
+        id="changes",
+        keys=("ctrl+w",),
+        label="changes",
+        help="Production: allow changes (asks for its name), or forbid them again",
+        group="Console",
+        call="allow_changes",
+        owner="app",
+    ),
 )

@@ -15,7 +15,7 @@ from naq_tui.status import TONES
 from naq_tui.text import cut, width
 from naq_tui.views.table import Cell
 
-EXTRA_TONES = ("cursor", "head", "faint", "key", "chip", "tab")
+EXTRA_TONES = ("cursor", "head", "faint", "key", "chip", "tab", "production")
 
 
 class Painted(Widget):

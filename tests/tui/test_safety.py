@@ -6,18 +6,26 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
+from naq.errors import ConfigurationError
 from naq.models.result import JobError
+from naq.settings import Settings
 from naq_tui import keys, masking
 from naq_tui.app import NaqConsole
-from naq_tui.config import parse_config
-from naq_tui.feed.fake import FakeProcesses, first_batch
-from naq_tui.feed.sample import results
+from naq_tui.config import ContextEntry, parse_config
+from naq_tui.contexts import Connection, Context, context_of, find_context, known_contexts
+from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, first_batch
+from naq_tui.feed.sample import link, results, workers
 from naq_tui.guarding import problems_of
+from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.help import help_lines
-from naq_tui.store.updates import ResultsChanged
+from naq_tui.screens.launch import LaunchScreen
+from naq_tui.screens.typed import TypedScreen
+from naq_tui.store.updates import EventsRange, ResultsChanged, WorkersChanged
 from naq_tui.widgets.key_line import KeyLine
 from tests.tui.conftest import fake_console, settle
 
@@ -229,6 +237,131 @@ async def test_the_users_names_of_secrets_hold_from_the_start() -> None:
         assert masking.active().hides("iban")
     fake_console()
     assert not masking.active().hides("iban")
+
+
+# contexts
+
+STAGING = Context("staging", ContextEntry(name="staging", server="nats://staging:4222"))
+PROD = Context("prod", ContextEntry(name="prod", server="nats://n1:4222,nats://n2:4222", production=True))
+
+
+async def type_name(pilot: Pilot[Any], name: str) -> None:
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, TypedScreen)
+    await pilot.press(*name, "enter")
+    await pilot.pause()
+
+
+async def test_production_is_read_only_until_its_name_is_typed_and_then_every_act_asks_for_it() -> None:
+    console = fake_console(context=PROD)
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert (console.is_production, console.is_read_only, console.commands) == (True, True, None)
+        await pilot.press("6", "j", "P")
+        await pilot.pause()
+        assert console.screen is console.main
+        await pilot.press("ctrl+w")
+        await type_name(pilot, "staging")
+        assert console.is_read_only, "another name lifts nothing"
+        await pilot.press("escape", "ctrl+w")
+        await type_name(pilot, "prod")
+        assert not console.is_read_only
+        calls = console.commands.calls  # type: ignore[union-attr]
+        await pilot.press("P")
+        await pilot.pause()
+        assert isinstance(console.screen, TypedScreen)
+        await pilot.press("escape", "y")
+        await pilot.pause()
+        assert calls == []
+        await pilot.press("P")
+        await type_name(pilot, "prod")
+        assert isinstance(console.screen, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert calls == [("pause", "minutely")]
+        await pilot.press("w")
+        await type_name(pilot, "prod")
+        assert isinstance(console.screen, LaunchScreen), "a worker takes jobs: launching one is an act there"
+        await pilot.press("escape", "ctrl+w")
+        await pilot.pause()
+        assert console.is_read_only
+
+
+async def test_what_was_promised_to_be_read_only_stays_so() -> None:
+    for options in ({"read_only": True}, {"config": parse_config("read_only = true", PATH)}):
+        console = fake_console(context=PROD, allow_changes=True, **options)
+        async with console.run_test(size=SIZE) as pilot:
+            await settle(pilot)
+            await pilot.press("ctrl+w")
+            await pilot.pause()
+            assert console.screen is console.main
+            assert console.commands is None
+    fixed = Context("prod", ContextEntry(name="prod", production=True, read_only=True))
+    assert fake_console(context=fixed, allow_changes=True).commands is None
+    assert fake_console(context=PROD, allow_changes=True).commands is not None
+
+
+async def test_another_context_opens_in_place_and_nothing_of_the_old_one_stays() -> None:
+    other = FakeFeed((link(server_label="prod"), WorkersChanged(workers()[:1]), EventsRange(1, 0)))
+    opened: list[str] = []
+
+    def connect(context: Context) -> Connection:
+        opened.append(context.name)
+        if context.name == "broken":
+            raise ConfigurationError("creds can't be read")
+        return Connection(other, FakeCommands(), {"NAQ_NATS_URL": "nats://n1:4222"})
+
+    broken = Context("broken", ContextEntry(name="broken"))
+    console = fake_console(context=STAGING, contexts=(STAGING, PROD, broken), connect=connect)
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        first, processes = console.feed, console.supervisor
+        assert isinstance(first, FakeFeed)
+        await pilot.press("5", "enter", "ctrl+o", "j", "j", "enter")
+        await pilot.pause()
+        assert (opened, console.context, console.feed) == (["broken"], STAGING, first), "it stays where it was"
+        await pilot.press("ctrl+o", "j", "enter")
+        await settle(pilot)
+        assert console.screen is console.main, "reports about the other system are closed"
+        assert (console.context, console.is_production, console.is_read_only) == (PROD, True, True)
+        assert first.is_closed
+        assert list(console.state.workers) == [workers()[0].worker_id]
+        assert (console.state.last_seq, console.state.results) == (0, {})
+        assert console.main.log_view.selected is None
+        assert processes.environment == {"NAQ_NATS_URL": "nats://n1:4222"}
+        assert console.state.processes, "local processes are still listed"
+        first.push(WorkersChanged(workers()))
+        other.push(WorkersChanged(workers()[1:2]))
+        await pilot.pause()
+        assert len(console.state.workers) == 2, "what the old feed still says is not heard"
+
+
+def test_contexts_of_the_file_and_of_the_nats_command_line_are_one_list(tmp_path: Path) -> None:
+    folder = tmp_path / "nats" / "context"
+    folder.mkdir(parents=True)
+    (folder / "prod.json").write_text('{"url": "nats://n1:4222", "token": "t"}')
+    (folder / "dev.json").write_text('{"url": "nats://dev:4222"}')
+    (tmp_path / "nats" / "context.txt").write_text("dev")
+    env = {"XDG_CONFIG_HOME": str(tmp_path), "NAQ_NATS_URL": "nats://elsewhere:1"}
+    config = parse_config(
+        '[contexts.prod]\nproduction = true\nprefix = "shop"\n[contexts.test]\nserver = "nats://joe:pw@test"', PATH
+    )
+    known = known_contexts(config, env)
+    assert [(context.name, context.is_production) for context in known] == [
+        ("prod", True),
+        ("test", False),
+        ("dev", False),
+    ]
+    settings = find_context("prod", known).settings(env)
+    assert (settings.nats_url, settings.token, settings.prefix) == ("nats://n1:4222", "t", "shop")
+    assert find_context("test", known).where(env) == "nats://***@test"
+    with pytest.raises(ConfigurationError, match="known: prod, test, dev"):
+        find_context("live", known)
+    by_address = context_of(Settings(nats_url="nats://me:x@N1:4222"), known, env)
+    assert by_address is known[0], "production by whichever way it is reached"
+    assert context_of(Settings(nats_url="nats://n9:4222"), known, env) is None
+    del env["NAQ_NATS_URL"]
+    assert context_of(Settings.load(env), known, env) is known[2]
 
 
 # the command line
