@@ -44,6 +44,18 @@ async def record_when(client: AsyncClient, schedule_id: str, matches: Callable[[
     raise AssertionError("the watch ended")
 
 
+async def removed(client: AsyncClient, schedule_id: str) -> None:
+    """Wait until the schedule's record is gone."""
+    is_there = False
+    async with asyncio.timeout(15):
+        async for batch in client.schedules.watch():
+            for entry in batch.entries:
+                if entry.key == schedule_id:
+                    is_there = not entry.is_deleted
+            if batch.is_caught_up and not is_there:
+                return
+
+
 async def told(client: AsyncClient, schedule_id: str, event_type: str) -> list[JobEvent]:
     """The events of this type about the schedule, in order."""
     return [

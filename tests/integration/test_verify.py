@@ -81,9 +81,11 @@ async def test_a_deleted_result_and_an_expired_one_are_no_findings(client: Async
     await client.delete_job(deleted.job_id)
     expiring = await ended(client, worker, result_ttl=1)
 
-    async with asyncio.timeout(10):
-        while await client.results.bucket.get(expiring.job_id) is not None:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)  # nobody is told of what expires
+    assert client.topology is not None
+    if client.topology.has_message_ttl:  # else it expires with the bucket's own age
+        async with asyncio.timeout(10):
+            while await client.results.bucket.get(expiring.job_id) is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # nobody is told of what expires
     assert found(await verify(client.connection)) == []
 
 
