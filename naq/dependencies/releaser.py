@@ -52,7 +52,6 @@ log = logging.getLogger(__name__)
 
 READERS = 32
 RETRY_S = 0.5
-BUSY_S = 0.02
 
 
 @dataclass(slots=True)
@@ -75,6 +74,7 @@ class Releaser:
         self._parents: dict[str, _Parent] = {}
         self._work: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._busy: set[tuple[str, str]] = set()
+        self._again: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -161,12 +161,11 @@ class Releaser:
 
     async def _serve(self) -> None:
         while True:
-            kind, name = await self._work.get()
-            if (kind, name) in self._busy:
-                await asyncio.sleep(BUSY_S)
-                self._work.put_nowait((kind, name))
+            work = kind, name = await self._work.get()
+            if work in self._busy:
+                self._again.add(work)
                 continue
-            self._busy.add((kind, name))
+            self._busy.add(work)
             try:
                 if kind == "parent":
                     await self._read_parent(name)
@@ -179,7 +178,10 @@ class Releaser:
             except Exception:
                 log.exception("release of %s failed", name)
             finally:
-                self._busy.discard((kind, name))
+                self._busy.discard(work)
+                if work in self._again:
+                    self._again.discard(work)
+                    self._work.put_nowait(work)
 
     async def _read_parent(self, name: str) -> None:
         for pause_s in NOT_STORED_YET_S[:6]:
