@@ -68,6 +68,8 @@ _JOBS = {
     "CANCELLED": Look("–", "-", "cancelled", "muted"),
 }
 
+PAUSED = _JOBS["PAUSED"]
+
 _WORKERS = {
     "DEAD": Look("✗", "x", "dead", "failed"),
     "BLOCKED": Look("◐", "!", "blocked", "waiting"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naq.errors import NaqException
+from naq_tui.format import plural
 from naq_tui.screens.confirm import ConfirmScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from naq_tui.app import NaqConsole
     from naq_tui.feed.protocol import Commands
@@ -33,6 +34,38 @@ class Asking:
     async def _agreed(self, question: str, effect: str, verb: str) -> bool:
         screen: ConfirmScreen = ConfirmScreen(question, effect, verb)
         return await self.app.push_screen_wait(screen)
+
+    async def _do_each(
+        self,
+        verb: str,
+        noun: str,
+        targets: Sequence[tuple[str, str]],
+        effect: str,
+        answer: str,
+        past: str,
+        act: Callable[[str], Awaitable[Any]],
+    ) -> None:
+        """Ask once for all `targets` (name and key of each), then act on one after the other."""
+        names = [name for name, _ in targets]
+        if len(names) == 1:
+            question = f"{verb.capitalize()} {noun} {names[0]}?"
+        else:
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+            question = f"{verb.capitalize()} {plural(len(names), noun)}: {shown}?"
+        if not await self._agreed(question, effect, answer):
+            return
+        for name, key in targets:
+            try:
+                await act(key)
+            except NaqException as exc:
+                self.app.say(str(exc), severity="error")
+                return
+            if len(names) == 1:
+                self.app.say(f"{noun.capitalize()} {name} {past}.")
+        if len(names) > 1:
+            self.app.say(f"{plural(len(names), noun)} {past}.")
+            for table in self.tables.values():
+                table.unmark()
 
     async def _do(self, act: Awaitable[Any], done: Callable[[Any], str]) -> None:
         try:

@@ -1,10 +1,14 @@
-"""What can be done to schedules."""
+"""What can be done to schedules: pause, resume, fire now, edit, cancel."""
 
 from __future__ import annotations
 
 from textual import work
 
 from naq_tui.acting.asking import Asking
+from naq_tui.text import safe
+
+GOING = ("ACTIVE", "PAUSED", "FAILED")
+"""States of a schedule that has not ended."""
 
 
 class ActingOnSchedules(Asking):
@@ -12,30 +16,55 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_schedule(self) -> None:
-        row = self.tables["schedules"].selected
-        commands = self._commands()
+        rows, commands = self.tables["schedules"].targets, self._commands()
+        rows = [row for row in rows if row.status in GOING]
+        if commands is None:
+            return
+        if not rows:
+            self.app.say("It has ended: there is nothing to pause or resume.")
+            return
+        # all are brought into the state that the first of them is not in
+        pausing = rows[0].status == "ACTIVE"
+        chosen = [(row.name, row.schedule_id) for row in rows if (row.status == "ACTIVE") == pausing]
+        if pausing:
+            effect, verb, act = "It fires nothing until it is resumed.", "pause", commands.pause_schedule
+        else:
+            effect, verb, act = "It fires again from its next time on.", "resume", commands.resume_schedule
+        await self._do_each(verb, "schedule", chosen, effect, verb, f"{verb}d", act)
+
+    @work(group="acting", exit_on_error=False)
+    async def action_trigger_schedule(self) -> None:
+        row, commands = self.tables["schedules"].selected, self._commands()
         if row is None or commands is None:
             return
-        if row.status not in ("ACTIVE", "PAUSED", "FAILED"):
-            self.app.say(f"Schedule {row.name} has ended: there is nothing to pause or resume.")
+        effect = f"{row.function} is enqueued once, now. Its own times stay as they are."
+        if await self._agreed(f"Fire schedule {row.name} now?", effect, "fire it"):
+            firing = commands.trigger_schedule(row.schedule_id)
+            await self._do(firing, lambda job_id: f"Schedule {row.name} fired: job {safe(str(job_id))[-6:]}.")
+
+    @work(group="acting", exit_on_error=False)
+    async def action_edit_schedule(self) -> None:
+        from naq_tui.screens.edit_schedule import EditScheduleScreen
+
+        row, commands = self.tables["schedules"].selected, self._commands()
+        if row is None or commands is None:
             return
-        verb = "pause" if row.status == "ACTIVE" else "resume"
-        effect = "It fires nothing until it is resumed." if verb == "pause" else "It fires again from its next time on."
-        if await self._agreed(f"{verb.capitalize()} schedule {row.name} ({row.spec})?", effect, verb):
-            act = commands.pause_schedule if verb == "pause" else commands.resume_schedule
-            await self._do(act(row.schedule_id), lambda _: f"Schedule {row.name} {verb}d.")
+        if row.status not in GOING:
+            self.app.say("It has ended: there is nothing to edit.")
+            return
+        changes = await self.app.push_screen_wait(EditScheduleScreen(row.record))
+        if changes:
+            modifying = commands.modify_schedule(row.schedule_id, changes)
+            await self._do(modifying, lambda _: f"Schedule {row.name} changed: {', '.join(sorted(changes))}.")
 
     @work(group="acting", exit_on_error=False)
     async def action_cancel_schedule(self) -> None:
-        row = self.tables["schedules"].selected
-        commands = self._commands()
-        if row is None or commands is None:
+        rows, commands = self.tables["schedules"].targets, self._commands()
+        chosen = [(row.name, row.schedule_id) for row in rows if row.status in GOING]
+        if commands is None:
             return
-        if row.status not in ("ACTIVE", "PAUSED", "FAILED"):
-            self.app.say(f"Schedule {row.name} has ended already.")
+        if not chosen:
+            self.app.say("It has ended already.")
             return
-        if await self._agreed(
-            f"Cancel schedule {row.name} ({row.spec})?", "It never fires again. Jobs it has started go on.", "cancel it"
-        ):
-            cancelling = commands.cancel_schedule(row.schedule_id)
-            await self._do(cancelling, lambda _: f"Schedule {row.name} cancelled.")
+        effect = "It never fires again. Jobs it has started go on."
+        await self._do_each("cancel", "schedule", chosen, effect, "cancel it", "cancelled", commands.cancel_schedule)

@@ -47,8 +47,13 @@ ACTING: tuple[Action, ...] = (
     _on_jobs("delete", "D", "delete", "Delete the records of jobs that have ended", ENDED, 80),
     _on_jobs("clone", "C", "clone", "Enqueue its call again, with edited arguments", CLONABLE, 76),
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
+    _acting("schedule.trigger", "T", "fire now", "Fire the schedule once, now, beside its own times", "schedules", 80),
+    _acting("schedule.edit", "E", "edit", "Edit when the schedule fires, and with what", "schedules", 77),
     _acting("schedule.cancel", "X", "cancel", "Cancel the schedule for good", "schedules", 78),
+    _acting("queue.toggle", "P", "pause/resume", "Pause the queue for all workers, or resume it", "queues", 79),
     _acting("queue.purge", "D", "delete jobs", "Delete all waiting jobs of the queue", "queues", 78),
+    _acting("worker.stop", "K", "stop", "Let the worker finish its jobs, then end it", "workers", 79),
+    _acting("worker.forget", "D", "forget", "Remove the record of a dead worker", "workers", 78),
     _acting("process.stop", "K", "stop", "Let the process finish its jobs, then end it", "processes", 79),
     _acting("process.kill", "X", "kill", "Kill the process and all it started", "processes", 78),
 )

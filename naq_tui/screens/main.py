@@ -17,6 +17,7 @@ from naq_tui.acting.processes import ActingOnProcesses
 from naq_tui.acting.queues import ActingOnQueues
 from naq_tui.acting.schedules import ActingOnSchedules
 from naq_tui.acting.targets import Target, targets_of
+from naq_tui.acting.workers import ActingOnWorkers
 from naq_tui.format import count
 from naq_tui.messages import Open, PageWanted
 from naq_tui.screens.looking import Looking
@@ -64,7 +65,9 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-class MainScreen(ActingOnJobs, ActingOnSchedules, ActingOnQueues, ActingOnProcesses, Looking, Screen[None]):
+class MainScreen(
+    ActingOnJobs, ActingOnSchedules, ActingOnQueues, ActingOnWorkers, ActingOnProcesses, Looking, Screen[None]
+):
     """Arranges the panes and hands each the state; knows which one the keys are about."""
 
     BINDINGS = [*keys.bindings("main"), *keys.bindings("jobs")]  # noqa: RUF012

@@ -5,24 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from naq.errors import NaqException
 from naq.models.schedule import Schedule
 from naq_tui import masking, status
-from naq_tui.format import age, count, duration, exact, milliseconds, plural, rate, size, until
+from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
 from naq_tui.store.failures import groups
-from naq_tui.store.rows import EventRow, event_row, told
-from naq_tui.store.state import NO_TRAFFIC, State
+from naq_tui.store.rows import EventRow, QueueRow, WorkerRow, event_row, told
+from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.text import safe
 from naq_tui.views.error_group import error_report
+from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import worker_status
-from naq_tui.views.queues import is_unserved, served_queues
+from naq_tui.views.queues import QueueItem, drains, is_unserved, served_queues
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
 Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error"]
 """What a report can be about."""
+LATELY = 30
+"""Events shown of one worker."""
 
 
 def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
@@ -152,7 +156,27 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
                 for (job, function, since), running in zip(row.jobs, record.running, strict=True)
             ],
         )
+    _lately(report, state, row, lens)
     return report
+
+
+def _lately(report: Report, state: State, worker: WorkerRow, lens: Lens) -> None:
+    """What it did last, as far as the newest events tell."""
+    mine = [event for event in reversed(state.events) if event.worker == worker.worker_id][:LATELY]
+    if not mine:
+        return
+    report.section("Lately, the newest first")
+    for event in mine:
+        cells = event_cells(event, lens.ascii_only)
+        about = f"{event.function:<20} {event.job}".rstrip()
+        report.lines.append(
+            (
+                (f"  {clock_ms(event.at)}  ", "muted"),
+                (f"{cells[1].text:<14}", cells[1].tone),
+                (f"{about:<28} ", "strong"),
+                (event.text, cells[5].tone),
+            )
+        )
 
 
 def _queue(state: State, key: str, lens: Lens) -> Report:
@@ -170,7 +194,10 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
         (row.name, "strong"),
         (f"  {plural(stats.waiting, 'job')} waiting and no worker takes from it", "waiting") if unserved else ("", ""),
     )
-    report.fact("waiting", count(stats.waiting))
+    if stats.is_paused:
+        why = f"   {told(stats.paused_reason)}" if stats.paused_reason else ""
+        report.fact("paused", (f"since {exact(stats.paused_at)}", "waiting"), (why, ""))
+    report.fact("waiting", count(stats.waiting), (_drain_words(row, traffic, second), "muted"))
     report.fact("running", count(stats.running), ("   handed out, or waiting for a retry", "muted"))
     report.fact("again", count(stats.redelivered), ("   of those, handed out more than once", "muted"))
     report.fact("oldest", age(stats.oldest_at, lens.now), (f"   {exact(stats.oldest_at)}", "muted"))
@@ -193,6 +220,13 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
             )
         )
     return report
+
+
+def _drain_words(row: QueueRow, traffic: Traffic, second: int) -> str:
+    left, tone = drains(QueueItem(row, traffic, False), second)
+    if not left or row.stats.is_paused:
+        return ""
+    return "   and not getting fewer" if tone == "waiting" else f"   empty in {left} at the pace of the last minute"
 
 
 def _schedule(state: State, key: str, lens: Lens) -> Report:
@@ -234,7 +268,6 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
 
 def next_runs(record: Schedule, now: datetime, number: int = 5) -> list[datetime]:
     """The next times an active schedule is due; none where that can't be told."""
-    from naq.errors import NaqException
     from naq.scheduler import spec
 
     try:

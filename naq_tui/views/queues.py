@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from naq_tui.format import age, count, rate, sparkline
+from naq_tui import status
+from naq_tui.format import age, count, duration, rate, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.views.judging import is_dead
 from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
 
 RATE_WINDOW_S = 5
+PACE_S = 60
 SPARK_CELLS = 8
 SPARK_STEP_S = 6
 
@@ -36,6 +39,7 @@ class QueuesView(TableView[QueueItem]):
         Column(id="oldest", title="oldest", width=6, right=True, keep=7, starts_descending=True),
         Column(id="rate", title="out", width=6, right=True, keep=7, starts_descending=True),
         Column(id="trend", title="", width=SPARK_CELLS, keep=3),
+        Column(id="drains", title="drains", width=8, right=True, keep=5),
         Column(id="in", title="in", width=6, right=True, keep=2, starts_descending=True),
         Column(id="redelivered", title="again", width=6, right=True, keep=1, starts_descending=True),
         Column(id="pulls", title="pulls", width=6, right=True, keep=0, starts_descending=True),
@@ -60,16 +64,17 @@ class QueuesView(TableView[QueueItem]):
         second = int(lens.now.timestamp())
         trend = item.traffic.finished.buckets(second, SPARK_STEP_S, SPARK_CELLS)
         failed = item.traffic.failed.total(second // 60, 60)
-        warn = "waiting" if item.is_unserved else ""
+        warn = "waiting" if item.is_unserved or stats.is_paused else ""
         oldest = "" if stats.waiting + stats.running == 0 else age(stats.oldest_at, lens.now)
         return (
-            Cell(f"{'!' if item.is_unserved else ' '} {item.row.name}", warn or "strong"),
+            Cell(f"{_mark(item, lens)} {item.row.name}", warn or "strong"),
             Cell(count(stats.waiting), warn or ("" if stats.waiting else "muted")),
             Cell(count(stats.running), "" if stats.running else "muted"),
             Cell(count(failed), "failed" if failed else "muted"),
             Cell(oldest, warn or "muted"),
             Cell(rate(item.traffic.finished.total(second - 1, RATE_WINDOW_S) / RATE_WINDOW_S)),
             Cell(sparkline(trend, ascii_only=lens.ascii_only), "accent" if any(trend) else "muted"),
+            Cell(*drains(item, second)),
             Cell(rate(item.traffic.enqueued.total(second - 1, RATE_WINDOW_S) / RATE_WINDOW_S)),
             Cell(count(stats.redelivered), "waiting" if stats.redelivered else "muted"),
             Cell(count(stats.pulls), "muted"),
@@ -88,6 +93,8 @@ class QueuesView(TableView[QueueItem]):
                 return lens.now.timestamp() - stats.oldest_at.timestamp() if stats.oldest_at else 0.0
             case "rate" | "trend":
                 return item.traffic.finished.total(second - 1, RATE_WINDOW_S)
+            case "drains":
+                return drain_s(item, second) if item.row.stats.waiting else -1.0
             case "in":
                 return item.traffic.enqueued.total(second - 1, RATE_WINDOW_S)
             case "redelivered":
@@ -108,12 +115,37 @@ class QueuesView(TableView[QueueItem]):
         waiting = sum(row.stats.waiting for row in state.queues)
         served = served_queues(state, lens)
         unserved = sum(is_unserved(row, served) for row in state.queues)
+        paused = sum(row.stats.is_paused for row in state.queues)
         return spread(
             [
                 Cell(f"{count(waiting)} waiting", "muted"),
+                Cell(f"{paused} paused", "waiting") if paused else None,
                 Cell(f"{unserved} without a worker", "waiting") if unserved else None,
             ]
         )
+
+
+def drain_s(item: QueueItem, second: int) -> float:
+    """Seconds until the queue is empty at the pace of the last minute; infinite where it does not shrink."""
+    gone = item.traffic.finished.total(second - 1, PACE_S)
+    net = (gone - item.traffic.enqueued.total(second - 1, PACE_S)) / PACE_S
+    return item.row.stats.waiting / net if net > 0 else math.inf
+
+
+def drains(item: QueueItem, second: int) -> tuple[str, str]:
+    """Text and tone of that; empty where nothing waits."""
+    if not item.row.stats.waiting:
+        return "", ""
+    if item.row.stats.is_paused:
+        return "paused", "waiting"
+    left = drain_s(item, second)
+    return ("never", "waiting") if left > 30 * 86_400 else (duration(left), "muted")
+
+
+def _mark(item: QueueItem, lens: Lens) -> str:
+    if item.row.stats.is_paused:
+        return status.PAUSED.mark(lens.ascii_only)
+    return "!" if item.is_unserved else " "
 
 
 def served_queues(state: State, lens: Lens) -> frozenset[str]:

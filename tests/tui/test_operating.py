@@ -1,0 +1,146 @@
+"""What an operator does to queues, workers and schedules, and what is asked first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from naq_tui.app import NaqConsole
+from naq_tui.feed.fake import FakeCommands, first_batch
+from naq_tui.feed.sample import T0, queues, schedules
+from naq_tui.screens.confirm import ConfirmScreen
+from naq_tui.screens.edit_schedule import EditScheduleScreen, changes_of, next_of, texts_of
+from naq_tui.store.updates import QueuesSampled
+from naq_tui.views.queues import QueueItem, drains
+from tests.tui.conftest import fake_console, settle
+
+NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "nightly")
+
+
+def calls_of(console: NaqConsole) -> list[tuple[str, str]]:
+    assert isinstance(console.commands, FakeCommands)
+    return console.commands.calls
+
+
+async def shown(pilot: Pilot[None], kind: type) -> None:
+    for _ in range(100):
+        if isinstance(pilot.app.screen, kind):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"{kind.__name__} was not shown")
+
+
+async def test_a_queue_is_paused_and_resumed() -> None:
+    paused = tuple(replace(stats, is_paused=stats.queue == "mail") for stats in queues())
+    console = fake_console((*first_batch(), QueuesSampled(paused, T0)))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        table = console.main.tables["queues"]
+        while table.selected_key != "mail":
+            await pilot.press("j")
+        await pilot.press("P")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        await pilot.press("g", "P")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert calls_of(console) == [("resume queue", "mail"), ("pause queue", table.selected_key)]
+
+
+async def test_marked_schedules_are_paused_together_after_one_question() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6", "j", "space", "space", "P")
+        await shown(pilot, ConfirmScreen)
+        assert isinstance(console.screen, ConfirmScreen)
+        assert "2 schedules" in console.screen.question
+        await pilot.press("y")
+        await pilot.pause()
+        assert sorted(calls_of(console)) == [("pause", "minutely"), ("pause", "nightly")]
+        assert not console.main.tables["schedules"].marks
+
+
+async def test_a_schedule_is_fired_now() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6", "T")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert [verb for verb, _ in calls_of(console)] == ["trigger"]
+
+
+async def test_the_dead_are_forgotten_and_the_living_stopped() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "a", "K")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert sorted(calls_of(console)) == [("stop", "w-3"), ("stop", "w-4"), ("stop", "w-5")]
+        await pilot.press("a", "D")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert calls_of(console)[-1] == ("forget", "w-7")
+
+
+async def test_a_schedule_is_edited_with_its_next_times_in_sight() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6")
+        while console.main.tables["schedules"].selected_key != "nightly":
+            await pilot.press("j")
+        await pilot.press("E")
+        await shown(pilot, EditScheduleScreen)
+        when = console.screen.query_one("#field-when", Input)
+        when.value = "0 25 * * *"
+        await pilot.pause()
+        assert str(console.screen.query_one("#mistake", Static).render())
+        when.value = "30 3 * * *"
+        await pilot.pause()
+        preview = str(console.screen.query_one("#preview", Static).render())
+        assert "2026-11-25 02:30:00" in preview
+        assert preview.count("UTC") == 5
+        await pilot.press("enter", "right", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert calls_of(console) == [("modify cron", "nightly")]
+
+
+def test_only_what_differs_is_changed() -> None:
+    before = texts_of(NIGHTLY)
+    assert changes_of(before, before) == {}
+    typed = {**before, "when": "every 15m", "repeat": "3", "kwargs": '{"limit": 9}'}
+    assert changes_of(before, typed) == {"interval": "15m", "repeat": 3, "kwargs": {"limit": 9}}
+    for name, text in (("repeat", "soon"), ("args", "{}"), ("kwargs", "[")):
+        with pytest.raises(ValueError, match=name if name != "repeat" else "runs in all"):
+            changes_of(before, {**before, name: text})
+
+
+def test_the_next_times_follow_what_is_typed() -> None:
+    assert len(next_of(NIGHTLY, {"cron": "*/5 * * * *"}, T0)) == 5
+    assert next_of(NIGHTLY, {}, T0)[0] == NIGHTLY.next_run_at
+
+
+def test_a_drain_is_estimated_by_what_goes_and_comes() -> None:
+    from naq_tui.store.fold import apply
+    from naq_tui.store.state import EMPTY, Traffic
+
+    state = apply(EMPTY, first_batch())
+    second = int(T0.timestamp())
+    row = next(row for row in state.queues if row.name == "reports")
+    pace = Traffic().finished.add({second - 5: 600})
+    assert drains(QueueItem(row, Traffic(finished=pace), False), second) == ("8 min", "muted")
+    growing = Traffic(finished=pace, enqueued=Traffic().enqueued.add({second - 5: 900}))
+    assert drains(QueueItem(row, growing, False), second)[0] == "never"
