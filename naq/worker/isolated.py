@@ -2,7 +2,7 @@
 
 The function runs in the main thread, as libraries with signal handlers or a main loop like it; coroutines on one loop
 that lives as long as the process. A second thread reads what the worker says. To stop the function, SystemExit is
-raised in it, so that its `finally` blocks run; a worker that waits longer than `isolation.GRACE_S` kills the process.
+raised in it, so that its `finally` blocks run; the worker waits for `isolated_process.GRACE_S`, then kills the process.
 SIGTERM from anybody else is ignored: a service manager that signals the whole group means the worker, which drains.
 
 When the worker dies, this process does too, with whatever it was doing: by the kernel on Linux, by the end of the
@@ -195,6 +195,7 @@ def _die_with(parent: int) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until a function runs that can be stopped
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     _die_with(parent)
     if sys.stderr is not None:

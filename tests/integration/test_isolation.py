@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +137,17 @@ async def test_a_cancel_is_known_to_the_clean_up(client: AsyncClient, worker: Wo
         assert await client.cancel(job.job_id) == JobStatus.CANCELLED
     assert note.with_suffix(".end").read_text() == "True"
     assert [event.type for event in await events_of(client, job.job_id)] == ["ENQUEUED", "STARTED", "CANCELLED"]
+
+
+async def test_a_signal_to_the_whole_group_does_not_end_the_job(
+    client: AsyncClient, worker: WorkerFactory, tmp_path: Path
+) -> None:
+    """A service manager signals every process; the worker drains, and the job gets the time that it has for that."""
+    note = tmp_path / "note"
+    async with worker(modules=MODULES):
+        job = await client.enqueue(tasks.sleeps, str(note), 1.0, isolate=True)
+        os.kill(int(await text_in(note)), signal.SIGTERM)
+        assert await job.result(timeout=10) is None
 
 
 @pytest.mark.parametrize(
