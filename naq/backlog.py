@@ -6,7 +6,7 @@ where that finds nothing (another maker's clock, another kind of id) is everythi
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -30,12 +30,18 @@ class WaitingJob(NamedTuple):
     data: bytes
 
 
-async def find_job(connection: Connection, job_id: str) -> WaitingJob | None:
-    """The stored message of a job; None where no queue has it."""
+async def find_job(connection: Connection, job_id: str, *, since: datetime | None = None) -> WaitingJob | None:
+    """The stored message of a job; None where no queue has it.
+
+    Args:
+        since: it was not stored before that, by the server's clock; None where nothing is known of it.
+    """
     stream = connection.names.jobs
     held = await stream_range(connection, stream)
     if held.messages == 0:
         return None
+    if since is not None and connection.server_version >= DIRECT_BATCH_SINCE:
+        return await _search(connection, job_id, {"start_time": format_time(since)}, held.last_seq)
     made_at = ids.time_of(job_id)
     if made_at is not None and connection.server_version >= DIRECT_BATCH_SINCE:
         found = await _search(connection, job_id, {"start_time": format_time(made_at - SKEW)}, held.last_seq)

@@ -224,6 +224,8 @@ class ScheduledJobManager:
     async def trigger(self, schedule_id: str, *, reason: str | None = None) -> Job:
         """Enqueue its job once, now, beside what it fires by itself; a paused schedule too. Returns the job.
 
+        It is no run of the schedule: it is not counted, and no overlap policy looks at it.
+
         A process that dies between the job and its SCHEDULE_TRIGGERED event leaves the job to run without it.
 
         Raises:

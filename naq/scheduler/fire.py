@@ -128,9 +128,8 @@ class Firer:
                 outcome.add(due, job.job_id, job.stored_seq)
             if found is not None or due in outcome.dues:
                 outcome.buffered_at = None if due == outcome.buffered_at else outcome.buffered_at
-        if not outcome.dues and not outcome.skipped and outcome.buffered_at == schedule.buffered_at:
-            return schedule
-        return await self._save(schedule, after(schedule, outcome, firing.following), outcome, is_looked_for)
+        changed = after(schedule, outcome, firing.following)
+        return schedule if changed == schedule else await self._save(schedule, changed, outcome, is_looked_for)
 
     def _may_be_begun(self, schedule: Schedule) -> bool:
         """Whether an earlier leader may have made runs that are not counted yet."""
@@ -193,7 +192,7 @@ class Firer:
         if told is not None:
             return _Found(told.job_id or job_id_of(schedule, due), None, is_told=True)
         job_id = job_id_of(schedule, due)
-        message = await find_job(self._connection, job_id)
+        message = await find_job(self._connection, job_id, since=due - HANDOVER)
         if message is not None:
             return _Found(job_id, message.seq, is_told=False)
         try:
@@ -226,9 +225,12 @@ class Firer:
                 return replace(changed, revision=revision, saved_at=self._connection.server_now())
             except ConflictError:
                 entry = await self._bucket.get(before.schedule_id)
-            if entry is None:
+            try:
+                fresh = None if entry is None else schedule_of(entry)
+            except SerializationError:
+                fresh = None  # whoever wrote that wants it left alone
+            if fresh is None:
                 return None
-            fresh = schedule_of(entry)
             log.debug("schedule %s changed while it fired", fresh.schedule_id)
             if fresh.created_at != before.created_at or not outcome.dues or is_counted(fresh, outcome.dues[-1]):
                 return fresh

@@ -90,10 +90,11 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
         runs = on_time[-1:]
     else:
         runs = (on_time or dues)[-1:]
-    if schedule.repeat is not None:
+    missed = len(dues) + skipped - len(runs)
+    if schedule.repeat is not None:  # what is due beyond it is not owed, so not missed either
         waiting = 0 if schedule.buffered_at is None else 1
         runs = runs[: max(0, schedule.repeat - schedule.run_count - waiting)]
-    return Firing(tuple(runs), len(dues) + skipped - len(runs), coming)
+    return Firing(tuple(runs), missed, coming)
 
 
 def after(schedule: Schedule, outcome: Outcome, coming: datetime | None) -> Schedule:

@@ -171,3 +171,12 @@ def test_a_run_is_counted_in_what_was_changed_meanwhile() -> None:
     assert (cancelled.status, cancelled.run_count, cancelled.next_run_at) == (ScheduleStatus.CANCELLED, 1, None)
     single = every_minute(interval_s=None, run_at=T0 + 9 * MINUTE, next_run_at=T0 + 9 * MINUTE)
     assert merged(single, outcome()).status == ScheduleStatus.COMPLETED, "moved too late: its one job is out"
+
+
+def test_what_is_due_beyond_repeat_is_not_missed() -> None:
+    schedule = every_minute(misfire="run_all", repeat=3)
+    firing = firing_of(schedule, T0 + 10 * MINUTE)
+    assert (firing.runs, firing.missed) == (tuple(T0 + n * MINUTE for n in (1, 2, 3)), 0)
+    assert fired(schedule, firing).status == ScheduleStatus.COMPLETED
+    overrun = every_minute(repeat=2, run_count=5)
+    assert fired(overrun, firing_of(overrun, T0 + MINUTE)).status == ScheduleStatus.COMPLETED
