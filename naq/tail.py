@@ -130,7 +130,7 @@ class Tail:
                     status = message.headers.get("Status") if message.headers else None
                     if status is None:
                         asked -= 1
-                        parsed = _parse(message)
+                        parsed = parse_delivered(message)
                         pending = parsed[1]
                         if self._next is None or parsed[0].seq >= self._next or self._last_per_subject:
                             messages.append(parsed[0])
@@ -206,7 +206,7 @@ class Tail:
         return wanted if int(codec.number(state, "last_seq", 0)) >= wanted - 1 else 1
 
 
-def _parse(message: Any) -> tuple[TailMessage, int]:
+def parse_delivered(message: Any) -> tuple[TailMessage, int]:
     """The message and how many more wait behind it, from the delivery's reply subject."""
     delivery = Delivery.parse(message.reply)
     parsed = TailMessage(

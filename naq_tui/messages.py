@@ -22,11 +22,14 @@ class Open(Message):
 
 
 @dataclass
-class PageWanted(Message):
-    """A list needs events that it does not have."""
+class EventsWanted(Message):
+    """The log shows events, or is about to, that it does not have. All that it needs now: what it asked for before
+    and no longer names may be given up."""
 
-    first_seq: int
-    count: int
+    pages: tuple[int, ...] = ()
+    """First sequence of each whole page."""
+    seqs: tuple[int, ...] = ()
+    """Single events."""
 
 
 @dataclass

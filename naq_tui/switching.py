@@ -176,7 +176,7 @@ class SwitchingApp(GuardedApp):
             return
         before = self.feed
         self.workers.cancel_group(self, "feed")
-        self.workers.cancel_group(self.main, "pages")
+        self.main.leave_log()
         while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()
         self.feed, self._commands, self.context = connection.feed, connection.commands, context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -10,12 +11,16 @@ from typing import Any, Literal
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import sample
+from naq_tui.feed.query import Query, Scanned
 from naq_tui.feed.sample import T0, job_id, old_event, process, results
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView
-from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update
+from naq_tui.store.updates import EventsAppended, EventsRange, FailuresFound, JobsFound, ResultsChanged, Update
 
 __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "first_batch"]
+
+
+SCAN_STEP = 2_000
 
 
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
@@ -42,6 +47,11 @@ class FakeFeed:
         self.events: dict[int, StoredEvent] = {}
         self.results: dict[str, JobResult] = {result.job_id: result for result in results()}
         self.reads: list[tuple[int, int]] = []
+        self.held = (1, 0)
+        """First and last sequence of the log."""
+        self.scans: list[tuple[int, int]] = []
+        self.scan_stalls_at: int | None = None
+        """A scan that has got so far back waits there until it is given up."""
         self.is_closed = False
 
     def push(self, *updates: Update) -> None:
@@ -60,12 +70,41 @@ class FakeFeed:
         for update in batch:
             if isinstance(update, EventsAppended):
                 self.events.update({event.seq: event for event in update.events})
+                self.held = (self.held[0], max(self.held[1], *(event.seq for event in update.events), 0))
+            elif isinstance(update, EventsRange):
+                self.held = (update.first_seq, update.last_seq)
             elif isinstance(update, ResultsChanged):
                 self.results.update({result.job_id: result for result in update.results})
 
     async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
         self.reads.append((first_seq, count))
-        return tuple(self.events.get(seq) or old_event(seq) for seq in range(first_seq, first_seq + count))
+        first, last = self.held
+        return tuple(self._event(seq) for seq in range(max(first, first_seq), min(last + 1, first_seq + count)))
+
+    def _event(self, seq: int) -> StoredEvent:
+        return self.events.get(seq) or old_event(seq)
+
+    async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
+        return tuple(self._event(seq) for seq in seqs if self.held[0] <= seq <= self.held[1])
+
+    async def seq_at(self, moment: datetime) -> int:
+        first, last = self.held
+        return bisect_left(range(last + 1), moment, lo=first, key=lambda seq: self._event(seq).stored_at)
+
+    async def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
+        self.scans.append((start, step))
+        first, last = self.held
+        while first <= start <= last:
+            end = min(max(first, start + step * (SCAN_STEP - 1)), last)
+            low, high = min(start, end), max(start, end)
+            # what was made up for the far past is all of one kind: where that is not wanted it is not made
+            wants_past = query.wants_subject is None or query.wants_subject("job", "completed", "mail")
+            seqs = range(low, high + 1) if wants_past else sorted(seq for seq in self.events if low <= seq <= high)
+            yield Scanned(tuple(event for event in map(self._event, seqs) if query.is_wanted(event)), end)
+            if self.scan_stalls_at is not None and low <= self.scan_stalls_at:
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+            start = end + step
 
     async def read_result(self, job_id: str) -> JobResult | None:
         return self.results.get(job_id) or failed_result(job_id)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from naq.client import AsyncClient
@@ -27,6 +27,8 @@ from naq.settings import Settings
 from naq_tui.feed import past
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
+from naq_tui.feed.log import LogReader
+from naq_tui.feed.query import Query, Scanned
 from naq_tui.store.updates import FailuresFound, JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class NatsFeed:
         self._rtt_ms: float | None = None
         self._message = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._log = LogReader(lambda: self._client)
         self.commands = NatsCommands(lambda: self._client)
 
     async def batches(self) -> AsyncIterator[tuple[Update, ...]]:
@@ -78,6 +81,18 @@ class NatsFeed:
     async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
         """See `Feed.read_events`."""
         return tuple(await self._client.log.read(first_seq, count))
+
+    async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
+        """See `Feed.read_at`."""
+        return await self._log.read_at(seqs)
+
+    async def seq_at(self, moment: datetime) -> int:
+        """See `Feed.seq_at`."""
+        return await self._log.seq_at(moment)
+
+    def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
+        """See `Feed.scan`."""
+        return self._log.scan(query, start, step)
 
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Feed.read_result`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
+from naq_tui.feed.query import Query, Scanned
 from naq_tui.store.updates import Update
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ class Feed(Protocol):
 
         Raises:
             NaqException: they can't be read now.
+        """
+        ...
+
+    async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
+        """The events with these sequences, those left out that the log no longer has. Raises NaqException."""
+        ...
+
+    async def seq_at(self, moment: datetime) -> int:
+        """Sequence of the first event stored at or after `moment` (the server's clock), one after the last event
+        where there is none. Raises NaqException."""
+        ...
+
+    def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
+        """Everything wanted from sequence `start` to the end of the log (`step` 1) or to its beginning (-1).
+
+        Each item takes the search further, whether it found something or not; the last one reaches the end that the
+        log had when the search began. Close it with `aclose` to stop. Raises NaqException.
         """
         ...
 

@@ -1,28 +1,34 @@
-"""The keys of the main screen that only look: filter, matches, failures, follow, order."""
+"""The keys of the main screen that only look: filter, matches, failures, moments, follow, order."""
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from naq_tui import status
+from naq_tui.screens.log_reading import LogReading
+from naq_tui.views.event_filter import FIELDS, EventFilter, failures
+from naq_tui.views.moment import parse_moment
 from naq_tui.views.search import Needle
 
 if TYPE_CHECKING:
-    from naq_tui.app import NaqConsole
+    from naq_tui.store.rows import EventRow
+    from naq_tui.widgets.ask_line import AskLine
     from naq_tui.widgets.event_log import EventLog
     from naq_tui.widgets.filter_line import FilterLine
     from naq_tui.widgets.key_line import KeyLine
     from naq_tui.widgets.line_table import LineTable
+    from naq_tui.widgets.moment_line import MomentLine
 
 
-class Looking:
+class Looking(LogReading):
     """Mixed into the main screen. Handlers are named, not decorated: Textual finds no `@on` in a mixin."""
 
     if TYPE_CHECKING:
-        app: NaqConsole
         tables: dict[str, LineTable[Any]]
-        log_view: EventLog
         key_line: KeyLine
         filter_line: FilterLine
+        moment_line: MomentLine
 
         @property
         def place(self) -> str: ...
@@ -36,18 +42,26 @@ class Looking:
     _last_needle = Needle("")
     """What `n` and `N` look for."""
 
+    # the filter
+
     def action_filter(self) -> None:
-        place = "events" if self.place == "overview" else self.place
-        self.key_line.display = False
-        self.filter_line.open(self._content(place).needle.text)
-        self._filtered = place
+        self._filtered = "events" if self.place == "overview" else self.place
+        content = self._content(self._filtered)
+        self.filter_line.suggest(content.fields, content.known_values)
+        self._open_line(self.filter_line, content.needle.text)
+        self.filter_line.problem = content.needle.problem
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self._set_filter(self._filtered, message.text)
+        self.filter_line.problem = self._content(self._filtered).needle.problem
 
     def on_filter_line_done(self, message: FilterLine.Done) -> None:
         self._set_filter(self._filtered, message.text)
-        self._close_filter()
+        self._close_line()
+
+    def on_filter_line_given_up(self) -> None:
+        self._set_filter(self._filtered, "")
+        self._close_line()
 
     def _set_filter(self, place: str, text: str) -> None:
         content = self._content(place)
@@ -58,21 +72,64 @@ class Looking:
             self._last_needle = content.needle
         self._refresh_views()
 
-    def _close_filter(self) -> None:
-        if self.filter_line.display:
-            self.filter_line.display = False
-            self.key_line.display = True
-            self._content(self._filtered).focus(scroll_visible=False)
+    def _open_line(self, line: AskLine, text: str) -> None:
+        self._close_line()
+        self.key_line.display = False
+        line.open(text)
+
+    def _close_line(self) -> None:
+        for line, place in ((self.filter_line, self._filtered), (self.moment_line, "events")):
+            if line.display:
+                line.display = False
+                self.key_line.display = True
+                self._content(place).focus(scroll_visible=False)
+
+    @property
+    def _is_asking(self) -> bool:
+        return self.filter_line.display or self.moment_line.display
 
     def action_step_match(self, step: int) -> None:
-        if not self._last_needle:
+        needle = self._last_needle
+        nothing = f"No {'further' if step > 0 else 'earlier'} row matches {needle.text}."
+        if not needle:
             self.app.say("No filter yet: / sets one.")
-        elif self.place != "overview" and not self._content(self.place).step_match(self._last_needle, step):
-            self.app.say(f"No {'further' if step > 0 else 'earlier'} row matches {self._last_needle.text}.")
+        elif self.place == "events":
+            wanted = EventFilter(Needle(needle.text, FIELDS))
+            if self.log_view.found is not None:
+                self.log_view.move(step)
+            else:
+                self.look_for(wanted.query(), wanted.matches, step, nothing)
+        elif self.place != "overview" and not self.tables[self.place].step_match(needle, step):
+            self.app.say(nothing)
+
+    # failures and moments
 
     def action_step_failure(self, step: int) -> None:
-        if not self.log_view.step_failure(step):
-            self.app.say(f"No {'later' if step > 0 else 'earlier'} failure among the events loaded.")
+        found = self.log_view.found
+        among = " among what the filter has found" if found is not None else ""
+        nothing = f"No {'later' if step > 0 else 'earlier'} failure{among or ' in the log'}."
+        query = failures() if found is None else found.wanted.query(_is_failure)
+        self.look_for(query, _is_failure, step, nothing)
+
+    def action_go_to(self) -> None:
+        self._open_line(self.moment_line, "")
+
+    def on_moment_line_changed(self, message: MomentLine.Changed) -> None:
+        self.moment_line.problem = ""
+
+    def on_moment_line_done(self, message: MomentLine.Done) -> None:
+        try:
+            place = parse_moment(message.text, self.app.lens().now, UTC)
+        except ValueError as exc:
+            self.moment_line.problem = str(exc)
+            return
+        self._close_line()
+        self.go_to(place)
+
+    def on_moment_line_given_up(self) -> None:
+        self._close_line()
+
+    # order
 
     def action_follow(self) -> None:
         self.log_view.follow(not self.log_view.is_following)
@@ -98,3 +155,7 @@ class Looking:
     def action_step_facet(self, step: int) -> None:
         self.tables[self.place].step_facet(step)
         self._refresh_views()
+
+
+def _is_failure(row: EventRow) -> bool:
+    return row.type in status.FAILURE_EVENTS

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Static
 
-from naq.errors import NaqException
 from naq_tui import keys
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.processes import ActingOnProcesses
@@ -19,9 +18,8 @@ from naq_tui.acting.schedules import ActingOnSchedules
 from naq_tui.acting.targets import Target, targets_of
 from naq_tui.acting.workers import ActingOnWorkers
 from naq_tui.format import count
-from naq_tui.messages import Open, PageWanted
+from naq_tui.messages import Open
 from naq_tui.screens.looking import Looking
-from naq_tui.store.rows import event_row
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
 from naq_tui.views.errors import ErrorsView
@@ -31,7 +29,6 @@ from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
-from naq_tui.views.search import Needle
 from naq_tui.views.table import Cell, Lens, spread, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
@@ -39,6 +36,7 @@ from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.filter_line import FilterLine
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.line_table import LineTable
+from naq_tui.widgets.moment_line import MomentLine
 from naq_tui.widgets.pane import Pane
 from naq_tui.widgets.summary import Summary
 from naq_tui.widgets.tab_line import TabLine
@@ -94,7 +92,7 @@ class MainScreen(
         for name, table in self.tables.items():
             self.panes[name] = Pane(name, table.view.title, table)
         self.summary = Summary()
-        self.key_line, self.filter_line = KeyLine(), FilterLine()
+        self.key_line, self.filter_line, self.moment_line = KeyLine(), FilterLine(), MomentLine()
         self.current = "overview"
         """The screen chosen: "overview" or the name of a pane."""
 
@@ -107,6 +105,7 @@ class MainScreen(
             yield Pane("summary", "At a glance", self.summary)
         yield self.key_line
         yield self.filter_line
+        yield self.moment_line
         yield Static("The terminal is too small: 40 x 10 is the least.", id="too-small", markup=False)
 
     def on_mount(self) -> None:
@@ -142,8 +141,7 @@ class MainScreen(
             if name in visible:
                 table.show(state, lens)
                 self.panes[name].headline = with_unreadable(table.view.headline(state, lens), state, name)
-                chip = self._chip(table.needle)
-                self.panes[name].chip = chip
+                self.panes[name].chips = table.needle.chips
                 self.panes[name].footing = self._footing(table)
         if self._is_compact:
             self.summary.show(state, lens)
@@ -160,8 +158,8 @@ class MainScreen(
         else:
             new = log.new_count
             pane.headline = (Cell(f"+{count(new)} new" if new else "not following", "waiting"), Cell(" · G", "muted"))
-        pane.footing = (Cell(total(state), "muted"),) if state.events else ()
-        pane.chip = self._chip(log.needle)
+        pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())
+        pane.chips = log.needle.chips
 
     @staticmethod
     def _footing(table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
@@ -170,25 +168,6 @@ class MainScreen(
             Cell(f"{count(table.row_count)} shown", "muted") if table.needle or table.facet else None,
         ]
         return spread(parts)
-
-    @staticmethod
-    def _chip(needle: Needle) -> str:
-        return f"/{needle.text}" if needle else ""
-
-    @on(PageWanted)
-    def _page_wanted(self, message: PageWanted) -> None:
-        message.stop()
-        self._fetch_page(message.first_seq, message.count)
-
-    @work(group="pages", exit_on_error=False)
-    async def _fetch_page(self, first_seq: int, size: int) -> None:
-        try:
-            stored = await self.app.feed.read_events(first_seq, size)
-        except NaqException:
-            # asked for again by the next paint, which comes with the next tick or key
-            self.log_view.pages.refuse(first_seq)
-            return
-        self.log_view.receive(first_seq, [event_row(event) for event in stored])
 
     # arrangement
 
@@ -254,6 +233,8 @@ class MainScreen(
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "step_pane" and self._is_asking:
+            return False  # tab completes there
         found = [entry for entry in keys.find(action, parameters) if entry.owner in ("main", "jobs")]
         return any(entry.works_in(self.place) for entry in found) if found else True
 
@@ -262,7 +243,7 @@ class MainScreen(
     def go(self, name: str) -> None:
         """Choose a screen by name."""
         if name in keys.SCREENS:
-            self._close_filter()
+            self._close_line()
             self.current = name
             self._arrange()
 
@@ -296,8 +277,10 @@ class MainScreen(
         self._content(visible[(here + step) % len(visible)]).focus(scroll_visible=False)
 
     def back(self) -> None:
-        """One step out: the marks, then the filter, then the part of the list, then the zoom."""
+        """One step out: a search of the log, the marks, the filter, the part of the list, then the zoom."""
         place = self.place
+        if place == "events" and self.stop_reading():
+            return
         table = self.tables.get(place)
         if table is not None and table.marks:
             table.unmark()

@@ -36,14 +36,6 @@ def cells(row: EventRow, ascii_only: bool) -> tuple[Cell, ...]:
     )
 
 
-def text(row: EventRow) -> str:
-    """What the filter searches."""
-    event = row.raw.event
-    job_id = event.job_id if event is not None and event.job_id else ""
-    word = status.of_event(row.type).word if row.type else "unreadable"
-    return f"{row.type} {word} {row.queue} {row.function} {row.worker} {row.schedule} {job_id} {row.text}"
-
-
 def empty(state: State) -> str:
     return waiting_for(state, "events", "No events yet: the first job, worker or schedule writes the first one.")
 
@@ -53,3 +45,34 @@ def total(state: State) -> str:
     held = max(0, state.last_seq - state.first_seq + 1)
     words = "1 event" if held == 1 else f"{count(held)} events"
     return words + (f" · {count(state.unreadable_events)} unreadable" if state.unreadable_events else "")
+
+
+def nothing_found(search_state: str) -> str:
+    """What stands in a filtered log with no row."""
+    match search_state:
+        case "searching":
+            return "Nothing yet: the search goes on through the whole log."
+        case "stopped":
+            return "Nothing found before the search was stopped: esc shows all."
+    return "Nothing in the whole log matches: esc shows all."
+
+
+def found_words(search_state: str, number: int, progress: float) -> tuple[Cell, ...]:
+    """What the frame of a filtered log says: how much is found, and how far the search has come."""
+    found = f"{count(number)} found"
+    match search_state:
+        case "searching":
+            return (
+                Cell(f"scanning … {int(progress * 100)} %", "waiting"),
+                Cell(f" · {found} · esc stops", "muted"),
+            )
+        case "stopped":
+            return (Cell(f"{found} · stopped after {int(progress * 100)} % of the log", "muted"),)
+        case "full":
+            return (Cell(f"the newest {found}, no more are kept", "muted"),)
+    return (Cell(f"{found} in the whole log", "muted"),)
+
+
+def looking_words(progress: float) -> tuple[Cell, ...]:
+    """What the frame says while the next event of some kind is looked for."""
+    return (Cell(f"looking … {int(progress * 100)} %", "waiting"), Cell(" · esc stops", "muted"))

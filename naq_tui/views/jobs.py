@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ class JobsView(TableView[JobRow]):
     name = "jobs"
     title = "Jobs"
     has_facets = True
+    more_fields = ("error",)
     columns = (
         Column(id="status", title="  status", width=11, keep=10),
         Column(id="job", title="job", width=6, keep=9),
@@ -105,6 +106,10 @@ class JobsView(TableView[JobRow]):
 
     def in_facet(self, item: JobRow, facet: str) -> bool:
         return item.status == facet
+
+    def fields(self, item: JobRow, lens: Lens) -> Mapping[str, str]:
+        error = item.text if item.status in ("FAILED", "RETRY") else ""
+        return {**super().fields(item, lens), "job": item.job_id, "error": error}
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "jobs", "No jobs yet: the first one enqueued appears here at once.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from naq_tui import status
@@ -105,6 +105,9 @@ class QueuesView(TableView[QueueItem]):
 
     def text(self, item: QueueItem) -> str:
         return item.row.name
+
+    def fields(self, item: QueueItem, lens: Lens) -> Mapping[str, str]:
+        return {**super().fields(item, lens), "queue": item.row.name}
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "queues", "No queues yet: a queue begins with its first worker or its first job.")

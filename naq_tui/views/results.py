@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from naq_tui import status
@@ -15,6 +15,7 @@ from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
 class ResultsView(TableView[ResultRow]):
     name = "results"
     title = "Results"
+    more_fields = ("error",)
     columns = (
         Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
         Column(id="job", title="job", width=6, keep=9),
@@ -82,6 +83,10 @@ class ResultsView(TableView[ResultRow]):
 
     def text(self, item: ResultRow) -> str:
         return f"{item.status} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
+
+    def fields(self, item: ResultRow, lens: Lens) -> Mapping[str, str]:
+        error = item.text if item.record.error is not None else ""
+        return {**super().fields(item, lens), "job": item.job_id, "function": item.record.function, "error": error}
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "results", "No results yet: each job that ends leaves one here.")

@@ -1,25 +1,122 @@
-"""What the filter line means."""
+"""The filter language of all lists: words, `field:value,other`, `!` for not, quotes for spaces. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+ALIASES = {"fn": "function", "q": "queue", "wk": "worker", "id": "job"}
+"""Short names of fields; each counts only where the list has the field it stands for."""
+
+_TERM = re.compile(r'(?P<no>!?)(?:(?P<name>[A-Za-z_]+):(?!//))?(?P<value>(?:"[^"]*(?:"|$)|[^\s"]+)*)')
+_VALUE = re.compile(r'(?:"[^"]*(?:"|$)|[^,"]+)+')
+_UNFINISHED = re.compile(r'!?(?:(?P<name>[A-Za-z_]+):(?P<values>[^\s"]*)|(?P<word>[A-Za-z_]+))$')
+_SUGGESTED = re.compile(r'[^\s",!]+')
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition."""
+
+    field: str
+    """Empty is the whole row."""
+    values: tuple[str, ...]
+    """In folded case; one of them must occur."""
+    is_negated: bool = False
+
+    @property
+    def label(self) -> str:
+        """The term as it is typed."""
+        value = ",".join(f'"{value}"' if " " in value else value for value in self.values)
+        return f"{'!' if self.is_negated else ''}{f'{self.field}:' if self.field else ''}{value}"
+
+    def holds(self, text: str) -> bool:
+        """Whether a row holds that has this text in the field."""
+        text = text.casefold()
+        return any(value in text for value in self.values) is not self.is_negated
 
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """Words that must all occur in a row, those with `!` in front must not; upper and lower case are the same."""
+    """What is looked for: every term must hold; upper and lower case are the same."""
 
     text: str
+    fields: Collection[str] | None = field(default=None, compare=False)
+    """Names that the list has; None takes every name."""
+    terms: tuple[Term, ...] = field(init=False, compare=False)
+    problem: str = field(init=False, compare=False)
+    """What could not be used of it, for the reader; empty where all could."""
+
+    def __post_init__(self) -> None:
+        terms, unknown = [], []
+        for match in _TERM.finditer(self.text):
+            name, value = (match["name"] or "").casefold(), match["value"]
+            if not name:
+                word = (value.replace('"', "") or match["no"]).casefold()
+                if word:
+                    terms.append(Term("", (word,), bool(match["no"] and value)))
+                continue
+            resolved = _resolve(name, self.fields)
+            values = tuple(v.replace('"', "").casefold() for v in _VALUE.findall(value) if v.strip('"'))
+            if resolved is None:
+                unknown.append(name)
+            elif values:
+                terms.append(Term(resolved, values, bool(match["no"])))
+        object.__setattr__(self, "terms", tuple(terms))
+        object.__setattr__(self, "problem", self._told(unknown))
+
+    def _told(self, unknown: list[str]) -> str:
+        if not unknown or self.fields is None:
+            return ""
+        return f"no field {', '.join(unknown)} here, only {' '.join(self.fields)}"
 
     def __bool__(self) -> bool:
-        return bool(self.text.strip())
+        """Whether it leaves anything out."""
+        return bool(self.terms)
 
-    def matches(self, row_text: str) -> bool:
-        row_text = row_text.casefold()
-        for word in self.text.casefold().split():
-            if word.startswith("!") and len(word) > 1:
-                if word[1:] in row_text:
+    @property
+    def chips(self) -> tuple[str, ...]:
+        return tuple(term.label for term in self.terms)
+
+    def matches(self, row_text: str, fields: Callable[[], Mapping[str, str]] = dict) -> bool:
+        """Whether a row with this text and these fields (asked for only where a term names one) is wanted."""
+        named: Mapping[str, str] | None = None
+        for term in self.terms:
+            if term.field:
+                if named is None:
+                    named = fields()
+                if not term.holds(named.get(term.field, "")):
                     return False
-            elif word not in row_text:
+            elif not term.holds(row_text):
                 return False
         return True
+
+
+def complete(text: str, fields: Iterable[str], values: Callable[[str], Iterable[str]]) -> str | None:
+    """`text` with its last word completed to a field's name or to a known value of it; None where nothing fits."""
+    match = _UNFINISHED.search(text)
+    if match is None or (match.start() and not text[match.start() - 1].isspace()):
+        return None
+    names = tuple(fields)
+    if match["word"]:
+        start = match["word"].casefold()
+        found = next((name for name in names if name.startswith(start)), None)
+        return None if found is None else f"{text}{found[len(start) :]}:"
+    name = _resolve(match["name"].casefold(), names)
+    if name is None:
+        return None
+    start = match["values"].rpartition(",")[2].casefold()
+    known = sorted({value for value in values(name) if _SUGGESTED.fullmatch(value)}, key=str.casefold)
+    found = next((value for value in known if value.casefold().startswith(start) and len(value) > len(start)), None)
+    return None if found is None else text + found[len(start) :]
+
+
+def _resolve(name: str, fields: Collection[str] | None) -> str | None:
+    """The field that `name` means; None where the list has no such field."""
+    full = ALIASES.get(name, name)
+    if fields is None or full in fields:
+        return full
+    if f"{full}s" in fields:
+        return f"{full}s"
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -122,6 +122,8 @@ class TableView(Generic[Item]):
     """Whether a line above the head divides the list."""
     default_sort: ClassVar[str] = ""
     """Column sorted by at first; empty means the order of `items`."""
+    more_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields for the filter that are no columns."""
 
     def items(self, state: State, lens: Lens) -> Sequence[Item]:
         """The rows in their own order."""
@@ -154,6 +156,20 @@ class TableView(Generic[Item]):
     def in_facet(self, item: Item, facet: str) -> bool:
         """Whether a row belongs to a facet."""
         return True
+
+    def field_names(self) -> tuple[str, ...]:
+        """The names that `field:value` in the filter can have."""
+        return tuple(
+            dict.fromkeys((*(column.id for column in self.columns if column.title.strip()), *self.more_fields))
+        )
+
+    def fields(self, item: Item, lens: Lens) -> Mapping[str, str]:
+        """What `field:value` in the filter compares: the cells, unless a view knows more."""
+        cells = zip(self.columns, self.cells(item, lens), strict=True)
+        # a status is a glyph and a word
+        return {
+            column.id: cell.text.partition(" ")[2] if column.id == "status" else cell.text for column, cell in cells
+        }
 
     def empty(self, state: State) -> str:
         """Why there are no rows, and what would bring some."""

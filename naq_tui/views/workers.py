@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from naq_tui import status
@@ -19,6 +19,7 @@ _ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
 class WorkersView(TableView[WorkerRow]):
     name = "workers"
     title = "Workers"
+    more_fields = ("host", "module", "kind")
     columns = (
         Column(id="status", title="  status", width=10, keep=10),
         Column(id="worker", title="worker", width=13, most=30, grow=6, keep=10),
@@ -99,6 +100,10 @@ class WorkersView(TableView[WorkerRow]):
 
     def text(self, item: WorkerRow) -> str:
         return f"{item.worker_id} {item.name} {item.queues} {item.record.kind} {item.record.status} {item.modules}"
+
+    def fields(self, item: WorkerRow, lens: Lens) -> Mapping[str, str]:
+        more = {"worker": f"{item.name} {item.worker_id}", "queues": item.queues, "host": item.host}
+        return {**super().fields(item, lens), **more, "module": item.modules, "kind": item.record.kind}
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "workers", "No workers yet: press w to start one here.")

@@ -1,24 +1,26 @@
-"""The events a log can show without asking: the live tail, and pages that were fetched."""
+"""The events a log can show without asking: the live tail, pages that were fetched, and single rows beside them."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from naq_tui.store.rows import EventRow
 
 PAGE = 256
 PAGES_KEPT = 64
+ROWS_KEPT = 4_096
+"""Of the rows that a filter has found."""
 
 
 class EventPages:
-    """Rows by sequence: the tail of the state, and least recently used pages before it."""
+    """Rows by sequence; what was not looked at for longest goes first."""
 
     def __init__(self) -> None:
         self.tail: Sequence[EventRow] = ()
         self._pages: OrderedDict[int, dict[int, EventRow]] = OrderedDict()
-        self._wanted: set[int] = set()
+        self._rows: OrderedDict[int, EventRow | None] = OrderedDict()
 
     @property
     def tail_start(self) -> int:
@@ -34,49 +36,49 @@ class EventPages:
                 return tail[place]
             place = bisect_left(tail, seq, key=lambda row: row.seq)
             return tail[place] if place < len(tail) and tail[place].seq == seq else None
-        page = self._pages.get(_page_of(seq))
-        if page is None:
-            return None
-        self._pages.move_to_end(_page_of(seq))
-        return page.get(seq)
+        page = self._pages.get(page_of(seq))
+        if page is not None:
+            self._pages.move_to_end(page_of(seq))
+            return page.get(seq)
+        if seq in self._rows:
+            self._rows.move_to_end(seq)
+        return self._rows.get(seq)
 
     def is_known(self, seq: int) -> bool:
         """Whether `get` tells all there is: None then means that the log has no such event any more."""
-        return (bool(self.tail) and seq >= self.tail_start) or _page_of(seq) in self._pages
+        if self.tail and seq >= self.tail_start:
+            return seq <= self.tail[-1].seq
+        return page_of(seq) in self._pages or seq in self._rows
 
-    def want(self, seq: int) -> tuple[int, int] | None:
-        """First sequence and count of the page to fetch for `seq`; None where that is under way or done."""
-        page = _page_of(seq)
-        if page in self._wanted or page in self._pages:
-            return None
-        self._wanted.add(page)
-        return page * PAGE + 1, PAGE
+    def is_coming(self, seq: int) -> bool:
+        """Whether the feed brings this event by itself."""
+        return not self.tail or seq > self.tail[-1].seq
 
     def receive(self, first_seq: int, rows: Sequence[EventRow]) -> None:
         """A page has come; rows beyond it are left out."""
-        page = _page_of(first_seq)
-        self._wanted.discard(page)
-        self._pages[page] = {row.seq: row for row in rows if _page_of(row.seq) == page}
+        page = page_of(first_seq)
+        self._pages[page] = {row.seq: row for row in rows if page_of(row.seq) == page}
         while len(self._pages) > PAGES_KEPT:
             self._pages.popitem(last=False)
 
-    def refuse(self, first_seq: int) -> None:
-        """A page could not be read: it may be wanted again."""
-        self._wanted.discard(_page_of(first_seq))
+    def receive_rows(self, seqs: Iterable[int], rows: Iterable[EventRow]) -> None:
+        """Single rows; those of `seqs` that are missing are gone from the log."""
+        for seq in seqs:
+            self._rows.setdefault(seq, None)
+        for row in rows:
+            self._rows[row.seq] = row
+        while len(self._rows) > ROWS_KEPT:
+            self._rows.popitem(last=False)
 
     def clear(self) -> None:
         self._pages.clear()
-        self._wanted.clear()
-
-    def loaded(self) -> Iterator[EventRow]:
-        """Every row here, by sequence."""
-        start = self.tail_start
-        for page in sorted(self._pages):
-            for seq, row in sorted(self._pages[page].items()):
-                if not start or seq < start:
-                    yield row
-        yield from self.tail
+        self._rows.clear()
 
 
-def _page_of(seq: int) -> int:
+def page_of(seq: int) -> int:
     return (seq - 1) // PAGE
+
+
+def first_of(page: int) -> int:
+    """The first sequence of a page."""
+    return page * PAGE + 1

@@ -1,61 +1,60 @@
-"""Where a filter is typed; it takes the place of the footer while it is open."""
+"""Where a filter is typed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label
+from textual.suggester import Suggester
+
+from naq_tui.views.search import complete
+from naq_tui.widgets.ask_line import AskLine
+
+Values = Callable[[str], Iterable[str]]
 
 
-class FilterLine(Horizontal):
-    """Posts `Changed` with every letter and `Done` at the end."""
+class FilterLine(AskLine):
+    """Suggests fields and values behind the text: tab or → takes them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", show=False),
-        Binding("down,up,tab,shift+tab", "keep", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down,up,shift+tab", "keep", show=False)]
+    MARK = "/"
+    PLACEHOLDER = 'words   field:value,other   !not   "two words"'
 
-    class Changed(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+    class Changed(AskLine.Changed):
+        """Another letter."""
 
-    class Done(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+    class Done(AskLine.Done):
+        """The filter as it is to stay."""
 
-    def compose(self) -> ComposeResult:
-        yield Label(" / ", id="filter-mark")
-        field = Input(id="filter-input", compact=True, placeholder="text in the row, ! in front for rows without it")
-        field.cursor_blink = False
-        yield field
+    class GivenUp(Message):
+        """No filter."""
 
-    def open(self, text: str) -> None:
-        self.display = True
-        field = self.query_one(Input)
-        with field.prevent(Input.Changed):
-            field.value = text
-        field.focus()
-        field.action_end()
-
-    @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed(event.value))
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Done(event.value))
+    def suggest(self, fields: Iterable[str], values: Values) -> None:
+        """Complete with these fields, and with the values each of them is known to have."""
+        self.field.suggester = _Completion(tuple(fields), values)
 
     def action_keep(self) -> None:
-        self.post_message(self.Done(self.query_one(Input).value))
+        self.post_message(self.Done(self.field.value))
 
-    def action_cancel(self) -> None:
-        self.post_message(self.Done(""))
+    def action_complete(self) -> None:
+        completion = self.field.suggester
+        text = completion.complete(self.field.value) if isinstance(completion, _Completion) else None
+        if text is None:
+            self.action_keep()
+        else:
+            self.field.value = text
+            self.field.action_end()
+
+
+class _Completion(Suggester):
+    def __init__(self, fields: tuple[str, ...], values: Values) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._fields, self._values = fields, values
+
+    def complete(self, text: str) -> str | None:
+        return complete(text, self._fields, self._values)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return self.complete(value)

@@ -22,6 +22,8 @@ from naq_tui.widgets.painted import Lines, cut_cells, thumb
 Item = TypeVar("Item")
 _MARGIN = 2
 """Cells beside the columns: one left, one for the scrollbar."""
+_SUGGESTED_FROM = 1_000
+"""Rows whose values are suggested in a filter."""
 
 
 class LineTable(Lines, Generic[Item], can_focus=True):
@@ -42,7 +44,8 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.view = view
         self.sort_column = view.default_sort
         self.is_reversed = False
-        self.needle = Needle("")
+        self.fields = view.field_names()
+        self.needle = Needle("", self.fields)
         self.facet = ""
         """The part of the list that is shown; empty is all of it."""
         self.marks = Marks()
@@ -73,7 +76,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         if self.facet:
             items = [item for item in items if self.view.in_facet(item, self.facet)]
         if self.needle:
-            items = [item for item in items if self.needle.matches(self.view.text(item))]
+            items = [item for item in items if self._matches(self.needle, item, lens)]
         if self.sort_column:
             column = self.sort_column
             items = sorted(items, key=lambda item: _sortable(self.view.sort_value(item, column, lens)))
@@ -135,15 +138,25 @@ class LineTable(Lines, Generic[Item], can_focus=True):
 
     def filter(self, text: str) -> None:
         """Show only rows that match; empty text shows all."""
-        self.needle = Needle(text)
+        self.needle = Needle(text, self.fields)
         self._again()
+
+    def known_values(self, field: str) -> set[str]:
+        """Values of a field that can be suggested."""
+        if self._lens is None:
+            return set()
+        items = self.view.items(self._state, self._lens)[:_SUGGESTED_FROM]
+        return {self.view.fields(item, self._lens).get(field, "") for item in items} - {""}
+
+    def _matches(self, needle: Needle, item: Item, lens: Lens) -> bool:
+        return needle.matches(self.view.text(item), lambda: self.view.fields(item, lens))
 
     def step_match(self, needle: Needle, step: int) -> bool:
         """Move to the next (or with -1 the previous) row that matches; whether there is one."""
-        count = len(self._items)
+        count, lens = len(self._items), self._lens
         for distance in range(1, count + 1):
             place = (self._cursor + step * distance) % count
-            if needle.matches(self.view.text(self._items[place])):
+            if lens is not None and self._matches(needle, self._items[place], lens):
                 self._move(place)
                 return True
         return False

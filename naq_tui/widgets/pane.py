@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from naq_tui.text import cut, width
+from naq_tui.text import cut, safe, width
 from naq_tui.views.table import Cell
 from naq_tui.widgets.painted import Painted, cells_width, cut_cells
 
@@ -30,8 +30,8 @@ class Pane(Painted):
     """At the right of the upper edge."""
     footing: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the lower edge."""
-    chip: reactive[str] = reactive("", repaint=False)
-    """The active filter, behind the title."""
+    chips: reactive[tuple[str, ...]] = reactive((), repaint=False)
+    """The terms of the active filter, behind the title."""
 
     def __init__(self, name: str, title: str, content: Widget) -> None:
         super().__init__(id=f"pane-{name}", classes="pane")
@@ -47,7 +47,7 @@ class Pane(Painted):
     def watch_headline(self) -> None:
         self.refresh(Region(0, 0, self.size.width, 1))
 
-    def watch_chip(self) -> None:
+    def watch_chips(self) -> None:
         self.watch_headline()
 
     def watch_footing(self) -> None:
@@ -60,8 +60,14 @@ class Pane(Painted):
             return self.strip([])
         if y == 0:
             title = [("╭─", edge), (f" {self.title} ", "accent" if self.content.has_focus else "strong")]
-            if self.chip:
-                title += [(f" {cut(self.chip, max(4, cells // 3))} ", "chip"), (" ", "")]
+            room = cells // 2
+            for chip in self.chips:
+                text = f" {cut(safe(chip), max(4, cells // 3))} "
+                room -= width(text) + 1
+                if room < 0:
+                    title.append(("… ", "muted"))
+                    break
+                title += [(text, "chip"), (" ", "")]
             return self._edge(title, self.headline, "─╮", edge)
         if y == height - 1:
             return self._edge([("╰─", edge)], self.footing, "─╯", edge)

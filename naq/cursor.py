@@ -1,0 +1,110 @@
+"""Read a part of a stream, chosen by any number of subjects, on any server: a short-lived consumer, read in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import nats.errors
+
+from naq import codec
+from naq.connection import Connection
+from naq.errors import NaqConnectionError
+from naq.tail import NANOSECONDS, TailMessage, parse_delivered
+
+FORGOTTEN_AFTER_S = 10
+"""Unused for so long the server drops the consumer by itself: the reader died before it could."""
+
+
+class StreamCursor:
+    """What a stream holds of some subjects from one sequence on, in order. Reads only; nothing is acknowledged."""
+
+    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], first_seq: int) -> None:
+        """`subjects` may hold wildcards but must not overlap; empty means all of them."""
+        self._connection = connection
+        self._stream = stream
+        self._subjects = list(subjects)
+        self._first_seq = max(1, first_seq)
+        self._consumer = ""
+        self._subscription: Any = None
+        self._inbox = ""
+        self._arrived: list[TailMessage] = []
+        self._wanted = 0
+        self._done = asyncio.Event()
+        self.pending = 0
+        """Matching messages that have not been taken."""
+
+    async def __aenter__(self) -> StreamCursor:
+        """Raises NaqException where the stream can't be read."""
+        config: dict[str, Any] = {
+            "ack_policy": "none",
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": FORGOTTEN_AFTER_S * NANOSECONDS,
+            "replay_policy": "instant",
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self._first_seq,
+        }
+        if len(self._subjects) == 1:
+            config["filter_subject"] = self._subjects[0]
+        elif self._subjects:
+            config["filter_subjects"] = self._subjects
+        answer = await self._connection.api(
+            f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}
+        )
+        self._consumer = str(answer["name"])
+        self.pending = int(codec.number(answer, "num_pending", 0))
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(nats.errors.Error, OSError):
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+            # no answer is waited for: a consumer that stays is dropped by the server
+            await self._connection.client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}", b"")
+
+    async def take(self, count: int) -> list[TailMessage]:
+        """The next messages, at most `count`; none where there are no more.
+
+        Raises:
+            NaqConnectionError: no answer in time.
+        """
+        self._wanted = min(count, self.pending)
+        if self._wanted <= 0:
+            return []
+        self._arrived, self._done = [], asyncio.Event()
+        client = self._connection.client
+        try:
+            if self._subscription is None:
+                self._inbox = client.new_inbox()
+                self._subscription = await client.subscribe(self._inbox, cb=self._on_message)
+            await client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
+                codec.dumps({"batch": self._wanted, "no_wait": True}),
+                reply=self._inbox,
+            )
+            async with asyncio.timeout(self._connection.settings.connect_timeout_s):
+                await self._done.wait()
+        except (TimeoutError, nats.errors.Error) as exc:
+            raise NaqConnectionError(
+                f"no answer from {self._connection.settings.server_label} to a read of {self._stream}"
+            ) from exc
+        return self._arrived
+
+    async def _on_message(self, message: Any) -> None:
+        if message.headers and "Status" in message.headers and not message.data:
+            self.pending = 0
+            self._done.set()
+            return
+        try:
+            parsed, self.pending = parse_delivered(message)
+        except ValueError:
+            return  # nothing that a stream delivers
+        self._arrived.append(parsed)
+        if len(self._arrived) >= self._wanted or not self.pending:
+            self._done.set()

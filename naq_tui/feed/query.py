@@ -1,0 +1,37 @@
+"""What is looked for in the log: told to the feed, so that the server leaves out as much as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from naq.models.event import StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which events are wanted. The first two only spare work: they may let through what is not wanted, never less."""
+
+    is_wanted: Callable[[StoredEvent], bool]
+    wants_subject: Callable[[str, str, str], bool] | None = None
+    """Whether events with this entity, type (lower case) and queue ("_" where none) in their subject may be wanted;
+    None where the subject says nothing about it."""
+    parts: tuple[tuple[bytes, ...], ...] = ()
+    """In the lower-cased bytes of a wanted event at least one of each group occurs."""
+
+    def may_want(self, raw: bytes) -> bool:
+        """Whether an event with these bytes may be wanted."""
+        if not self.parts:
+            return True
+        lower = raw.lower()
+        return all(any(part in lower for part in group) for group in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One step of a scan."""
+
+    events: tuple[StoredEvent, ...]
+    """The wanted ones among those looked at, in order."""
+    reached: int
+    """Everything between the start of the scan and this sequence has been looked at."""
