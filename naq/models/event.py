@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -94,8 +94,13 @@ _OPTIONAL = (
 )
 _OBJECTS = ("error", "actor", "details")
 _NUMBERS = ("attempt", "wait_ms", "run_ms")
-_TEXTS = frozenset(_OPTIONAL) - {*_OBJECTS, *_NUMBERS}
-_KNOWN = {"v", "id", "type", "ts", "entity", *(_WIRE_NAMES.get(name, name) for name in _OPTIONAL)}
+_HEAD = frozenset({"v", "id", "type", "ts", "entity"})
+_READERS: dict[str, tuple[str, type | tuple[type, ...]]] = {
+    _WIRE_NAMES.get(name, name): (name, dict if name in _OBJECTS else (int, float) if name in _NUMBERS else str)
+    for name in _OPTIONAL
+}
+"""By name on the wire: the field, and what its value must be."""
+_NO_TIME = datetime.fromtimestamp(0, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,26 +167,26 @@ class JobEvent:
         record = codec.loads(raw)
         if not isinstance(record, dict) or not isinstance(record.get("type"), str):
             raise SerializationError("not an event: a JSON object with a 'type' was expected", raw=raw)
+        values: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for key, value in record.items():  # once over what is there: logs are read by the million
+            known = _READERS.get(key)
+            if known is None:
+                if key not in _HEAD:
+                    extra[key] = value
+            elif value is not None:
+                name, kinds = known
+                if isinstance(value, kinds) and not isinstance(value, bool):
+                    values[name] = value
+                else:
+                    extra[key] = value
         ts = parse_time(record.get("ts"))
-        values = {name: record.get(_WIRE_NAMES.get(name, name)) for name in _OPTIONAL}
-        extra = {key: value for key, value in record.items() if key not in _KNOWN}
-        for name in _OBJECTS:
-            if values[name] is not None and not isinstance(values[name], dict):
-                extra[name], values[name] = values[name], None
-        for name in _NUMBERS:
-            if values[name] is not None and (
-                isinstance(values[name], bool) or not isinstance(values[name], int | float)
-            ):
-                extra[name], values[name] = values[name], None
-        for name in _OPTIONAL:
-            if name in _TEXTS and values[name] is not None and not isinstance(values[name], str):
-                extra[_WIRE_NAMES.get(name, name)], values[name] = values[name], None
         if ts is None and "ts" in record:
             extra["ts"] = record["ts"]
         version = record.get("v")
         return cls(
             type=record["type"],
-            ts=ts or datetime.fromtimestamp(0, tz=utcnow().tzinfo),
+            ts=ts or _NO_TIME,
             id=str(record.get("id", "")),
             entity=str(record.get("entity", "")),
             v=version if isinstance(version, int) else 0,
