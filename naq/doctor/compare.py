@@ -63,6 +63,9 @@ def job_problem(job: JobState | None, record: JobResult | None, place: Place, ke
     if record is not None and record.is_final:
         if place.is_stored or place.is_waiting:
             return None  # its event is told by whoever is handed it next
+        if job.is_manual and len(record.retry_seqs) < len(job.retries):
+            told = f"still {record.status} in its record: who retried it may have died before the job was stored"
+            return Problem(f"a job in its queue, as the retry by hand at {job.retries[-1]} says", told)
         return Problem(f"{record.status} told, as its record says", f"{job.status} in the log (last event {job.seq})")
     if place.is_kept or job.is_partial:
         return None
@@ -108,6 +111,8 @@ def schedule_problem(schedule: ScheduleState | None, record: Schedule | None, ke
     is_over = schedule.status in (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
     if record is None:
         return None if is_over or schedule.is_partial else Problem(f"a record ({schedule.status})", "no record")
+    if record.status == ScheduleStatus.ACTIVE and record.next_run_at is not None and record.next_run_at <= kept.now:
+        return None  # firing: what it fired is told first, and saved by whoever leads next
     has_run_out = record.status == ScheduleStatus.COMPLETED and record.next_run_at is None
     if record.status != schedule.status and not has_run_out:
         return Problem(f"{schedule.status} in its record, as told at {schedule.seq}", record.status)

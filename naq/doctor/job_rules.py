@@ -114,6 +114,11 @@ class JobRules:
                 self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
             job.starts = (*job.starts, stored.seq)
             return
+        elif job.status == RETRY and not job.is_manual and attempt == job.attempt and job.starts:
+            # a copy that was handed out while the first still ran, and begins behind its end: the retry stands
+            self._check_double(job_id, job, stored, is_told="redelivered" in details or crashes > job.crashes)
+            job.starts, job.open = (*job.starts, stored.seq), (*job.open, Run(worker, int(attempt)))
+            return
         elif attempt not in self._next_attempts(job) and not job.is_partial:
             expected = " or ".join(str(number) for number in self._next_attempts(job))
             self._report(stored, job_id, f"attempt {expected} after {job.status}", f"STARTED of attempt {attempt}")

@@ -62,7 +62,9 @@ def _limits(connection: Connection, info: Mapping[str, Any]) -> list[Check]:
     limits = limits if isinstance(limits, dict) else {}
     checks = []
     for what, used_field, limit_field in (("storage", "storage", "max_storage"), ("memory", "memory", "max_memory")):
-        used = max(codec.number(info, used_field, 0), codec.number(info, f"reserved_{what}", 0))
+        reserved = codec.number(info, f"reserved_{what}", 0)
+        # 2.10 tells a negative one as a huge one
+        used = max(codec.number(info, used_field, 0), reserved if reserved < 2**62 else 0)
         limit = codec.number(limits, limit_field, -1)
         name = f"jetstream {what}"
         if limit < 0:

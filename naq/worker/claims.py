@@ -25,7 +25,7 @@ from naq.reopen import RETRYABLE, reopened
 from naq.worker.acks import ack
 from naq.worker.casualties import Casualties
 from naq.worker.lifecycle import Lifecycle
-from naq.worker.retries import tell_if_untold
+from naq.worker.told import tell_retry_if_untold
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Claims:
         if record is not None and record.status == JobStatus.RETRY and not is_fresh:
             by = record.worker_id
             if by != self._worker_id and by not in {worker.worker_id for worker in alive}:
-                await tell_if_untold(self._connection, job, record)  # it may have died before it could
+                await tell_retry_if_untold(self._connection, job, record)  # it may have died before it could
         if record is not None and crashed and record.crashes + 1 >= MAX_CRASHES:
             return Decision(Verdict.LOST, record)
         try:

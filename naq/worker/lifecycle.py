@@ -38,8 +38,8 @@ from naq.topology import Topology
 from naq.worker.acks import ack, again_in
 from naq.worker.large import slimmer, with_value_aside
 from naq.worker.outcome import Outcome, refusal
-from naq.worker.retries import retry_event, retry_id
 from naq.worker.run import Run, bounded
+from naq.worker.told import retry_event, retry_id, tell_if_untold
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +157,9 @@ class Lifecycle:
             actor=order.get("actor") if order and isinstance(order.get("actor"), dict) else None,
             reason=record.reason,
         )
-        stored = await self._events.send(event, msg_id=record.end_id, patience_s=PATIENCE_S)
-        await stored
+        await tell_if_untold(
+            self._connection, event, msg_id=record.end_id, saved_at=record.saved_at, patience_s=PATIENCE_S
+        )
         await ack(self._connection, reply)
 
     async def claim(self, job: Job, record: JobResult | None, *, crashed: bool) -> JobResult:
@@ -268,9 +269,10 @@ class Lifecycle:
 
     async def _end(self, run: Run, record: JobResult, counter: str, **fields: Any) -> str:
         """Store a final record, tell it and ack. Where the job had ended before, that end stands and "" is returned."""
-        if not await self._store(run, record):
+        standing = await self._store(run, record)
+        if standing is not None:
             log.info("job %s had ended before: what this run came to is dropped", record.job_id)
-            await ack(self._connection, run.reply)
+            await self.settle_again(standing, run.job, run.reply)  # whoever stored it may have died before it told it
             return ""
         if run.job.has_callbacks:
             await enqueue_callback(self._connection, run.job, record)
@@ -287,8 +289,9 @@ class Lifecycle:
             retry_at=retry_at,
             job=run.job.to_record(),
         )
-        if not await self._store(run, record):
-            await ack(self._connection, run.reply)
+        standing = await self._store(run, record)
+        if standing is not None:
+            await self.settle_again(standing, run.job, run.reply)
             return ""
         event = retry_event(run.job, record, run.limit_details(error))
         told = await self._events.send(event, msg_id=retry_id(record), patience_s=PATIENCE_S)
@@ -296,8 +299,8 @@ class Lifecycle:
         await ack(self._connection, run.reply, again_in(delay_s))
         return "retried"
 
-    async def _store(self, run: Run, record: JobResult) -> bool:
-        """Store the record of a run by compare-and-set; False where a final one stands already, which then stays.
+    async def _store(self, run: Run, record: JobResult) -> JobResult | None:
+        """Store the record of a run by compare-and-set; returns the final one that stands already, which then stays.
 
         Only one end of a job can be first, however many copies of it ran: that one is kept and told.
         """
@@ -307,7 +310,7 @@ class Lifecycle:
         while True:
             try:
                 run.revision = (await (await self._put(record, ttl_s, revision))).seq
-                return True
+                return None
             except ConflictError:
                 newest = await self.results.bucket.newest(record.job_id)
                 revision = newest.revision if newest is not None else 0
@@ -315,12 +318,9 @@ class Lifecycle:
                 if standing is None or not standing.is_final:
                     continue
                 # a write that was sent twice finds itself
-                return (standing.worker_id, standing.attempt, standing.status, standing.finished_at) == (
-                    record.worker_id,
-                    record.attempt,
-                    record.status,
-                    record.finished_at,
-                )
+                own = (record.worker_id, record.attempt, record.status, record.finished_at)
+                is_own = own == (standing.worker_id, standing.attempt, standing.status, standing.finished_at)
+                return None if is_own else standing
 
     async def _put(
         self, record: JobResult, ttl_s: float | None, revision: int | None = None

@@ -18,7 +18,7 @@ from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
 from naq.settings import Settings
 from naq.topology import DEDUPE_S
-from naq.worker.retries import tell_if_untold
+from naq.worker.told import tell_retry_if_untold
 from tests.conftest import WorkerFactory, environment_of
 from tests.integration import sample_tasks
 from tests.integration.log import events_of
@@ -116,8 +116,8 @@ async def test_a_retry_is_told_once_though_the_server_has_forgotten_its_id(clien
     job = Job(job_id="j", function="m:f", queue_name="q")
     long_ago = client.connection.server_now() - timedelta(seconds=DEDUPE_S)
     left = JobResult(job_id="j", status=JobStatus.RETRY, queue="q", worker_id="w-gone", saved_at=long_ago)
-    await tell_if_untold(client.connection, job, left)
+    await tell_retry_if_untold(client.connection, job, left)
     for age_s in (DEDUPE_S, 1):
         saved_at = client.connection.server_now() - timedelta(seconds=age_s)
-        await tell_if_untold(client.connection, job, replace(left, saved_at=saved_at))
+        await tell_retry_if_untold(client.connection, job, replace(left, saved_at=saved_at))
     assert [event.type for event in await events_of(client, "j")] == ["RETRY_SCHEDULED"]

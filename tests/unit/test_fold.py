@@ -107,6 +107,22 @@ def test_a_stop_told_after_the_second_run_explains_it() -> None:
     )
 
 
+def test_a_copy_that_begins_behind_the_retry_of_the_first() -> None:
+    other = {**RUN, "worker_id": "w2"}
+    events = [
+        UP,
+        event("WORKER_STARTED", worker_id="w2"),
+        event("ENQUEUED", **JOB),
+        event("STARTED", **RUN),
+        event("RETRY_SCHEDULED", **RUN),
+        event("STARTED", **other, details={"redelivered": True}),
+    ]
+    again = {**RUN, "attempt": 2}
+    assert not found(*events, event("STARTED", **again), event("RETRY_SCHEDULED", **other), event("COMPLETED", **again))
+    assert not found(*events, event("COMPLETED", **other))
+    assert found(*events[:-1], event("STARTED", **other)), "nothing says why it runs again"
+
+
 def test_events_stored_out_of_step_are_legal() -> None:
     assert not found(UP, event("STARTED", **RUN), event("ENQUEUED", **JOB), event("COMPLETED", **RUN))
 
