@@ -1,6 +1,7 @@
 """How much faster two worker processes do CPU-bound work than one: `python -m tests.benchmarks.processes`.
 
-Runs alternate, and medians are compared, because other programs use the same cores. Needs two cores or more.
+The same work is done by bare processes too (a `ProcessPoolExecutor`): other programs use the same cores, and what those
+leave over is the most that anybody can get. Runs alternate, and medians are compared. Needs two cores or more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from naq.client import AsyncClient
@@ -46,17 +48,31 @@ async def seconds_with(settings: Settings, processes: int, jobs: int, below: int
         await asyncio.to_thread(fleet.wait)
 
 
+def seconds_bare(processes: int, jobs: int, below: int) -> float:
+    """The same in processes that are up already, without a queue."""
+    with ProcessPoolExecutor(processes) as pool:
+        list(pool.map(count_primes, [below] * processes * 2))
+        started = time.perf_counter()
+        list(pool.map(count_primes, [below] * jobs))
+        return time.perf_counter() - started
+
+
 async def measure(rounds: int, jobs: int, below: int) -> None:
-    times: dict[int, list[float]] = {1: [], 2: []}
+    bare: dict[int, list[float]] = {1: [], 2: []}
+    naq: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         async with EmbeddedServer(Path(folder)) as server:
             settings = Settings(nats_url=server.url, prefix="processes")
             for _ in range(rounds):
-                for processes, taken in times.items():
-                    taken.append(await seconds_with(settings, processes, jobs, below))
-                    print(f"--processes {processes}: {taken[-1]:6.2f} s", flush=True)
-    one, two = (statistics.median(taken) for taken in times.values())
-    print(f"median of {rounds}: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times as fast")
+                for processes in (1, 2):
+                    bare[processes].append(await asyncio.to_thread(seconds_bare, processes, jobs, below))
+                    naq[processes].append(await seconds_with(settings, processes, jobs, below))
+                    print(
+                        f"{processes}: bare {bare[processes][-1]:6.2f} s, naq {naq[processes][-1]:6.2f} s", flush=True
+                    )
+    for name, times in (("bare", bare), ("naq", naq)):
+        one, two = (statistics.median(taken) for taken in times.values())
+        print(f"{name}: medians of {rounds}: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times as fast")
 
 
 def main() -> None:
