@@ -27,15 +27,16 @@ from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
 from naq_tui.switching import CLOSE_S, SwitchingApp
-from naq_tui.terminal import leave_on_hangup, leave_on_signals
+from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.views.table import Lens
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from naq_tui.launcher.supervisor import CloseMode
+
 TICK_S = 1.0
-CloseMode = Literal["stop", "kill", "leave"]
 Severity = Literal["information", "warning", "error"]
 
 
@@ -62,8 +63,8 @@ class NaqConsole(SwitchingApp):
         remembered: choices of earlier runs; None remembers nothing.
         commands: how to act on the system; None only looks.
         server_url: handed to launched workers and schedulers; None leaves it to their environment.
-        at_exit: what becomes of running processes where nobody was asked: a signal, a lost terminal. With "stop"
-            or "kill" nobody is asked at `q` either.
+        at_exit: what becomes of running processes where nobody was asked: a signal. With "stop" or "kill" nobody is
+            asked at `q` either; with "leave" a lost terminal means to each what its hang-up policy says.
         ticks: whether time passes by itself; tests say no.
         ascii_only: glyphs for terminals without Unicode.
         config: what the user wrote; None is nothing.
@@ -159,8 +160,9 @@ class NaqConsole(SwitchingApp):
 
     async def _shutdown(self) -> None:
         # feed and processes end while the loop still runs, whatever the reason for the end
+        is_hung_up = self.return_code == HANGUP_STATUS and self.at_exit == "leave"
         with contextlib.suppress(Exception):
-            await self.supervisor.close(self.at_exit)
+            await self.supervisor.close("policy" if is_hung_up else self.at_exit)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.feed.close(), CLOSE_S)
         await super()._shutdown()
@@ -269,28 +271,32 @@ class NaqConsole(SwitchingApp):
         self.copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode())
         self.say(f"Copied {what}.")
 
-    def action_launch(self, kind: Literal["worker", "scheduler"]) -> None:
+    def action_launch(self, kind: Literal["worker", "scheduler"], recipe: str | None = None) -> None:
         from naq_tui.screens.launch import LaunchScreen
 
-        self.push_screen(LaunchScreen(kind, self.remembered.launch_choice(kind), self.server_url))
+        self.push_screen(LaunchScreen(kind, self.remembered.launch_choice(kind), self.server_url, recipe))
 
     @on(Launch)
     def _launch(self, message: Launch) -> None:
         try:
-            process_id = self.supervisor.launch(message.spec)
+            started = self.supervisor.launch_many(message.spec, message.number)
         except NaqException as exc:
             self.say(str(exc), severity="error")
             return
         self._look_at_processes()
-        row = next((row for row in self.state.processes if row.process_id == process_id), None)
-        self.say(f"{row.name if row else message.spec.kind} started: 8 shows its output.")
+        names = [row.name for row in self.state.processes if row.process_id in started]
+        self.say(f"{', '.join(names)} started: 8 shows {'its' if len(names) == 1 else 'their'} output.")
 
     @on(Open)
     def _open(self, message: Open) -> None:
         if message.kind == "process":
             from naq_tui.screens.output import OutputScreen
 
-            self.push_screen(OutputScreen(message.key))
+            row = next((row for row in self.state.processes if row.process_id == message.key), None)
+            if row is not None and row.view.is_recipe:
+                self.action_launch("scheduler" if row.kind == "scheduler" else "worker", row.view.recipe)
+            else:
+                self.push_screen(OutputScreen(message.key))
         else:
             from naq_tui.screens.detail import DetailScreen
 
@@ -300,17 +306,20 @@ class NaqConsole(SwitchingApp):
     async def action_leave(self) -> None:
         from naq_tui.screens.leave import LeaveScreen
 
-        running = [row for row in self.state.processes if row.view.is_running and row.kind in ("worker", "scheduler")]
+        children = (row for row in self.state.processes if row.kind in ("worker", "scheduler"))
+        running = [row for row in children if row.view.is_running or row.view.restart_at is not None]
         if not running or self.at_exit != "leave":
             self.at_exit = "stop"
             self.exit()
             return
-        answer = await self.push_screen_wait(LeaveScreen(tuple((row.kind, row.name) for row in running)))
+        answer = await self.push_screen_wait(LeaveScreen(running))
         if answer == "stop":
             self.say("Stopping: they finish the jobs they have.")
             # while the screen still stands: a drain may take seconds
             await self.supervisor.close("stop")
-        if answer in ("stop", "leave"):
+        if answer == "policy":
+            self.at_exit = "policy"
+        if answer != "stay":
             self.exit()
 
     def _theme_changed(self, theme: Theme) -> None:

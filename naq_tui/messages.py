@@ -34,9 +34,10 @@ class EventsWanted(Message):
 
 @dataclass
 class Launch(Message):
-    """Start a local process."""
+    """Start local processes."""
 
     spec: LaunchSpec
+    number: int = 1
 
 
 class ProcessesMoved(Message):

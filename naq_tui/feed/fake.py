@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
@@ -14,7 +14,8 @@ from naq_tui.feed import sample
 from naq_tui.feed.query import Query, Scanned
 from naq_tui.feed.sample import T0, job_id, old_event, process, results
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
-from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView
+from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
+from naq_tui.launcher.supervisor import CloseMode
 from naq_tui.store.updates import EventsAppended, EventsRange, FailuresFound, JobsFound, ResultsChanged, Update
 
 __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "first_batch"]
@@ -200,8 +201,9 @@ class FakeCommands:
 class FakeProcesses:
     """Local processes that don't exist."""
 
-    def __init__(self, *views: ProcessView) -> None:
+    def __init__(self, *views: ProcessView, recipes: Mapping[str, Recipe] | None = None) -> None:
         self.views = list(views)
+        self.recipes: Mapping[str, Recipe] = recipes or {}
         self.launched: list[LaunchSpec] = []
         self.asked: list[tuple[str, str]] = []
         self.closed_with: str | None = None
@@ -228,11 +230,26 @@ class FakeProcesses:
     def output(self, process_id: str, first: int, count: int) -> OutputPage:
         return OutputPage(first, tuple(self.lines[first : first + count]), 0, len(self.lines))
 
-    def launch(self, spec: LaunchSpec) -> str:
+    def find_output(self, process_id: str, is_wanted: Callable[[str], bool], start: int, step: int = 1) -> int | None:
+        places = range(start, len(self.lines) if step > 0 else -1, step)
+        return next((place for place in places if is_wanted(self.lines[place])), None)
+
+    def launch_many(self, spec: LaunchSpec, number: int) -> tuple[str, ...]:
+        return tuple(self._launch(spec) for _ in range(number))
+
+    def _launch(self, spec: LaunchSpec) -> str:
         self.launched.append(spec)
-        name = spec.name or f"{spec.kind}-{len(self.views)}"
+        name = spec.name or f"{spec.recipe or spec.kind}-{len(self.views)}"
         self.views.append(process(name, spec.kind, 4200 + len(self.views), ""))
         return name
+
+    def more(self, process_id: str) -> str:
+        self.asked.append(("more", process_id))
+        return f"{process_id}-more"
+
+    def fewer(self, process_id: str) -> str:
+        self.asked.append(("fewer", process_id))
+        return process_id
 
     def stop(self, process_id: str) -> None:
         self.asked.append(("stop", process_id))
@@ -240,6 +257,12 @@ class FakeProcesses:
     def kill(self, process_id: str) -> None:
         self.asked.append(("kill", process_id))
 
-    async def close(self, mode: Literal["stop", "kill", "leave"] = "stop", grace: float = 10.0) -> None:
+    async def restart(self, process_id: str) -> None:
+        self.asked.append(("restart", process_id))
+
+    def remove(self, process_id: str) -> None:
+        self.asked.append(("remove", process_id))
+
+    async def close(self, mode: CloseMode = "stop", grace: float = 10.0) -> None:
         if self.closed_with is None:
             self.closed_with = mode

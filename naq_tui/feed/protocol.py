@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
@@ -12,7 +12,8 @@ from naq_tui.feed.query import Query, Scanned
 from naq_tui.store.updates import Update
 
 if TYPE_CHECKING:
-    from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView
+    from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
+    from naq_tui.launcher.supervisor import CloseMode
 
 
 class Clock(Protocol):
@@ -149,6 +150,8 @@ class Processes(Protocol):
 
     environment: dict[str, str]
     """What every process starts with, on top of the console's own: the connection."""
+    recipes: Mapping[str, Recipe]
+    """What can be launched by name."""
 
     @property
     def running(self) -> int: ...
@@ -157,10 +160,22 @@ class Processes(Protocol):
 
     def output(self, process_id: str, first: int, count: int) -> OutputPage: ...
 
-    def launch(self, spec: LaunchSpec) -> str: ...
+    def find_output(
+        self, process_id: str, is_wanted: Callable[[str], bool], start: int, step: int = 1
+    ) -> int | None: ...
+
+    def launch_many(self, spec: LaunchSpec, number: int) -> tuple[str, ...]: ...
+
+    def more(self, process_id: str) -> str: ...
+
+    def fewer(self, process_id: str) -> str: ...
 
     def stop(self, process_id: str) -> None: ...
 
     def kill(self, process_id: str) -> None: ...
 
-    async def close(self, mode: Literal["stop", "kill", "leave"] = "stop", grace: float = 10.0) -> None: ...
+    async def restart(self, process_id: str) -> None: ...
+
+    def remove(self, process_id: str) -> None: ...
+
+    async def close(self, mode: CloseMode = "stop", grace: float = 10.0) -> None: ...

@@ -16,6 +16,7 @@ from naq_tui.keys.keymap import rebound
 from naq_tui.keys.launching import LAUNCHING
 from naq_tui.keys.looking import LOOKING
 from naq_tui.keys.moving import MOVING
+from naq_tui.keys.output import OUTPUT
 from naq_tui.keys.places import LISTS, PANES, REPORTS, SCREENS, TABLES
 from naq_tui.keys.screens import SCREEN_KEYS
 
@@ -36,7 +37,7 @@ __all__ = [
     "rebound",
 ]
 
-ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *SCREEN_KEYS, *MOVING, *CONSOLE)
+ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *OUTPUT, *SCREEN_KEYS, *MOVING, *CONSOLE)
 GROUPS = ("Launching", "Acting", "Looking", "Moving", "Screens", "Console")
 
 

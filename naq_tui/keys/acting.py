@@ -54,6 +54,8 @@ ACTING: tuple[Action, ...] = (
     _acting("queue.purge", "D", "delete jobs", "Delete all waiting jobs of the queue", "queues", 78),
     _acting("worker.stop", "K", "stop", "Let the worker finish its jobs, then end it", "workers", 79),
     _acting("worker.forget", "D", "forget", "Remove the record of a dead worker", "workers", 78),
+    _acting("process.restart", "R", "restart", "End the process in good order and start it again", "processes", 77),
     _acting("process.stop", "K", "stop", "Let the process finish its jobs, then end it", "processes", 79),
     _acting("process.kill", "X", "kill", "Kill the process and all it started", "processes", 78),
+    _acting("process.forget", "D", "forget", "Take an ended process off the list, with its output", "processes", 53),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Owner = Literal["app", "main", "jobs", "report", "list"]
+Owner = Literal["app", "main", "jobs", "report", "output", "list"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Action:
     """The Textual action: `name` or `name('argument')`."""
     owner: Owner
     """Who carries the binding: the app (works in every screen), the main screen, that and reports ("jobs"), reports,
-    or each list."""
+    the screen of output, or each list."""
     where: frozenset[str] = frozenset()
     """Panes and screens it works in; empty means everywhere its owner is."""
     acts: bool = False
@@ -56,4 +56,6 @@ _KEY_LABELS = {
     "down": "↓",
     "pageup": "pgup",
     "pagedown": "pgdn",
+    "plus": "+",
+    "minus": "-",
 }

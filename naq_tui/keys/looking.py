@@ -114,6 +114,17 @@ LOOKING: tuple[Action, ...] = (
         in_palette=False,
     ),
     Action(
+        id="process.details",
+        keys=("i",),
+        label="details",
+        help="Everything about the process: variables, load, its runs, its jobs",
+        group="Looking",
+        call="details_of_process",
+        owner="main",
+        where=frozenset({"processes"}),
+        footer=63,
+    ),
+    Action(
         id="copy",
         keys=("y",),
         label="copy",

@@ -1,15 +1,11 @@
-"""Variables of a process: as they are typed, and as they are shown."""
+"""Variables of a process, as they are typed."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 
-from naq.settings import mask_url
-
-MASK = "***"
-_SECRET = re.compile(r"passw|secret|token|api_?key|private|credential|creds|nkey|_key$|^key$|auth", re.IGNORECASE)
+from naq_tui import masking
 
 
 def parse_environment(text: str) -> dict[str, str]:
@@ -26,7 +22,7 @@ def parse_environment(text: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ValueError(f"write KEY=VALUE, not {word!r}; a value with spaces in quotes")
+            raise ValueError(f"write KEY=VALUE, not {word!r}")
         variables[name] = value
     return variables
 
@@ -36,11 +32,7 @@ def format_environment(variables: Mapping[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable of this name is likely to hold a secret."""
-    return _SECRET.search(name) is not None
-
-
-def shown_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables fit to be shown: secrets by their name, and those within addresses, are masked."""
-    return {name: MASK if is_secret(name) else mask_url(value) for name, value in variables.items()}
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that hold no secret, as far as the rules of masking can tell."""
+    rules = masking.active()
+    return {name: value for name, value in variables.items() if rules.under(name, value) == value}

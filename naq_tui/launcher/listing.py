@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from naq.models.times import utcnow
-from naq_tui.launcher.environment import shown_environment
 from naq_tui.launcher.process import WatchedProcess
 from naq_tui.launcher.recipe import Recipe
 from naq_tui.launcher.view import ProcessStatus, ProcessView
@@ -59,6 +58,6 @@ def _ready(recipe: Recipe, folder: Path) -> ProcessView:
         recipe_wanted=recipe.processes,
         restart=spec.restart,
         hangup=spec.hangup,
-        environment=shown_environment(spec.env),
+        environment=dict(spec.env),
         folder="" if spec.cwd is None else str(spec.cwd),
     )

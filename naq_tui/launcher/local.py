@@ -11,7 +11,6 @@ from pathlib import Path
 
 from naq.models.times import format_time, utcnow
 from naq.server.watch import end_with_parent, process_identity
-from naq_tui.launcher.environment import shown_environment
 from naq_tui.launcher.process import WatchedProcess
 from naq_tui.launcher.record import ProcessRecord, record_path
 from naq_tui.launcher.spec import LaunchError, LaunchSpec
@@ -35,9 +34,8 @@ class LocalProcess(WatchedProcess):
         super().__init__(process_id, spec.name, folder / f"{process_id}.log", on_exit)
         self.spec = spec
         self.kind = spec.kind
-        self.is_adopted = False
-        """Whether it was taken over and has not been started here since."""
-        self._connection: Mapping[str, str] = {}
+        self.connection: Mapping[str, str] | None = None
+        """Variables on top of the console's own by which it finds its server; None before its first start."""
         self.has_variables = True
         """Whether the variables it was started with are known, which a new start needs."""
         self._folder = folder
@@ -52,8 +50,8 @@ class LocalProcess(WatchedProcess):
         """Start it, or start it again after it ended.
 
         Args:
-            connection: variables on top of the console's own by which it finds its server; one that was taken
-                over keeps those it was running with.
+            connection: variables on top of the console's own by which it finds its server. Those of its first start
+                are kept: the console may look at another system by now.
             owner_identity: of this console, for the state file.
 
         Raises:
@@ -61,8 +59,8 @@ class LocalProcess(WatchedProcess):
         """
         if not self.has_variables:
             raise LaunchError(f"the variables that {self.name} was started with are no longer known: launch it anew")
-        if not self.is_adopted:
-            self._connection = connection
+        if self.connection is None:
+            self.connection = dict(connection)
         spec = self.spec
         command = spec.command_line()
         log = self._open_log()
@@ -73,7 +71,7 @@ class LocalProcess(WatchedProcess):
                 stdout=log,
                 stderr=log,
                 cwd=spec.cwd,
-                env=spec.environment({**os.environ, **self._connection}),
+                env=spec.environment({**os.environ, **self.connection}),
                 start_new_session=True,
                 preexec_fn=end_with_parent() if spec.ends_with_console else None,
             )
@@ -96,7 +94,7 @@ class LocalProcess(WatchedProcess):
         """Take over a process of an earlier console, which may have ended since."""
         process = cls(record.process_id, record.spec, folder, on_exit)
         process.tail.path = record.log_path
-        process.is_owned, process.is_adopted = False, True
+        process.is_owned = False
         process.restarts = record.restarts
         process.tail.catch_up()
         if not record.is_running:
@@ -111,9 +109,9 @@ class LocalProcess(WatchedProcess):
         return process
 
     def renew(self, spec: LaunchSpec) -> None:
-        """Let its next start be made from another spec, and from this console's connection."""
+        """Let its next start be made from another spec, and with the console's connection of then."""
         self.spec = replace(spec, name=self.name)
-        self.is_adopted, self.has_variables = False, True
+        self.connection, self.has_variables = None, True
 
     def stop(self) -> None:
         super().stop()
@@ -146,7 +144,7 @@ class LocalProcess(WatchedProcess):
             recipe=spec.recipe,
             restart=spec.restart,
             hangup=spec.hangup,
-            environment=shown_environment(spec.env),
+            environment=dict(spec.env),
             folder="" if spec.cwd is None else str(spec.cwd),
         )
 
@@ -171,7 +169,7 @@ class LocalProcess(WatchedProcess):
             environment = {}
         self.has_variables = all(name in environment for name in (*record.variables, *record.connection))
         known = {name: environment[name] for name in record.variables if name in environment}
-        self._connection = {name: environment[name] for name in record.connection if name in environment}
+        self.connection = {name: environment[name] for name in record.connection if name in environment}
         self.spec = replace(self.spec, env=known)
 
     def _reap(self) -> int | None:
@@ -221,7 +219,7 @@ class LocalProcess(WatchedProcess):
             owner_identity=owner_identity,
             spec=self.spec,
             variables=tuple(self.spec.env),
-            connection=tuple({*self._connection, *address}),
+            connection=tuple({*(self.connection or ()), *address}),
             is_stop_asked=self.is_stop_asked,
             restarts=self.restarts,
         )

@@ -99,6 +99,9 @@ class Supervisor:
         Raises:
             LaunchError: the spec isn't valid, its name is in use by a running one, or it can't be started.
         """
+        return self._launch(spec, self.environment)
+
+    def _launch(self, spec: LaunchSpec, connection: Mapping[str, str]) -> str:
         if self._is_closed:
             raise LaunchError("the console is quitting: nothing is launched any more")
         problems = spec.validate()
@@ -113,7 +116,7 @@ class Supervisor:
             elif any(process.is_alive and process.name == spec.name for process in self._processes.values()):
                 raise LaunchError(f"{spec.name} runs already: choose another name")
             process = LocalProcess(f"{spec.name}-{time.time_ns():x}", spec, self.folder, self._has_exited)
-        process.start(self.environment, self._identity)
+        process.start(connection, self._identity)
         self._add(process)
         return process.process_id
 
@@ -140,7 +143,9 @@ class Supervisor:
             like = self._process(process_id)
             if not isinstance(like, LocalProcess):
                 raise LaunchError(f"{like.name} is the console's own: there is one of it")
-            started = self.launch(replace(like.spec, name=""))
+            if not like.has_variables:
+                raise LaunchError(f"the variables that {like.name} was started with are no longer known")
+            started = self._launch(replace(like.spec, name=""), like.connection or self.environment)
         return self._process(started).name
 
     def fewer(self, process_id: str) -> str:

@@ -68,7 +68,7 @@ class ProcessView:
     restarts: int = 0
     """How often it was started again, by its policy or by hand."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables it was given, secrets in it masked."""
+    """Variables it was given; there may be secrets among them."""
     folder: str = ""
     """Empty is the console's own."""
     host: str = ""

@@ -1,72 +1,130 @@
-"""The form that starts a worker or a scheduler on this machine."""
+"""The form that starts workers or schedulers on this machine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from naq_tui.messages import Launch
-from naq_tui.text import safe
+from naq_tui.text import cut, safe
+from naq_tui.widgets.picker import Picker
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
-    from naq_tui.launcher import LaunchSpec
+    from naq_tui.launcher import LaunchSpec, Recipe
 
-DEFAULTS = {"name": "", "queues": "default", "modules": "naq.examples.tasks", "concurrency": "10"}
-FIELDS = {
+NO_RECIPE = ""
+
+
+class Field(NamedTuple):
+    """One field of the form."""
+
+    name: str
+    label: str
+    default: str = ""
+    hint: str = ""
+    values: tuple[str, ...] = ()
+    """What there is to choose from; empty: it is typed."""
+
+
+_QUEUES = Field("queues", "queues", "default", "one or more: mail:3 default")
+_MODULES = Field("modules", "modules", "naq.examples.tasks", "whose functions may run: pkg.tasks or pkg.*")
+_CONCURRENCY = Field("concurrency", "jobs at once", "10", "1 to 1000")
+_PROCESSES = Field("processes", "processes", "1", "1 to 64")
+_ENVIRONMENT = Field("environment", "environment", "", 'KEY=VALUE OTHER="two words"')
+_FOLDER = Field("folder", "folder", "", "empty: where the console was started")
+_RESTART = Field("restart", "restart", "never", values=("never", "on-failure", "always"))
+_HANGUP = Field("hangup", "on hang-up", "keep", values=("keep", "drain", "kill"))
+_NAME = Field("name", "name", "", "empty: chosen for you")
+
+ROWS: dict[str, tuple[tuple[Field, ...], ...]] = {
     "worker": (
-        ("queues", "queues", "one or more, separated by spaces"),
-        ("modules", "modules", "whose functions may run: pkg.tasks or pkg.*"),
-        ("concurrency", "jobs at once", "1 to 1000"),
-        ("name", "name", "empty: chosen for you"),
+        (_QUEUES,),
+        (_MODULES,),
+        (_CONCURRENCY, _PROCESSES),
+        (_ENVIRONMENT,),
+        (_FOLDER,),
+        (_RESTART, _HANGUP),
+        (_NAME,),
     ),
-    "scheduler": (("name", "name", "empty: chosen for you"),),
+    "scheduler": ((_ENVIRONMENT,), (_FOLDER,), (_RESTART, _HANGUP), (_NAME,)),
 }
-"""Name, label and hint of each field."""
+"""The fields of each row."""
+_FIELD_OF = {"env": "environment", "cwd": "folder", "recipe": "name"}
+"""Field of the form by that of the spec, where they differ."""
 
 
 class LaunchScreen(ModalScreen[None]):
-    """Filled with the last choice; `enter` in any field launches; a mistake is named under its field.
+    """Filled with the last choice or a recipe; `enter` in any field launches; a mistake is named under its field.
 
     Args:
         kind: what to start.
         choice: what the fields held last; missing ones have their defaults.
         server_url: handed to the process; None leaves it to its environment.
+        recipe: name of the recipe to fill it with; None is the one of the last choice.
     """
 
     app: NaqConsole
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", show=False),
+        Binding("enter", "launch", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
-    AUTO_FOCUS = "Input"
+    AUTO_FOCUS = "Picker, Input"
 
-    def __init__(self, kind: Literal["worker", "scheduler"], choice: dict[str, str], server_url: str | None) -> None:
+    def __init__(
+        self,
+        kind: Literal["worker", "scheduler"],
+        choice: Mapping[str, str],
+        server_url: str | None,
+        recipe: str | None = None,
+    ) -> None:
         super().__init__()
         self.kind = kind
+        self.rows = ROWS[kind]
+        self.fields = [field for row in self.rows for field in row]
         # a name is for one process only: offered again it would be refused
-        self.choice = {**DEFAULTS, **choice, "name": ""}
+        self.choice = {**{field.name: field.default for field in self.fields}, **choice, "name": ""}
         self.server_url = server_url
+        self._recipe = choice.get("recipe", NO_RECIPE) if recipe is None else recipe
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """Those of this kind."""
+        return {name: each for name, each in self.app.supervisor.recipes.items() if each.spec.kind == self.kind}
 
     def compose(self) -> ComposeResult:
+        recipes = self.recipes
+        values = self.choice
+        if self._recipe in recipes:
+            values = {**values, **filled(recipes[self._recipe])}
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Launch a {self.kind} on this machine"
-            for name, label, hint in FIELDS[self.kind]:
+            if recipes:
                 with Horizontal(classes="field"):
-                    yield Label(label, markup=False)
-                    field = Input(self.choice[name], placeholder=hint, id=f"field-{name}", compact=True)
-                    field.cursor_blink = False
-                    yield field
-                yield Static("", id=f"mistake-{name}", classes="mistake", markup=False)
+                    yield Label("recipe", markup=False)
+                    names = (NO_RECIPE, *recipes)
+                    labels = {NO_RECIPE: "none", **{name: safe(name, 60) for name in recipes}}
+                    yield Picker(names, self._recipe, labels=labels, id="field-recipe")
+                yield Static("", classes="mistake", markup=False)
+            for row in self.rows:
+                with Horizontal(classes="field"):
+                    for field in row:
+                        yield Label(field.label, markup=False, classes="" if field is row[0] else "-second")
+                        yield self._widget(field, values[field.name])
+                yield Static("", id=f"mistake-{row[0].name}", classes="mistake", markup=False)
             yield Static("", id="command", classes="note", markup=False)
-            yield Static("enter launches · tab next field · esc leaves", classes="hint", markup=False)
+            yield Static("enter launches · tab next field · ←→ choose · esc leaves", classes="hint", markup=False)
 
     def on_mount(self) -> None:
         self._check()
@@ -75,42 +133,121 @@ class LaunchScreen(ModalScreen[None]):
     def _changed(self) -> None:
         self._check()
 
+    @on(Picker.Changed)
+    def _picked(self, message: Picker.Changed) -> None:
+        if message.picker.id == "field-recipe":
+            recipe = self.recipes.get(message.picker.value)
+            self._fill(self.choice if recipe is None else filled(recipe))
+        self._check()
+
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        spec = self._check()
-        if spec is None:
+        self.action_launch()
+
+    def action_launch(self) -> None:
+        checked = self._check()
+        if checked is None:
             return
-        self.app.remembered.remember_launch(self.kind, {name: self._text(name) for name, _, _ in FIELDS[self.kind]})
-        self.app.post_message(Launch(spec))
+        self.app.remembered.remember_launch(self.kind, self._to_remember())
+        self.app.post_message(Launch(*checked))
         self.dismiss()
 
-    def _text(self, name: str) -> str:
-        return self.query_one(f"#field-{name}", Input).value.strip()
+    def _widget(self, field: Field, value: str) -> Widget:
+        if field.values:
+            return Picker(field.values, value, id=f"field-{field.name}")
+        made = Input(value, placeholder=field.hint, id=f"field-{field.name}", compact=True)
+        made.cursor_blink = False
+        return made
 
-    def _check(self) -> LaunchSpec | None:
-        """The spec that the fields make, None where there is a mistake in them; each mistake is shown."""
+    def _fill(self, values: Mapping[str, str]) -> None:
+        for field in self.fields:
+            widget = self.query_one(f"#field-{field.name}")
+            value = values.get(field.name, field.default)
+            if isinstance(widget, Picker):
+                widget.choose(value)
+            elif isinstance(widget, Input):
+                widget.value = value
+
+    def _text(self, name: str) -> str:
+        """What a field holds; empty where this form has none of the name."""
+        found = self.query(f"#field-{name}")
+        return cast("Input | Picker", found.first()).value.strip() if found else ""
+
+    def _to_remember(self) -> dict[str, str]:
+        from naq_tui.launcher.environment import format_environment, parse_environment, without_secrets
+
+        texts = {field.name: self._text(field.name) for field in self.fields}
+        # secrets are typed anew each time: the file of what is remembered is no place for them
+        texts["environment"] = format_environment(without_secrets(parse_environment(texts["environment"])))
+        return {**texts, "recipe": self._text("recipe")}
+
+    def _check(self) -> tuple[LaunchSpec, int] | None:
+        """The spec that the fields make and how many of it, None where a mistake is in them; each is shown."""
         from naq_tui.launcher import LaunchSpec
+        from naq_tui.launcher.environment import parse_environment, without_secrets
+        from naq_tui.launcher.spec import MAX_CONCURRENCY, MAX_PROCESSES, HangupPolicy, RestartPolicy
 
         mistakes: dict[str, str] = {}
-        if self.kind == "worker":
-            try:
-                concurrency = int(self._text("concurrency"))
-            except ValueError:
-                concurrency = 1
-                mistakes["concurrency"] = "a whole number is needed, 1 to 1000"
-            spec = LaunchSpec(
-                kind="worker",
-                name=self._text("name"),
-                queues=tuple(self._text("queues").replace(",", " ").split()),
-                modules=tuple(self._text("modules").replace(",", " ").split()),
-                concurrency=concurrency,
-                server_url=self.server_url,
-            )
-        else:
-            spec = LaunchSpec(kind="scheduler", name=self._text("name"), server_url=self.server_url)
-        mistakes = {**spec.validate(), **mistakes}
-        for name, _, _ in FIELDS[self.kind]:
-            self.query_one(f"#mistake-{name}", Static).update(safe(mistakes.get(name, ""), 200))
-        command = "" if mistakes else f"runs  {safe(spec.display(), 200)}"
+        variables: dict[str, str] = {}
+        try:
+            variables = parse_environment(self._text("environment"))
+        except ValueError as exc:
+            mistakes["environment"] = str(exc)
+        recipe = self.recipes.get(self._text("recipe"))
+        if recipe is not None:
+            # its secrets are not shown, and given all the same
+            shown = without_secrets(recipe.spec.env)
+            variables = {**{n: v for n, v in recipe.spec.env.items() if n not in shown}, **variables}
+        is_worker = self.kind == "worker"
+        concurrency = self._number("concurrency", MAX_CONCURRENCY, mistakes) if is_worker else 1
+        number = self._number("processes", MAX_PROCESSES, mistakes) if is_worker else 1
+        folder = self._text("folder")
+        spec = LaunchSpec(
+            kind=self.kind,
+            name=self._text("name"),
+            recipe=self._text("recipe"),
+            queues=tuple(self._text("queues").replace(",", " ").split()),
+            modules=tuple(self._text("modules").replace(",", " ").split()),
+            concurrency=concurrency,
+            env=variables,
+            cwd=Path(folder).expanduser() if folder else None,
+            restart=cast("RestartPolicy", self._text("restart")),
+            hangup=cast("HangupPolicy", self._text("hangup")),
+            server_url=self.server_url,
+        )
+        mistakes = {**{_FIELD_OF.get(name, name): text for name, text in spec.validate().items()}, **mistakes}
+        for row in self.rows:
+            text = next((mistakes[field.name] for field in row if field.name in mistakes), "")
+            self.query_one(f"#mistake-{row[0].name}", Static).update(safe(text, 200))
+        times = f"{number} × " if number > 1 else ""
+        command = "" if mistakes else cut(f"runs  {times}{safe(spec.display(), 300)}", 112)
         self.query_one("#command", Static).update(command)
-        return None if mistakes else spec
+        return None if mistakes else (spec, number)
+
+    def _number(self, name: str, most: int, mistakes: dict[str, str]) -> int:
+        try:
+            number = int(self._text(name))
+        except ValueError:
+            number = 0
+        if not 1 <= number <= most:
+            label = next(field.label for field in self.fields if field.name == name)
+            mistakes[name] = f"{label}: a whole number, 1 to {most}"
+            return 1
+        return number
+
+
+def filled(recipe: Recipe) -> dict[str, str]:
+    """The fields as a recipe fills them; of its variables those that are no secret."""
+    from naq_tui.launcher.environment import format_environment, without_secrets
+
+    spec = recipe.spec
+    return {
+        "queues": " ".join(spec.queues),
+        "modules": " ".join(spec.modules),
+        "concurrency": str(spec.concurrency),
+        "processes": str(recipe.processes),
+        "environment": format_environment(without_secrets(spec.env)),
+        "folder": "" if spec.cwd is None else str(spec.cwd),
+        "restart": spec.restart,
+        "hangup": spec.hangup,
+    }

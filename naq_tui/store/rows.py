@@ -102,6 +102,7 @@ class ProcessRow(NamedTuple):
     status_text: str
     command: str
     last_line: str
+    recipe: str
     view: ProcessView
 
 
@@ -192,6 +193,7 @@ def process_row(view: ProcessView) -> ProcessRow:
         status_text=safe(view.status_text, 60),
         command=told(view.command, 500),
         last_line=told(without_ansi(view.last_line), 500),
+        recipe=safe(view.recipe, 100),
         view=view,
     )
 

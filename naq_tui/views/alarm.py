@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from naq_tui.format import age, count, plural
+from naq_tui.launcher.crashes import CRASHES
+from naq_tui.store.rows import ProcessRow
 from naq_tui.store.state import State
 from naq_tui.views.judging import is_dead
 from naq_tui.views.queues import is_unserved, served_queues
@@ -58,17 +60,20 @@ def _dead_workers(state: State, lens: Lens) -> list[Alarm]:
 
 
 def _processes(state: State) -> list[Alarm]:
+    crashed = [row for row in state.processes if row.status == "crashed"]
     found = [
-        Alarm(f"{row.name} crashes again and again: {row.last_line or row.status_text}", "8", True)
-        for row in state.processes
+        Alarm(f"{row.name} crashed {CRASHES} times in a minute and is left alone: {_end_of(row)}", "8", True)
+        for row in crashed
         if row.view.crash_looping
     ]
-    found += [
-        Alarm(f"{row.name} crashed ({row.status_text}): {row.last_line}", "8", True)
-        for row in state.processes
-        if row.status == "crashed" and not row.view.crash_looping
-    ]
+    found += [Alarm(f"{row.name} crashed: {_end_of(row)}", "8", True) for row in crashed if not row.view.crash_looping]
     return found
+
+
+def _end_of(row: ProcessRow) -> str:
+    code = row.view.exit_code
+    how = f"exit code {code}" if code is not None and code >= 0 else row.status_text
+    return f"{how}, {row.last_line}" if row.last_line else how
 
 
 def _failed_schedules(state: State) -> list[Alarm]:

@@ -9,6 +9,7 @@ from naq_tui import masking
 from naq_tui.format import exact
 from naq_tui.jsontext import dumps
 from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
+from naq_tui.views.processes import ProcessItem
 from naq_tui.views.queues import QueueItem
 
 
@@ -31,6 +32,8 @@ def copy_text(record: Any) -> tuple[str, str]:
             stats = record.stats
             figures = {name: getattr(stats, name) for name in stats.__slots__}
             return dumps({**figures, "oldest_at": exact(stats.oldest_at)}), f"queue {record.name}"
+        case ProcessItem():
+            return copy_text(record.row)
         case ProcessRow():
             view = record.view
             told = {"name": view.name, "kind": view.kind, "pid": view.pid, "status": view.status_text}

@@ -19,6 +19,7 @@ from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import worker_status
+from naq_tui.views.process_report import process_report
 from naq_tui.views.queues import QueueItem, drains, is_unserved, served_queues
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
@@ -59,6 +60,10 @@ def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Rep
             group = next((group for group in groups(state.failures) if group.key == key), None)
             if group is not None:
                 return error_report(state, group, lens, extra)
+        case "process":
+            process = next((row for row in state.processes if row.process_id == key), None)
+            if process is not None:
+                return process_report(state, process, lens)
     report = Report(f"{kind} {safe(key, 60)}")
     report.note("It is no longer there.")
     return report

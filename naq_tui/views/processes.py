@@ -1,83 +1,149 @@
-"""The processes of this machine that the console started or took over."""
+"""The processes of this machine that the console started or took over, and the recipes they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from naq_tui import status
-from naq_tui.format import age, duration
-from naq_tui.store.rows import ProcessRow
+from naq_tui.format import age, duration, size, until
+from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread
+from naq_tui.views.output import message
+from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread
 
 
-class ProcessesView(TableView[ProcessRow]):
+class ProcessItem(NamedTuple):
+    """A process, with what its worker says of itself."""
+
+    row: ProcessRow
+    worker: WorkerRow | None
+    """None where no heartbeat of it was seen."""
+
+
+class ProcessesView(TableView[ProcessItem]):
     name = "processes"
     title = "Processes"
     columns = (
-        Column(id="status", title="  status", width=12, most=19, grow=4, keep=9),
+        Column(id="status", title="  status", width=12, most=19, grow=9, keep=9),
         Column(id="name", title="name", width=12, most=18, grow=4, keep=10),
+        Column(id="scale", title="scale", width=5, right=True, keep=7),
+        Column(id="jobs", title="jobs", width=5, right=True, keep=5),
         Column(id="up", title="up", width=7, right=True, keep=7, starts_descending=True),
-        Column(id="pid", title="pid", width=8, right=True, keep=6),
-        Column(id="output", title="last output", width=16, most=60, grow=9, keep=8, fill=True),
-        Column(id="kind", title="kind", width=9, keep=2),
+        Column(id="pid", title="pid", width=7, right=True, keep=3),
+        Column(id="output", title="last output", width=16, most=40, grow=9, keep=8, fill=True),
+        Column(id="cpu", title="cpu", width=5, right=True, keep=4, starts_descending=True),
+        Column(id="memory", title="memory", width=8, right=True, keep=4, starts_descending=True),
+        Column(id="restarts", title="restarts", width=8, right=True, keep=2, starts_descending=True),
+        Column(id="kind", title="kind", width=9, keep=1),
         Column(id="command", title="command", width=50, keep=1, most=70, grow=1),
     )
 
-    def items(self, state: State, lens: Lens) -> Sequence[ProcessRow]:
-        return state.processes
+    def items(self, state: State, lens: Lens) -> Sequence[ProcessItem]:
+        workers = by_place(state)
+        return [ProcessItem(row, workers.get((row.view.host, row.view.pid))) for row in state.processes]
 
     def depends_on(self, state: State) -> tuple[object, ...]:
-        return (state.processes,)
+        return (state.processes, state.workers)
 
-    def key(self, item: ProcessRow) -> str:
-        return item.process_id
+    def key(self, item: ProcessItem) -> str:
+        return item.row.process_id
 
-    def cells(self, item: ProcessRow, lens: Lens) -> tuple[Cell, ...]:
-        look = status.of_process(item.status)
-        view = item.view
-        word = "crash loop" if view.crash_looping else item.status_text
-        tone = "failed" if view.crash_looping else look.tone
-        up = age(view.started_at, lens.local_now) if view.is_running else duration(view.uptime)
+    def cells(self, item: ProcessItem, lens: Lens) -> tuple[Cell, ...]:
+        row, view = item.row, item.row.view
+        if view.is_recipe:
+            up = ""
+        else:
+            up = age(view.started_at, lens.local_now) if view.is_running else duration(view.uptime)
+        record = item.worker.record if item.worker is not None and not item.worker.is_scheduler else None
+        is_known = record is not None and view.is_running
         return (
-            Cell(f"{look.mark(lens.ascii_only)} {word}", tone),
-            Cell(item.name, "strong"),
+            status_cell(row, lens),
+            Cell(row.name, "strong"),
+            scale(row),
+            Cell(f"{len(record.running)}/{record.concurrency}") if record is not None and is_known else BLANK,
             Cell(up, "muted"),
-            Cell(str(view.pid), "muted"),
-            Cell(item.last_line),
-            Cell(item.kind, "muted"),
-            Cell(item.command, "muted"),
+            Cell(str(view.pid) if view.pid else "", "muted"),
+            Cell("+ starts one", "muted") if view.is_recipe else Cell(*message(row.last_line)),
+            Cell("" if view.cpu_percent is None else f"{view.cpu_percent:.0f} %", "muted"),
+            Cell("" if view.rss_bytes is None else size(view.rss_bytes), "muted"),
+            Cell(str(view.restarts) if view.restarts else "", "waiting"),
+            Cell(row.kind, "muted"),
+            Cell(row.command, "muted"),
         )
 
-    def sort_value(self, item: ProcessRow, column: str, lens: Lens) -> Any:
+    def sort_value(self, item: ProcessItem, column: str, lens: Lens) -> Any:
+        row, view = item.row, item.row.view
         match column:
             case "status":
-                return item.status
+                return row.status
+            case "scale":
+                return (row.recipe, row.name)
+            case "jobs":
+                return -1 if item.worker is None else len(item.worker.record.running)
             case "up":
-                return -item.view.started_at.timestamp()
+                return -view.started_at.timestamp()
             case "pid":
-                return item.view.pid
+                return view.pid
             case "output":
-                return item.last_line
+                return row.last_line
+            case "cpu":
+                return -1.0 if view.cpu_percent is None else view.cpu_percent
+            case "memory":
+                return -1 if view.rss_bytes is None else view.rss_bytes
+            case "restarts":
+                return view.restarts
             case "kind":
-                return item.kind
+                return row.kind
             case "command":
-                return item.command
-        return item.name
+                return row.command
+        return row.name
 
-    def text(self, item: ProcessRow) -> str:
-        return f"{item.name} {item.kind} {item.status_text} {item.command} {item.last_line}"
+    def text(self, item: ProcessItem) -> str:
+        row = item.row
+        return f"{row.name} {row.recipe} {row.kind} {row.status_text} {row.command} {row.last_line}"
 
     def empty(self, state: State) -> str:
         return "Nothing runs here yet: w starts a worker, s a scheduler."
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         crashed = sum(row.status == "crashed" for row in state.processes)
+        waiting = sum(row.status == "waiting" for row in state.processes)
         running = sum(row.view.is_running for row in state.processes)
         return spread(
             [
                 Cell(f"{running} running", "muted") if state.processes else None,
+                Cell(f"{waiting} to restart", "waiting") if waiting else None,
                 Cell(f"{crashed} crashed", "failed") if crashed else None,
             ]
         )
+
+
+def by_place(state: State) -> Mapping[tuple[str, int], WorkerRow]:
+    """Workers and schedulers by host and pid; of two that had the same pid the later one."""
+    ordered = sorted(
+        state.workers.values(),
+        key=lambda worker: worker.record.started_at.timestamp() if worker.record.started_at else 0.0,
+    )
+    return {(worker.record.host, worker.record.pid): worker for worker in ordered}
+
+
+def status_cell(row: ProcessRow, lens: Lens) -> Cell:
+    """Glyph and word of a process's state."""
+    look = status.of_process(row.status)
+    view = row.view
+    if view.crash_looping:
+        return Cell(f"{look.mark(lens.ascii_only)} crash loop", "failed")
+    word = row.status_text
+    if view.restart_at is not None:
+        word = f"restarts {until(view.restart_at, lens.local_now)}"
+    return Cell(f"{look.mark(lens.ascii_only)} {word}", look.tone)
+
+
+def scale(row: ProcessRow) -> Cell:
+    """How many of its recipe run, of how many that should."""
+    view = row.view
+    if not row.recipe:
+        return BLANK
+    is_short = view.recipe_running < view.recipe_wanted and not view.is_recipe
+    return Cell(f"{view.recipe_running}/{view.recipe_wanted}", "waiting" if is_short else "muted")

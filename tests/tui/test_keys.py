@@ -11,6 +11,7 @@ from naq_tui.app import NaqConsole
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.help import help_lines
 from naq_tui.screens.main import MainScreen
+from naq_tui.screens.output import OutputScreen
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.line_table import LineTable
@@ -23,6 +24,7 @@ OWNERS = {
     "main": (MainScreen,),
     "jobs": (MainScreen, DetailScreen),
     "report": (DetailScreen,),
+    "output": (OutputScreen,),
     "list": (LineTable, EventLog, Document, OutputView),
 }
 

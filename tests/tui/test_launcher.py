@@ -383,6 +383,22 @@ async def test_cpu_and_memory_are_measured(watched: Watched, monkeypatch: pytest
     assert row.rss_bytes > 2**20
 
 
+async def test_a_process_stays_with_its_server_when_the_console_turns_to_another(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, environment={"NAQ_NATS_URL": "nats://first:1"})
+    code = "import os, time; print(os.environ['NAQ_NATS_URL'], flush=True); time.sleep(600)"
+    process_id = watched.supervisor.launch(script(code))
+    await watched.until_said(process_id, "nats://first:1")
+    watched.supervisor.environment = {"NAQ_NATS_URL": "nats://other:1"}
+    await watched.supervisor.restart(process_id)
+    row = await watched.until(process_id, lambda row: row.output_lines == 3)
+    assert row.last_line == "nats://first:1"
+    watched.supervisor.more(process_id)
+    like_it = watched.supervisor.snapshot()[-1].process_id
+    await watched.until_said(like_it, "nats://first:1")
+    await watched.until_said(watched.supervisor.launch(script(code)), "nats://other:1")
+    await watched.supervisor.close("kill")
+
+
 # -- quitting, and the next console ----------------------------------------------------------------------------
 
 
@@ -502,7 +518,7 @@ async def test_an_adopted_process_is_started_again_with_the_variables_it_had(wat
     assert "secret" not in "".join(path.read_text() for path in watched.supervisor.folder.glob("*.json"))
     successor = Watched(tmp_path / "state", environment={"NAQ_NATS_URL": "nats://other:1"})
     successor.supervisor.adopt()
-    assert successor.row(process_id).environment == {"KEY": "***"}
+    assert successor.row(process_id).environment == {"KEY": "secret"}
     await successor.supervisor.restart(process_id)
     row = await successor.until(process_id, lambda row: row.output_lines == 3)
     assert row.last_line == "secret nats://u:p@first:1"
