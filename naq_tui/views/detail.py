@@ -228,10 +228,11 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
 
 
 def _drain_words(row: QueueRow, traffic: Traffic, second: int) -> str:
-    left, tone = drains(QueueItem(row, traffic, False), second)
+    left, _ = drains(QueueItem(row, traffic, False), second)
     if not left or row.stats.is_paused:
         return ""
-    return "   and not getting fewer" if tone == "waiting" else f"   empty in {left} at the pace of the last minute"
+    words = {"stands": "none ended in the last minute", "grows": "more come than end", "steady": "as many come as end"}
+    return f"   {words.get(left) or f'empty in {left} at the pace of the last minute'}"
 
 
 def _schedule(state: State, key: str, lens: Lens) -> Report:

@@ -15,6 +15,8 @@ from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_f
 
 RATE_WINDOW_S = 5
 PACE_S = 60
+LONGEST_S = 30 * 86_400
+"""What would take longer does not drain."""
 SPARK_CELLS = 8
 SPARK_STEP_S = 6
 
@@ -130,9 +132,8 @@ class QueuesView(TableView[QueueItem]):
 
 def drain_s(item: QueueItem, second: int) -> float:
     """Seconds until the queue is empty at the pace of the last minute; infinite where it does not shrink."""
-    gone = item.traffic.finished.total(second - 1, PACE_S)
-    net = (gone - item.traffic.enqueued.total(second - 1, PACE_S)) / PACE_S
-    return item.row.stats.waiting / net if net > 0 else math.inf
+    gone, come = _pace(item, second)
+    return item.row.stats.waiting * PACE_S / (gone - come) if gone > come else math.inf
 
 
 def drains(item: QueueItem, second: int) -> tuple[str, str]:
@@ -142,7 +143,18 @@ def drains(item: QueueItem, second: int) -> tuple[str, str]:
     if item.row.stats.is_paused:
         return "paused", "waiting"
     left = drain_s(item, second)
-    return ("never", "waiting") if left > 30 * 86_400 else (duration(left), "muted")
+    if left <= LONGEST_S:
+        return duration(left), "muted"
+    gone, come = _pace(item, second)
+    if not gone:
+        return "stands", "waiting"
+    return ("grows", "waiting") if come > gone * 1.05 else ("steady", "muted")
+
+
+def _pace(item: QueueItem, second: int) -> tuple[int, int]:
+    """Jobs that ended and jobs that came in the last minute."""
+    traffic = item.traffic
+    return traffic.finished.total(second - 1, PACE_S), traffic.enqueued.total(second - 1, PACE_S)
 
 
 def _mark(item: QueueItem, lens: Lens) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from naq_tui.text import safe
 
 _FRAME = re.compile(r'^\s*File "([^"\n]{1,500})", line (\d{1,9}), in (.{1,200})$')
-_FOREIGN = re.compile(r"site-packages|dist-packages|/lib/python\d|/naq/|<frozen |<string>")
+_FOREIGN = re.compile(r"site-packages|dist-packages|/lib/python\d|/naq/(?:worker|ext|middleware)\b|<frozen |<string>")
 
 
 class Frame(NamedTuple):

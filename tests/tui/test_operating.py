@@ -143,4 +143,7 @@ def test_a_drain_is_estimated_by_what_goes_and_comes() -> None:
     pace = Traffic().finished.add({second - 5: 600})
     assert drains(QueueItem(row, Traffic(finished=pace), False), second) == ("8 min", "muted")
     growing = Traffic(finished=pace, enqueued=Traffic().enqueued.add({second - 5: 900}))
-    assert drains(QueueItem(row, growing, False), second)[0] == "never"
+    assert drains(QueueItem(row, growing, False), second)[0] == "grows"
+    assert drains(QueueItem(row, Traffic(), False), second)[0] == "stands"
+    steady = Traffic(finished=pace, enqueued=Traffic().enqueued.add({second - 5: 600}))
+    assert drains(QueueItem(row, steady, False), second) == ("steady", "muted")
