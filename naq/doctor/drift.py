@@ -17,7 +17,6 @@ from naq.doctor.checks import Check, ok, problem, size, warning
 from naq.events import Events
 from naq.models.event import JobEvent, JobEventType
 from naq.topology import (
-    CONSUMER_NOT_FOUND,
     NANOSECONDS,
     STREAM_NOT_FOUND,
     consumer_config,
@@ -45,6 +44,10 @@ _HARMLESS = frozenset({"max_age", "num_replicas", "duplicate_window", "allow_msg
 """Fields in which a system may well differ from the settings of whoever asks."""
 
 
+Repairs = list[tuple[str, dict[str, Any]]]
+"""What was changed, with the details to be told."""
+
+
 class Difference(NamedTuple):
     """One field that is not as wanted; None stands for a field that is absent."""
 
@@ -54,7 +57,7 @@ class Difference(NamedTuple):
 
     @property
     def is_harmless(self) -> bool:
-        return self.field in _HARMLESS or self.field == "max_bytes"
+        return self.field in _HARMLESS
 
     @property
     def is_safe(self) -> bool:
@@ -89,50 +92,55 @@ async def topology_checks(connection: Connection, *, repair: bool) -> list[Check
     if not any(standing.values()) and not repair:
         advice = "start a worker or enqueue a job: the first one makes them (or is the prefix another? --prefix)"
         return [warning("streams", f"none with the prefix {connection.names.prefix!r}: naq was not used here", advice)]
-    checks = [
-        check
-        for config in wanted
-        for check in await _check_stream(connection, config, standing[config["name"]], repair)
-    ]
+    repairs: Repairs | None = [] if repair else None
+    checks: list[Check] = []
+    for config in wanted:
+        checks += await _check_stream(connection, config, standing[config["name"]], repairs)
     objects = objects_config(connection)
     made = await _stream(connection, objects["name"])
     if made is not None:  # the first large result makes it
-        checks += await _check_stream(connection, objects, made, repair)
+        checks += await _check_stream(connection, objects, made, repairs)
     if standing[connection.names.jobs] is not None:
-        checks += await _consumer_checks(connection, repair)
+        checks += await _consumer_checks(connection, repairs)
+    for what, details in repairs or ():  # only now is the log there with certainty
+        await _tell(connection, what, details)
     return checks
 
 
 async def _check_stream(
-    connection: Connection, wanted: dict[str, Any], standing: dict[str, Any] | None, repair: bool
+    connection: Connection, wanted: dict[str, Any], standing: dict[str, Any] | None, repairs: Repairs | None
 ) -> list[Check]:
-    name = f"stream {wanted['name']}"
-    if standing is None:
-        if repair:
-            await connection.api(f"STREAM.CREATE.{wanted['name']}", wanted)
-            await _tell(connection, wanted["name"], {"created": True})
+    """One stream; repaired where `repairs`, which takes what was done, is given."""
+    stream = wanted["name"]
+    name = f"stream {stream}"
+    found = (standing or {}).get("config") or {}
+    differing = differences(wanted, found) if standing is not None else []
+    mended = [difference for difference in differing if difference.is_safe]
+    try:
+        if standing is None:
+            if repairs is None:
+                advice = "'naq doctor --repair' makes it, and so does the next worker that starts"
+                return [problem(name, "does not exist", advice)]
+            await connection.api(f"STREAM.CREATE.{stream}", wanted)
+            repairs.append((stream, {"created": True}))
             return [ok(name, "was missing and is made")]
-        return [
-            problem(name, "does not exist", "'naq doctor --repair' makes it, and so does the next worker that starts")
-        ]
-    found = standing.get("config") or {}
-    differing = differences(wanted, found)
-    state = standing.get("state") or {}
-    holds = f"{codec.number(state, 'messages', 0):,.0f} messages, {size(codec.number(state, 'bytes', 0))}"
-    repaired: list[Difference] = []
-    if repair and (repaired := [difference for difference in differing if difference.is_safe]):
-        changes = {difference.field: difference.wanted for difference in repaired}
-        await connection.api(f"STREAM.UPDATE.{wanted['name']}", {**found, **changes})
-        await _tell(
-            connection, wanted["name"], {"changes": {d.field: {"from": d.found, "to": d.wanted} for d in repaired}}
-        )
-        differing = [difference for difference in differing if not difference.is_safe]
-    checks = [ok(name, "repaired: " + "; ".join(_changed(difference) for difference in repaired))] if repaired else []
+        checks: list[Check] = []
+        if repairs is not None and mended:
+            await connection.api(f"STREAM.UPDATE.{stream}", {**found, **{d.field: d.wanted for d in mended}})
+            repairs.append((stream, _changes(mended)))
+            checks.append(_repaired(name, mended))
+            differing = [difference for difference in differing if not difference.is_safe]
+    except JetStreamError as exc:
+        return [problem(name, f"can't be repaired: {exc}", "see what the server says")]
     if not differing:
+        state = standing.get("state") or {}
+        holds = f"{codec.number(state, 'messages', 0):,.0f} messages, {size(codec.number(state, 'bytes', 0))}"
         return checks or [ok(name, f"as naq makes it ({holds})")]
-    told = "; ".join(difference.told() for difference in differing)
-    make = warning if all(difference.is_harmless for difference in differing) else problem
-    return [*checks, make(name, told, _advice(differing))]
+    # a limit of the log cuts its old end; one of the other streams would lose or refuse what is needed
+    is_log = stream == connection.names.events
+    is_harmless = all(d.is_harmless or (is_log and d.field == "max_bytes") for d in differing)
+    make = warning if is_harmless else problem
+    return [*checks, make(name, "; ".join(difference.told() for difference in differing), _advice(differing))]
 
 
 def _advice(differing: list[Difference]) -> str:
@@ -143,7 +151,7 @@ def _advice(differing: list[Difference]) -> str:
     return "'nats stream edit' where the server allows it; what was stored under it may be lost by the change"
 
 
-async def _consumer_checks(connection: Connection, repair: bool) -> list[Check]:
+async def _consumer_checks(connection: Connection, repairs: Repairs | None) -> list[Check]:
     checks: list[Check] = []
     for found in await _consumers(connection):
         config = found.get("config") or {}
@@ -152,28 +160,24 @@ async def _consumer_checks(connection: Connection, repair: bool) -> list[Check]:
         name = f"consumer {consumer}"
         wanted = consumer_config(connection, queue)
         if consumer != wanted["durable_name"]:
-            advice = (
-                f"jobs it takes are not run by naq: 'nats consumer rm {connection.names.jobs} {consumer}' if unknown"
-            )
+            advice = f"if nobody knows it: 'nats consumer rm {connection.names.jobs} {consumer}'"
             checks.append(problem(name, "naq did not make it, and it takes jobs out of the queues", advice))
             continue
         pairs = ((field, value, config.get(field, -1)) for field, value in wanted.items())
         differing = [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
-        if differing and repair:
-            try:
-                await ensure_consumer(connection, queue)
-            except JetStreamError as exc:
-                checks.append(problem(name, f"can't be repaired: {exc}", "see the server's message"))
-                continue
-            await _tell(
-                connection, consumer, {"changes": {d.field: {"from": d.found, "to": d.wanted} for d in differing}}
-            )
-            checks.append(ok(name, "repaired: " + "; ".join(_changed(difference) for difference in differing)))
-        elif differing:
-            told = "; ".join(difference.told() for difference in differing)
-            checks.append(
-                warning(name, told, "the next worker of that queue sets it as its own settings say, or --repair")
-            )
+        if not differing:
+            continue
+        if repairs is None:
+            advice = "the next worker of that queue sets it as its own settings say, or --repair"
+            checks.append(warning(name, "; ".join(difference.told() for difference in differing), advice))
+            continue
+        try:
+            await ensure_consumer(connection, queue)
+        except JetStreamError as exc:
+            checks.append(problem(name, f"can't be repaired: {exc}", "see what the server says"))
+            continue
+        repairs.append((consumer, _changes(differing)))
+        checks.append(_repaired(name, differing))
     return checks
 
 
@@ -191,7 +195,7 @@ async def _stream(connection: Connection, name: str) -> dict[str, Any] | None:
     try:
         return await connection.api(f"STREAM.INFO.{name}")
     except JetStreamError as exc:
-        if exc.code in (STREAM_NOT_FOUND, CONSUMER_NOT_FOUND):
+        if exc.code == STREAM_NOT_FOUND:
             return None
         raise
 
@@ -216,14 +220,27 @@ def _reach(limit: Any) -> float:
     return limit if isinstance(limit, int | float) and limit > 0 else float("inf")
 
 
-def _changed(difference: Difference) -> str:
-    field, wanted, found = difference
-    return f"{field} from {_shown(field, found)} to {_shown(field, wanted)}"
+def _changes(differing: list[Difference]) -> dict[str, Any]:
+    return {"changes": {d.field: {"from": d.found, "to": d.wanted} for d in differing}}
+
+
+def _repaired(name: str, differing: list[Difference]) -> Check:
+    told = (f"{d.field} from {_shown(d.field, d.found)} to {_shown(d.field, d.wanted)}" for d in differing)
+    return ok(name, f"repaired: {'; '.join(told)}")
 
 
 def _shown(field: str, value: Any) -> str:
     if field in _LIMITS and _reach(value) == float("inf"):
         return "unlimited"
     if field in _DURATIONS and isinstance(value, int | float):
-        return f"{value / NANOSECONDS:g} s"
+        return _span(value / NANOSECONDS)
+    if field == "max_bytes" and isinstance(value, int | float):
+        return size(value)
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"

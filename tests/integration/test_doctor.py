@@ -98,6 +98,16 @@ async def test_nothing_is_made_where_naq_was_not_used(settings: Settings) -> Non
     assert not answer.get("streams")
 
 
+async def test_repair_makes_everything_where_nothing_was(settings: Settings) -> None:
+    checks = await diagnose(settings, repair=True)
+    assert {check.found for check in checks if check.name.startswith("stream ")} == {"was missing and is made"}
+    async with AsyncClient(settings) as client:
+        told = [stored.event for stored in await all_events(client) if stored.event is not None]
+    assert {event.type for event in told} == {"OPERATOR_ACTION"}
+    assert len(told) == sum(check.name.startswith("stream ") for check in checks)
+    assert list(bad(await diagnose(settings))) == ["workers"]
+
+
 async def test_no_server(settings: Settings) -> None:
     code, out, err = await run_naq(settings, "doctor", "--json", "--server", "nats://127.0.0.1:1")
     (check,) = [json.loads(line) for line in out.splitlines()]
@@ -159,14 +169,14 @@ async def test_drift_is_told_field_by_field_and_repaired_on_demand(client: Async
     checks = await diagnose(settings)
     results = of(checks, f"stream KV_{names.results}")
     assert results.level == Level.PROBLEM
-    assert results.found == "max_age is 3600 s, not 604800 s; allow_rollup_hdrs is False, not True"
+    assert results.found == "max_age is 1 h, not 7 d; allow_rollup_hdrs is False, not True"
     longer = of(checks, f"stream {names.events}")
-    assert (longer.level, longer.found) == (Level.WARNING, "max_age is 7.776e+06 s, not 2.592e+06 s")
+    assert (longer.level, longer.found) == (Level.WARNING, "max_age is 90 d, not 30 d")
     assert of(checks, f"stream {names.jobs}").found == "max_msgs is 1000, not unlimited"
     assert of(checks, f"stream KV_{names.limits}").found == "does not exist"
     code, out, _ = await run_naq(settings, "doctor", "--repair")
     assert code == 0, out
-    assert "repaired: max_age from 3600 s to 604800 s; allow_rollup_hdrs from False to True" in out
+    assert "repaired: max_age from 1 h to 7 d; allow_rollup_hdrs from False to True" in out
     assert "was missing and is made" in out
     assert list(bad(await diagnose(settings))) == [f"stream {names.events}", "workers"], "a longer age is left alone"
     told = [stored.event for stored in await all_events(client) if stored.event is not None]
