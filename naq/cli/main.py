@@ -36,6 +36,7 @@ _COMMANDS = {
     "schedules": ("naq.cli.schedules", "list, add, pause, resume, trigger and cancel schedules"),
     "queues": ("naq.cli.queues", "list, pause, resume and purge queues"),
     "doctor": ("naq.cli.doctor", "check the server, the streams, the workers and the whole log"),
+    "bench": ("naq.cli.bench", "measure what the server and this machine reach"),
     "purge": ("naq.cli.purge", "remove every waiting job of a queue"),
 }
 
