@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual import on, work
 from textual.command import Provider
 from textual.reactive import var
-from textual.theme import Theme
 from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
-from naq_tui import keys, masking, themes
+from naq_tui import keys, masking
 from naq_tui.config import Config
 from naq_tui.contexts import Connect, Context
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
+from naq_tui.looks import LooksApp
 from naq_tui.messages import Launch, Open, ProcessesMoved
 from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
-from naq_tui.switching import CLOSE_S, SwitchingApp
+from naq_tui.switching import CLOSE_S
 from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.views.table import Lens
@@ -53,7 +53,7 @@ def _palette_provider() -> type[Provider]:
     return NaqCommands
 
 
-class NaqConsole(SwitchingApp):
+class NaqConsole(LooksApp):
     """naq-console.
 
     Args:
@@ -105,10 +105,11 @@ class NaqConsole(SwitchingApp):
         read_only: bool = False,
         allow_changes: bool = False,
     ) -> None:
-        config = config or Config()
         super().__init__(
-            config,
+            config or Config(),
+            remembered or Remembered(),
             commands,
+            ascii_only=ascii_only,
             context=context,
             contexts=contexts,
             connect=connect,
@@ -118,9 +119,7 @@ class NaqConsole(SwitchingApp):
         self.feed = feed
         self.supervisor = supervisor
         self.clock = clock or SystemClock()
-        self.remembered = remembered or Remembered()
         self.server_url = server_url
-        self.ascii_only = ascii_only or config.ascii
         self.loaded = asyncio.Event()
         """Set once the feed's first batch is shown."""
         self.animation_level = "none"
@@ -128,10 +127,6 @@ class NaqConsole(SwitchingApp):
         self.at_exit: CloseMode = at_exit
         self._processes_due = False
         self.main = MainScreen()
-        for theme in themes.THEMES:
-            self.register_theme(theme)
-        chosen = (config.theme, self.remembered.theme)
-        self.theme = next((name for name in chosen if name in self.available_themes), themes.DARK)
         self.set_reactive(NaqConsole.now, self.clock.now())
 
     # start and end
@@ -139,14 +134,10 @@ class NaqConsole(SwitchingApp):
     def get_default_screen(self) -> Screen[Any]:
         return self.main
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return themes.variable_defaults(self.current_theme)
-
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         return ()
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, self._theme_changed)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             leave_on_signals(self, loop)
@@ -271,6 +262,24 @@ class NaqConsole(SwitchingApp):
         self.copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode())
         self.say(f"Copied {what}.")
 
+    @work(group="export", exclusive=True, exit_on_error=False)
+    async def action_export(self) -> None:
+        from naq_tui.export import default_name
+        from naq_tui.screens.export import ExportScreen
+        from naq_tui.screens.exporting import exportable
+
+        try:
+            what = await exportable(self)
+        except NaqException as exc:
+            self.say(f"Nothing exported: {exc}", severity="error")
+            return
+        if what is None:
+            self.say("Nothing to export here.")
+            return
+        path = await self.push_screen_wait(ExportScreen(what, default_name(what.name, self.clock.now())))
+        if path is not None:
+            self.say(f"Written to {path}: {what.words}.")
+
     def action_launch(self, kind: Literal["worker", "scheduler"], recipe: str | None = None) -> None:
         from naq_tui.screens.launch import LaunchScreen
 
@@ -321,9 +330,6 @@ class NaqConsole(SwitchingApp):
             self.at_exit = "policy"
         if answer != "stay":
             self.exit()
-
-    def _theme_changed(self, theme: Theme) -> None:
-        self.remembered.theme = theme.name
 
 
 def make_console(

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from naq import __version__
-from naq.errors import NaqException
-from naq_tui.config import EXAMPLE, load_config, write_example
+from naq.errors import ConfigurationError, NaqException
+from naq_tui.config import EXAMPLE, Config, load_config, write_example, zone_name
 
 if TYPE_CHECKING:
     from naq_tui.launcher import Supervisor
@@ -22,6 +22,8 @@ EXAMPLES = """examples:
   naq-console                              the server on this machine, or one of our own where none answers
   naq-console --demo                       a throw-away server with a small workload
   naq-console --server nats://prod:4222    a server elsewhere
+  naq-console --context prod               a context of config.toml or of the nats command line
+  naq-console --snapshot workers           one frame as text, for scripts and bug reports
 """
 RESET_TERMINAL = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
@@ -48,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.read_only and args.write:
         print("naq-console: --read-only and --write contradict each other", file=sys.stderr)
         return 2
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
-        print("naq-console: it needs a terminal; for scripts use 'naq' with --json", file=sys.stderr)
+    if args.snapshot is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("naq-console: it needs a terminal; in scripts use --snapshot, or 'naq' with --json", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(_run(args))
+        return asyncio.run(_run(args) if args.snapshot is None else _snapshot(args))
     except NaqException as exc:
         if args.debug:
             raise
@@ -78,8 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="a throw-away server with a small workload")
     parser.add_argument("--theme", metavar="NAME", help="naq-dark, naq-light or another theme of the palette")
     parser.add_argument("--read-only", action="store_true", help="only look: no key changes anything")
+    parser.add_argument("--timezone", metavar="ZONE", help="times in UTC, local, or a zone like Europe/Berlin")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--write", action="store_true", help="allow changes on a production context from the start")
     parser.add_argument("--ascii", action="store_true", help="glyphs for terminals without Unicode")
+    frame = parser.add_argument_group("one frame, without a terminal")
+    frame.add_argument(
+        "--snapshot", metavar="SCREEN", help="overview, events, workers, …; exit code 1 without a server"
+    )
+    frame.add_argument("--format", choices=("text", "svg"), default="text", help="default text")
+    frame.add_argument("--size", metavar="COLSxLINES", default="120x40", help="default 120x40")
     written = parser.add_argument_group("configuration (config.toml in NAQ_CONFIG_DIR or your configuration folder)")
     written.add_argument("--example-config", action="store_true", help="print one, with every setting explained")
     written.add_argument("--write-config", action="store_true", help="put that where it is read, if none is there")
@@ -123,18 +133,55 @@ def _check_config() -> int:
     return 1 if problems else 0
 
 
-async def _run(args: argparse.Namespace) -> int:
-    from naq_tui.app import make_console
-    from naq_tui.demo import Demo
-    from naq_tui.feed.nats import NatsFeed
+def _config(args: argparse.Namespace) -> Config:
+    """The user's file with what the command line says instead; what is wrong in it is told."""
     from naq_tui.guarding import problems_of
-    from naq_tui.launcher import Supervisor, recipes_of
-    from naq_tui.opening import choose, connect, demo_target, environment_of, target_of
-    from naq_tui.remembered import Remembered
 
     config = load_config()
     for problem in problems_of(config):
         print(f"naq-console: {problem}", file=sys.stderr)
+    if args.theme:
+        config = replace(config, theme=args.theme)
+    if args.timezone:
+        try:
+            config = replace(config, timezone=zone_name(args.timezone))
+        except ValueError as exc:
+            raise ConfigurationError(f"--timezone: {exc}") from None
+    return replace(config, mouse=False) if args.no_mouse else config
+
+
+async def _snapshot(args: argparse.Namespace) -> int:
+    """Print one frame of a server that is there; none is started, nothing is remembered."""
+    from naq_tui.app import make_console
+    from naq_tui.feed.nats import NatsFeed
+    from naq_tui.launcher import Supervisor
+    from naq_tui.opening import check, choose
+    from naq_tui.snapshot import checked_screen, checked_size, snapshot
+
+    screen, size = checked_screen(args.snapshot), checked_size(args.size)
+    config = _config(args)
+    choice = choose(config, server=args.server, context=args.context, prefix=args.prefix)
+    await check(choice.settings)
+    context = choice.context
+    label = context.name if context is not None else choice.settings.server_label.removeprefix("nats://")
+    feed = NatsFeed(choice.settings, label=label)
+    app = make_console(
+        feed=feed, supervisor=Supervisor(), ascii_only=args.ascii, config=config, context=context, read_only=True
+    )
+    frame = await snapshot(app, screen, args.format, size)
+    sys.stdout.buffer.write(frame.encode("utf-8", "backslashreplace"))
+    return 0
+
+
+async def _run(args: argparse.Namespace) -> int:
+    from naq_tui.app import make_console
+    from naq_tui.demo import Demo
+    from naq_tui.feed.nats import NatsFeed
+    from naq_tui.launcher import Supervisor, recipes_of
+    from naq_tui.opening import choose, connect, demo_target, environment_of, target_of
+    from naq_tui.remembered import Remembered
+
+    config = _config(args)
     if args.demo:
         config = replace(config, context=None)
     choice = choose(config, server=args.server, context=args.context, prefix=args.prefix)
@@ -151,8 +198,6 @@ async def _run(args: argparse.Namespace) -> int:
             target.settings, label=context.name if context else target.label, is_embedded=target.server is not None
         )
         remembered = Remembered.of_user()
-        if args.theme:
-            config = replace(config, theme=args.theme)
         app = make_console(
             feed=feed,
             supervisor=supervisor,
@@ -171,7 +216,7 @@ async def _run(args: argparse.Namespace) -> int:
         if demo is not None:
             demo.start()
         try:
-            await app.run_async()
+            await app.run_async(mouse=config.mouse)
         finally:
             if demo is not None:
                 await demo.stop()

@@ -1,9 +1,11 @@
-"""Figures as people read them. Pure: the moment that is now is always an argument."""
+"""Figures as people read them. The moment that is now is always an argument; the zone is that of `naq_tui.times`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+
+from naq_tui import times
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 BARS = "▁▂▃▄▅▆▇█"
@@ -88,17 +90,50 @@ def span(seconds: float) -> str:
 
 def clock(moment: datetime) -> str:
     """`14:07:12`."""
-    return moment.strftime("%H:%M:%S")
+    return times.in_zone(moment).strftime("%H:%M:%S")
 
 
 def clock_ms(moment: datetime) -> str:
     """`14:07:12.140`."""
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return f"{times.in_zone(moment):%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 def exact(moment: datetime | None) -> str:
     """`2026-11-24 14:07:12.140 UTC`; empty where None."""
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
+    if moment is None:
+        return ""
+    there = times.in_zone(moment)
+    return f"{there:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} {there:%Z}"
+
+
+def since(moment: datetime | None, now: datetime) -> str:
+    """In a column of ages: how long ago; the time of day where times were chosen."""
+    return _short(moment, now) if times.active().mode == "absolute" else age(moment, now)
+
+
+def due(moment: datetime | None, now: datetime) -> str:
+    """In a column of what is to come: in how long; the time of day where times were chosen."""
+    return _short(moment, now) if times.active().mode == "absolute" else until(moment, now)
+
+
+def at(moment: datetime | None, now: datetime) -> str:
+    """In a column of times: the time of day; how long ago where ages were chosen."""
+    if moment is None:
+        return ""
+    return age(moment, now) if times.active().mode == "relative" else clock(moment)
+
+
+def at_ms(moment: datetime, now: datetime) -> str:
+    """As `at`, to the millisecond."""
+    return age(moment, now) if times.active().mode == "relative" else clock_ms(moment)
+
+
+def _short(moment: datetime | None, now: datetime) -> str:
+    """`14:07`, of another day `24 Nov`: six cells."""
+    if moment is None:
+        return ""
+    there = times.in_zone(moment)
+    return f"{there:%H:%M}" if there.date() == times.in_zone(now).date() else f"{there.day} {there:%b}"
 
 
 def size(size_bytes: float) -> str:

@@ -81,7 +81,7 @@ async def target_of(settings: Settings) -> AsyncIterator[Target]:
     from naq.settings import DEFAULT_URL
 
     if settings.is_address_explicit:
-        await _check(settings)
+        await check(settings)
         yield Target(settings, settings.server_label.removeprefix("nats://"), None)
         return
     port = int(DEFAULT_URL.rsplit(":", 1)[1])
@@ -92,7 +92,7 @@ async def target_of(settings: Settings) -> AsyncIterator[Target]:
             "free it, or name your NATS server with --server"
         )
     if answer == "nats":
-        await _check(settings)
+        await check(settings)
         yield Target(settings, "local", None)
         return
     server = EmbeddedServer(default_store_dir(), port=port)
@@ -114,7 +114,7 @@ async def demo_target(settings: Settings) -> AsyncIterator[Target]:
             yield Target(settings.with_(nats_url=server.url, prefix="naq"), "demo", server)
 
 
-async def _check(settings: Settings) -> None:
+async def check(settings: Settings) -> None:
     """Connect once before the screen is taken over, so that what is wrong is said in one line of the shell."""
     from naq.client import AsyncClient
 

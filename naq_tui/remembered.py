@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from naq_tui.config import config_folder
+from naq_tui.config import config_folder, zone_name
 
 FILE_NAME = "console.json"
 
@@ -43,6 +43,39 @@ class Remembered:
     def theme(self, name: str) -> None:
         if name != self.theme:
             self._save({**self._values, "theme": name})
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone chosen last, as `config.zone_name` takes it; None where none was or it is none."""
+        try:
+            return zone_name(self._values.get("zone"))
+        except ValueError:
+            return None
+
+    @zone.setter
+    def zone(self, name: str) -> None:
+        self._save({**self._values, "zone": name})
+
+    @property
+    def times(self) -> str:
+        """How times were told last; empty where nothing was chosen."""
+        mode = self._values.get("times")
+        return mode if isinstance(mode, str) else ""
+
+    @times.setter
+    def times(self, mode: str) -> None:
+        self._save({**self._values, "times": mode})
+
+    def view(self, context: str) -> dict[str, Any]:
+        """What the main screen showed when this context was left; empty where it was never open."""
+        views = self._values.get("views")
+        view = views.get(context) if isinstance(views, dict) else None
+        return view if isinstance(view, dict) else {}
+
+    def remember_view(self, context: str, view: dict[str, Any]) -> None:
+        views = self._values.get("views")
+        if self.view(context) != view:
+            self._save({**self._values, "views": {**(views if isinstance(views, dict) else {}), context: view}})
 
     def launch_choice(self, kind: str) -> dict[str, str]:
         """What the launch form of this kind held last, by field; empty where it was never used."""

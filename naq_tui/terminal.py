@@ -76,3 +76,22 @@ def leave_on_hangup(app: App[Any], loop: asyncio.AbstractEventLoop, grace_s: flo
         os._exit(HANGUP_STATUS)
 
     threading.Thread(target=watch, name="tty-watch", daemon=True).start()
+
+
+def give_title(app: App[Any], title: str) -> None:
+    """Name the terminal's window; the title it had is kept aside once (where the terminal can)."""
+    driver = app._driver
+    if driver is None or app.is_headless:
+        return
+    if not getattr(app, "_has_title", False):
+        app._has_title = True  # type: ignore[attr-defined]
+        driver.write("\x1b[22;2t")
+    driver.write(f"\x1b]2;{title}\x07")
+    driver.flush()
+
+
+def take_title_back(app: App[Any]) -> None:
+    """Give the window the title that it had."""
+    if app._driver is not None and getattr(app, "_has_title", False):
+        app._driver.write("\x1b[23;2t")
+        app._driver.flush()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = "naq-dark"
 LIGHT = "naq-light"
+HIGH_CONTRAST = "naq-high-contrast"
+ANSI = "naq-ansi"
 
 _PLUM = Color.parse("#8b5fd0")
 
@@ -59,6 +61,60 @@ THEMES = (
             "naq-caution": "#f8ecd2",
             "naq-production": "#6a3fae",
             "naq-production-bar": "#e9e0f7",
+        },
+    ),
+    # every text has at least 7:1 against its ground (WCAG AAA)
+    Theme(
+        name=HIGH_CONTRAST,
+        dark=True,
+        primary="#7fd4ff",
+        secondary="#ffffff",
+        accent="#7fd4ff",
+        success="#5cff8f",
+        warning="#ffd24d",
+        error="#ff8f8f",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#1a1a1a",
+        variables={
+            "naq-muted": "#d0d0d0",
+            "naq-faint": "#8c8c8c",
+            "naq-strong": "#ffffff",
+            "naq-cursor": "#003a5c",
+            "naq-bar": "#1a1a1a",
+            "naq-alarm": "#4d0000",
+            "naq-caution": "#3d2f00",
+            "naq-production": "#e0b3ff",
+            "naq-production-bar": "#33004d",
+        },
+    ),
+    # the terminal's own sixteen colours, on its own ground
+    Theme(
+        name=ANSI,
+        ansi=True,
+        primary="ansi_blue",
+        secondary="ansi_cyan",
+        accent="ansi_blue",
+        success="ansi_green",
+        warning="ansi_yellow",
+        error="ansi_red",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        variables={
+            **BUILTIN_THEMES["ansi-dark"].variables,
+            "naq-muted": "ansi_bright_black",
+            "naq-faint": "ansi_bright_black",
+            "naq-strong": "ansi_default",
+            "naq-cursor": "ansi_bright_black",
+            "naq-bar": "ansi_default",
+            "naq-alarm": "ansi_default",
+            "naq-caution": "ansi_default",
+            "naq-production": "ansi_magenta",
+            "naq-production-bar": "ansi_default",
         },
     ),
 )

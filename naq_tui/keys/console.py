@@ -54,4 +54,13 @@ CONSOLE: tuple[Action, ...] = (
         call="allow_changes",
         owner="app",
     ),
+    Action(
+        id="suspend",
+        keys=("ctrl+z",),
+        label="suspend",
+        help="Back to the shell; fg returns here",
+        group="Console",
+        call="suspend_process",
+        owner="app",
+    ),
 )

@@ -52,18 +52,18 @@ class Looking(LogReading):
         self.filter_line.problem = content.needle.problem
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        self._set_filter(self._filtered, message.text)
+        self.set_filter(self._filtered, message.text)
         self.filter_line.problem = self._content(self._filtered).needle.problem
 
     def on_filter_line_done(self, message: FilterLine.Done) -> None:
-        self._set_filter(self._filtered, message.text)
+        self.set_filter(self._filtered, message.text)
         self._close_line()
 
     def on_filter_line_given_up(self) -> None:
-        self._set_filter(self._filtered, "")
+        self.set_filter(self._filtered, "")
         self._close_line()
 
-    def _set_filter(self, place: str, text: str) -> None:
+    def set_filter(self, place: str, text: str) -> None:
         content = self._content(place)
         if content.needle:
             self._last_needle = content.needle
@@ -133,6 +133,12 @@ class Looking(LogReading):
 
     def action_follow(self) -> None:
         self.log_view.follow(not self.log_view.is_following)
+
+    def action_columns(self) -> None:
+        from naq_tui.screens.columns import ColumnsScreen
+
+        table = self.tables[self.place]
+        self.app.push_screen(ColumnsScreen(table.view.title, table.view.columns, table.hidden, table.hide))
 
     def action_sort(self) -> None:
         self.tables[self.place].sort_next()

@@ -287,7 +287,7 @@ class MainScreen(
             self._refresh_views()
             return
         if place != "overview" and self._content(place).needle:
-            self._set_filter(place, "")
+            self.set_filter(place, "")
         elif table is not None and table.facet:
             table.show_facet("")
             self._refresh_views()

@@ -172,7 +172,7 @@ def _lately(report: Report, state: State, worker: WorkerRow, lens: Lens) -> None
         return
     report.section("Lately, the newest first")
     for event in mine:
-        cells = event_cells(event, lens.ascii_only)
+        cells = event_cells(event, lens)
         about = f"{event.function:<20} {event.job}".rstrip()
         report.lines.append(
             (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from naq_tui.format import age, count, sparkline
+from naq_tui.format import count, since, sparkline
 from naq_tui.store.failures import FAILURES_KEPT, ErrorGroup, groups
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
@@ -43,8 +43,8 @@ class ErrorsView(TableView[ErrorGroup]):
             Cell(f"{mark} {item.text}", "failed"),
             Cell(count(item.count), "strong"),
             Cell(sparkline(trend, ascii_only=lens.ascii_only), "accent" if any(trend) else "muted"),
-            Cell(age(item.last_at, lens.now), "muted"),
-            Cell(age(item.first_at, lens.now), "muted"),
+            Cell(since(item.last_at, lens.now), "muted"),
+            Cell(since(item.first_at, lens.now), "muted"),
             Cell(names(item.functions), ""),
             Cell(names(item.queues), "muted"),
         )

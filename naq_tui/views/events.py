@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from naq_tui import status
-from naq_tui.format import clock_ms, count
+from naq_tui.format import at_ms, count
 from naq_tui.store.rows import EventRow
 from naq_tui.store.state import State
-from naq_tui.views.table import Cell, Column, waiting_for
+from naq_tui.views.table import Cell, Column, Lens, waiting_for
 
 COLUMNS = (
     Column(id="time", title="time", width=8, most=12, grow=8, keep=9),
@@ -20,13 +20,13 @@ COLUMNS = (
 )
 
 
-def cells(row: EventRow, ascii_only: bool) -> tuple[Cell, ...]:
+def cells(row: EventRow, lens: Lens) -> tuple[Cell, ...]:
     """One cell per column."""
     look = status.of_event(row.type) if row.type else status.UNREADABLE_EVENT
     is_failure = row.type in status.FAILURE_EVENTS
     return (
-        Cell(clock_ms(row.at), "muted"),
-        Cell(f"{look.mark(ascii_only)} {look.word}", look.tone),
+        Cell(at_ms(row.at, lens.now), "muted"),
+        Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
         Cell(row.queue, ""),
         Cell(row.function or row.schedule, "strong"),
         Cell(row.worker, "muted"),

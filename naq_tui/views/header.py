@@ -9,6 +9,7 @@ from typing import NamedTuple
 from naq_tui import status
 from naq_tui.format import age, clock, count, milliseconds, rate, short_count, sparkline
 from naq_tui.store.state import State
+from naq_tui.times import zone_label
 from naq_tui.views.queues import RATE_WINDOW_S
 from naq_tui.views.table import Cell, Lens
 
@@ -69,5 +70,5 @@ def truth(state: State, lens: Lens, badges: Sequence[Cell] = ()) -> list[Part]:
     parts.append(Part((Cell(f"   {short_count(recent):>3} failed/min", tone),), 6, "right"))
     spark = sparkline(fails, ascii_only=lens.ascii_only)
     parts.append(Part((Cell(" " + spark, "failed" if any(fails) else "muted"),), 4, "right"))
-    parts.append(Part((Cell(f"   {clock(server_now)} UTC ", "muted"),), 8, "right"))
+    parts.append(Part((Cell(f"   {clock(server_now)} {zone_label(server_now)} ", "muted"),), 8, "right"))
     return parts

@@ -65,7 +65,7 @@ def job_events(report: Report, extra: Extra, lens: Lens) -> None:
         report.note("none found")
     previous: datetime | None = None
     for row in [event_row(stored) for stored in extra.events or ()]:
-        cells = event_cells(row, lens.ascii_only)
+        cells = event_cells(row, lens)
         step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
         previous = row.at
         report.lines.append(

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import age, clock, count, milliseconds, until
+from naq_tui.format import age, at, count, milliseconds, until
 from naq_tui.store.jobs import JobRow, Jobs
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
@@ -58,12 +58,12 @@ class JobsView(TableView[JobRow]):
             Cell(item.function, "strong"),
             Cell(text, tone),
             Cell(took(item, lens), "running" if item.status == "RUNNING" else ""),
-            Cell(clock(item.changed_at), "muted"),
+            Cell(at(item.changed_at, lens.now), "muted"),
             Cell(item.queue, "muted"),
             Cell(item.worker, "muted"),
             Cell(str(item.attempt) if item.attempt else "", "waiting" if item.attempt > 1 else "muted"),
             Cell(milliseconds(item.wait_ms), "muted"),
-            Cell(clock(item.enqueued_at) if item.enqueued_at else "", "muted"),
+            Cell(at(item.enqueued_at, lens.now), "muted"),
         )
 
     def sort_value(self, item: JobRow, column: str, lens: Lens) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from naq_tui import status
-from naq_tui.format import age, count, duration, rate, sparkline
+from naq_tui.format import count, duration, rate, since, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.views.judging import is_dead
@@ -67,7 +67,7 @@ class QueuesView(TableView[QueueItem]):
         trend = item.traffic.finished.buckets(second, SPARK_STEP_S, SPARK_CELLS)
         failed = item.traffic.failed.total(second // 60, 60)
         warn = "waiting" if item.is_unserved or stats.is_paused else ""
-        oldest = "" if stats.waiting + stats.running == 0 else age(stats.oldest_at, lens.now)
+        oldest = "" if stats.waiting + stats.running == 0 else since(stats.oldest_at, lens.now)
         return (
             Cell(f"{_mark(item, lens)} {item.row.name}", warn or "strong"),
             Cell(count(stats.waiting), warn or ("" if stats.waiting else "muted")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import clock, count, milliseconds, size
+from naq_tui.format import at, count, milliseconds, size
 from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
@@ -48,7 +48,7 @@ class ResultsView(TableView[ResultRow]):
             Cell(item.function, "strong"),
             Cell(item.text, "failed" if item.status == "FAILED" else ""),
             Cell(milliseconds(record.run_ms)),
-            Cell(clock(item.at) if item.at else "", "muted"),
+            Cell(at(item.at, lens.now), "muted"),
             Cell(item.queue, "muted"),
             Cell(item.worker, "muted"),
             Cell(str(record.attempt), "waiting" if record.attempt > 1 else "muted"),

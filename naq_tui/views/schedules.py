@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import age, count, until
+from naq_tui.format import count, due, since, until
 from naq_tui.store.rows import ScheduleRow
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
@@ -49,10 +49,10 @@ class SchedulesView(TableView[ScheduleRow]):
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
             Cell(item.name, "strong" if is_active else look.tone),
             Cell(item.spec, "" if is_active else "muted"),
-            Cell(until(record.next_run_at, lens.now), "waiting" if late else "")
+            Cell(due(record.next_run_at, lens.now), "waiting" if late else "")
             if is_active
             else Cell(look.word, look.tone),
-            Cell(age(record.last_run_at, lens.now), "muted"),
+            Cell(since(record.last_run_at, lens.now), "muted"),
             Cell(count(record.run_count) + (f"/{record.repeat}" if record.repeat else "")),
             Cell(count(record.failure_count), "failed" if record.failure_count else "muted"),
             Cell(item.function),

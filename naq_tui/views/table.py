@@ -63,6 +63,11 @@ class Column:
     starts_descending: bool = False
     """Whether the first press of the sort key puts the largest on top."""
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it can't be hidden: it says what a row is."""
+        return self.keep == 10
+
 
 def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int, int]]:
     """The columns that fit into `cells`, left to right, as (index, gap before it, width).

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from naq_tui import status
-from naq_tui.format import age, count, size
+from naq_tui.format import count, since, size
 from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
 from naq_tui.views.judging import is_dead, worker_status
@@ -60,12 +60,12 @@ class WorkersView(TableView[WorkerRow]):
             Cell(item.name, tone or "strong"),
             Cell("scheduler" if item.is_scheduler else item.queues, "muted" if item.is_scheduler else tone),
             jobs,
-            Cell(age(record.beat_at, lens.now), tone or "muted"),
+            Cell(since(record.beat_at, lens.now), tone or "muted"),
             BLANK if item.is_scheduler else Cell(count(record.completed)),
             BLANK if item.is_scheduler else Cell(count(record.failed), "failed" if record.failed else "muted"),
             Cell("" if record.cpu_percent is None or dead else f"{record.cpu_percent:.0f} %"),
             Cell("" if record.rss_bytes is None or dead else size(record.rss_bytes)),
-            Cell(age(record.started_at, lens.now), "muted"),
+            Cell(since(record.started_at, lens.now), "muted"),
             Cell(str(record.pid) if record.pid else "", "muted"),
             Cell(item.version, "muted"),
         )

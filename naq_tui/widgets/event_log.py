@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from naq_tui import keys
+from naq_tui import keys, times
 from naq_tui.format import count
 from naq_tui.messages import EventsWanted
 from naq_tui.store.rows import EventRow
@@ -88,6 +88,7 @@ class EventLog(Painted, can_focus=True):
         is_same = (
             before.events is state.events and before.first_seq == state.first_seq and before.last_seq == state.last_seq
         )
+        is_same = is_same and times.active().mode != "relative"  # ages grow by themselves
         if not is_same or before.loaded != state.loaded or self._was_refused:
             self._was_refused = False
             self._changed()
@@ -275,7 +276,7 @@ class EventLog(Painted, can_focus=True):
             note = "no longer in the log" if self.pages.is_known(seq) else "…"
             room = self.size.width - 2
             return self.strip([(" ", ""), (fit(f"#{count(seq)} {note}", room), "muted"), (mark, "faint")], under)
-        return self._line(view.cells(row, self._lens.ascii_only), under, mark)
+        return self._line(view.cells(row, self._lens), under, mark)
 
     def _line(self, cells: Sequence[tuple[str, str]], under: str, mark: str) -> Strip:
         line: list[tuple[str, str]] = [(" ", "")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from textual import events
@@ -49,6 +49,8 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.facet = ""
         """The part of the list that is shown; empty is all of it."""
         self.marks = Marks()
+        self.hidden: frozenset[str] = frozenset()
+        """Ids of columns that are not shown, however much room there is."""
         self._state: State = EMPTY
         self._lens: Lens | None = None
         self._items: Sequence[Item] = ()
@@ -134,12 +136,23 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     def show_facet(self, facet: str) -> None:
         self.facet = facet
         self._cursor_key, self._cursor, self._top = None, 0, 0
-        self._again()
+        self.again()
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """The rows shown, in their order."""
+        return self._items
+
+    def hide(self, columns: Iterable[str]) -> None:
+        """Leave out columns; those that say what a row is stay."""
+        self.hidden = frozenset(columns) - {column.id for column in self.view.columns if column.is_fixed}
+        self._layout_of = (-1, [])
+        self.repaint()
 
     def filter(self, text: str) -> None:
         """Show only rows that match; empty text shows all."""
         self.needle = Needle(text, self.fields)
-        self._again()
+        self.again()
 
     def known_values(self, field: str) -> set[str]:
         """Values of a field that can be suggested."""
@@ -169,7 +182,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
 
     def reverse(self) -> None:
         self.is_reversed = not self.is_reversed
-        self._again()
+        self.again()
 
     # keys and mouse
 
@@ -275,7 +288,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
 
     def _layout(self) -> list[tuple[int, int, int]]:
         if self._layout_of[0] != self.size.width:
-            self._layout_of = (self.size.width, lay_out(self.view.columns, self.size.width - _MARGIN))
+            kept = [place for place, column in enumerate(self.view.columns) if column.id not in self.hidden]
+            laid_out = lay_out([self.view.columns[place] for place in kept], self.size.width - _MARGIN)
+            self._layout_of = (self.size.width, [(kept[place], gap, width) for place, gap, width in laid_out])
         return self._layout_of[1]
 
     def _facet_line(self) -> Strip:
@@ -317,7 +332,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
 
     # moving
 
-    def _again(self) -> None:
+    def again(self) -> None:
         """Choose and order the same rows anew."""
         if self._lens is not None:
             self._depends_on = ()
@@ -363,7 +378,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         else:
             self.sort_column = column_id
             self.is_reversed = column is not None and column.starts_descending
-        self._again()
+        self.again()
 
     def _click_head(self, x: int) -> None:
         left = 1

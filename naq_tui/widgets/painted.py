@@ -17,6 +17,17 @@ from naq_tui.views.table import Cell
 
 EXTRA_TONES = ("cursor", "head", "faint", "key", "chip", "tab", "production")
 
+_ASCII = str.maketrans(
+    dict.fromkeys("╭╮╰╯├└┌┐┘┬┴┼", "+")
+    | dict.fromkeys("─━–·", "-")
+    | dict.fromkeys("│┃▐▌❚", "|")
+    | dict.fromkeys("▸▶→", ">")
+    | dict.fromkeys("█▇▆▅▄▓", "#")
+    | dict.fromkeys("▃▂▁▒░", "=")
+    | {"▴": "^", "↑": "^", "▾": "v", "↓": "v", "✓": "v", "◀": "<", "←": "<", "…": "~", "✗": "x", "•": "*"}
+)
+"""Our own lines and marks where the terminal has none of them; texts of others stay as they are."""
+
 
 class Painted(Widget):
     """A widget that draws its lines itself.
@@ -49,6 +60,8 @@ class Painted(Widget):
 
     def strip(self, cells: Iterable[Cell | tuple[str, str]], under: str = "") -> Strip:
         """One line, filled to the widget's width."""
+        if getattr(self.app, "ascii_only", False):
+            cells = ((text.translate(_ASCII), tone) for text, tone in cells)
         segments = [Segment(text, self.tone(tone, under)) for text, tone in cells if text]
         return Strip(segments).adjust_cell_length(self.size.width, self.tone("", under))
 

@@ -1,0 +1,65 @@
+"""Where a list or a report is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from naq_tui.export import ExportError, checked_path, write
+from naq_tui.text import safe
+
+
+class Exportable(NamedTuple):
+    """Something that can be written to a file."""
+
+    name: str
+    """For the name of the file: `workers`."""
+    words: str
+    """What it is, for people: `5 rows of Workers`."""
+    as_json: Callable[[], str]
+    as_csv: Callable[[], str]
+
+
+class ExportScreen(ModalScreen[Path | None]):
+    """Asks for the file; answers with what was written, None where nothing was.
+
+    Args:
+        what: what is written.
+        default: the name offered, in the current folder.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", show=False)]
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, what: Exportable, default: str) -> None:
+        super().__init__()
+        self.what, self.default = what, default
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = f"Export {self.what.words}"
+            with Horizontal(classes="field"):
+                yield Label("file", markup=False)
+                field = Input(self.default, compact=True)
+                field.cursor_blink = False
+                yield field
+            yield Static("", classes="mistake", markup=False)
+            yield Static("the name ends in .json or .csv · enter writes · esc leaves", classes="hint", markup=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        try:
+            path = checked_path(message.value)
+            write(path, self.what.as_csv() if path.suffix.lower() == ".csv" else self.what.as_json())
+        except ExportError as exc:
+            self.query_one(".mistake", Static).update(safe(str(exc), 200))
+            return
+        self.dismiss(path)

@@ -1,0 +1,52 @@
+"""What the main screen shows, as plain values, and back again. Values of an earlier version or of a careless hand are
+left out one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from naq_tui import keys
+
+if TYPE_CHECKING:
+    from naq_tui.screens.main import MainScreen
+
+
+def arrangement(main: MainScreen) -> dict[str, Any]:
+    """The screen chosen, and order, filter and hidden columns of each list, where they are not the usual ones."""
+    lists: dict[str, Any] = {}
+    for name, table in main.tables.items():
+        kept: dict[str, Any] = {}
+        if (table.sort_column, table.is_reversed) != (table.view.default_sort, False):
+            kept |= {"sort": table.sort_column, "reversed": table.is_reversed}
+        if table.needle:
+            kept["filter"] = table.needle.text
+        if table.hidden:
+            kept["hidden"] = sorted(table.hidden)
+        if kept:
+            lists[name] = kept
+    if main.log_view.needle:
+        lists["events"] = {"filter": main.log_view.needle.text}
+    return {"screen": main.current, "lists": lists}
+
+
+def restore(main: MainScreen, values: Mapping[str, Any]) -> None:
+    """Show what `arrangement` told; what is not told is as usual."""
+    lists = values.get("lists")
+    lists = lists if isinstance(lists, dict) else {}
+    for name, table in main.tables.items():
+        kept = lists.get(name)
+        kept = kept if isinstance(kept, dict) else {}
+        known = {column.id for column in table.view.columns}
+        sort = kept.get("sort", table.view.default_sort)
+        is_known = isinstance(sort, str) and (sort in known or not sort)
+        table.sort_column = sort if is_known else table.view.default_sort
+        table.is_reversed = kept.get("reversed") is True
+        hidden = kept.get("hidden")
+        table.hide(known & {name for name in hidden if isinstance(name, str)} if isinstance(hidden, list) else ())
+    for name in main.panes:
+        kept = lists.get(name)
+        text = kept.get("filter") if isinstance(kept, dict) else None
+        main.set_filter(name, text if isinstance(text, str) else "")
+    screen = values.get("screen")
+    main.go(screen if isinstance(screen, str) and screen in keys.SCREENS else "overview")
