@@ -17,7 +17,6 @@ from weakref import WeakSet
 
 import nats
 import nats.errors
-from nats.aio.client import Client
 
 from naq import codec
 from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError, NaqException
@@ -25,6 +24,7 @@ from naq.models.times import parse_time, utcnow
 from naq.outbox import Outbox
 from naq.requests import Requests
 from naq.settings import Settings
+from naq.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Connection:
         self.denied: set[tuple[str, str]] = set()
         """What the server did not permit: ("publish" or "subscription", subject in lower case)."""
         self._refused = False
-        self._client = Client()
+        self._client = Wire()
         self.requests = Requests(self._client)
         self.outbox = Outbox(self)
         self._listeners: list[Callable[[LinkState], None]] = []
@@ -89,7 +89,7 @@ class Connection:
         await self.close()
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Wire:
         """The nats-py client, for this package's own modules."""
         return self._client
 
@@ -227,6 +227,7 @@ class Connection:
     def _disown(self) -> None:
         """In a forked child: what it wrote to the socket would break into what its parent says there."""
         self.state = LinkState.CLOSED
+        self._client._can_write = False
         for name in ("publish", "subscribe", "flush", "rtt"):
             setattr(self._client, name, _refuse_in_child)
 

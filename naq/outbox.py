@@ -13,12 +13,13 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import nats.errors
 
 from naq import codec
 from naq.errors import ConflictError, NaqConnectionError, NaqException, SerializationError
+from naq.wire import status_of
 
 if TYPE_CHECKING:
     from naq.connection import Connection
@@ -36,6 +37,7 @@ PATIENCE_S = 30.0
 """Seconds after which a write is given up, unless the caller says otherwise."""
 
 WRONG_LAST_SEQUENCE = 10071
+NO_RESPONDERS = "503"
 CONFLICT_CODES = (WRONG_LAST_SEQUENCE, 10164)
 
 
@@ -72,6 +74,7 @@ class Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._client = connection.client
         self._writes: OrderedDict[str, _Write] = OrderedDict()
         self._tokens = itertools.count(1)
         self._room = asyncio.Semaphore(WINDOW)
@@ -82,8 +85,9 @@ class Outbox:
     async def start(self) -> None:
         """Subscribe to the reply inbox; the connection does this as it opens."""
         self._loop = asyncio.get_running_loop()
-        self._inbox = self._connection.client.new_inbox() + "."
-        await self._connection.client.subscribe(self._inbox + "*", cb=self._on_reply)
+        self._inbox = self._client.new_inbox() + "."
+        self._inbox_length = len(self._inbox)
+        await self._client.listen(self._inbox + "*", self._on_reply)
 
     def stop(self) -> None:
         """Fail everything outstanding; the connection does this as it closes."""
@@ -135,8 +139,10 @@ class Outbox:
         token = str(next(self._tokens))
         write = _Write(subject, data, headers, self._loop.create_future(), now + ANSWER_WITHIN_S, now + patience_s)
         self._writes[token] = write
+        reply = self._inbox + token
         try:
-            await self._connection.client.publish(subject, data, reply=self._inbox + token, headers=headers)
+            if not self._client.write(subject, reply, data, headers):
+                await self._client.publish(subject, data, reply=reply, headers=headers)
         except nats.errors.OutboundBufferLimitError:
             pass  # the link is down and the buffer full: the timer sends it again
         except (nats.errors.Error, OSError, ValueError) as exc:
@@ -173,20 +179,20 @@ class Outbox:
             if write.subject.lower() == subject.lower():
                 self._fail(token, error)
 
-    async def _on_reply(self, message: Any) -> None:
-        token = message.subject[len(self._inbox) :]
+    def _on_reply(self, subject: bytes, _reply: str, data: bytes, headers: bytes) -> None:
+        token = subject[self._inbox_length :].decode()
         write = self._writes.get(token)
         if write is None:
             return
-        if message.headers and message.headers.get("Status") == "503":
+        if headers and status_of(headers) == NO_RESPONDERS:
             write.resend_at = self._loop.time() + UNAVAILABLE_RETRY_S
             self._rearm(UNAVAILABLE_RETRY_S)
             return
-        if not message.data:
+        if not data:
             self._finish(token, PublishAck(0, False))
             return
         try:
-            answer = codec.loads(message.data)
+            answer = codec.loads(data)
         except SerializationError as exc:
             self._fail(token, exc)
             return
@@ -229,9 +235,7 @@ class Outbox:
         if write is None:
             return
         try:
-            await self._connection.client.publish(
-                write.subject, write.data, reply=self._inbox + token, headers=write.headers
-            )
+            await self._client.publish(write.subject, write.data, reply=self._inbox + token, headers=write.headers)
         except nats.errors.OutboundBufferLimitError:
             return
         except (nats.errors.Error, OSError) as exc:

@@ -8,30 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from typing import NamedTuple
 
 import nats.errors
-from nats.aio.client import Client
+
+from naq.wire import Wire, headers_of
 
 NO_RESPONDERS = "503"
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    data: bytes
+    headers: dict[str, str]
+    """Empty where the answer has none."""
 
 
 class Requests:
     """The questions of one connection."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Wire) -> None:
         self._client = client
-        self._waiting: dict[str, tuple[str, asyncio.Future[Any]]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[Answer]]] = {}
         self._tokens = itertools.count(1)
         self._inbox = ""
 
     async def start(self) -> None:
         """Subscribe to the reply inbox; the connection does this as it opens."""
         self._inbox = self._client.new_inbox() + "."
-        await self._client.subscribe(self._inbox + "*", cb=self._on_reply)
+        await self._client.listen(self._inbox + "*", self._on_reply)
 
-    async def ask(self, subject: str, data: bytes, *, timeout: float) -> Any:
-        """The answering message (its `data` and `headers`).
+    async def ask(self, subject: str, data: bytes, *, timeout: float) -> Answer:
+        """The answer to `data` sent to `subject`.
 
         Raises:
             nats.errors.NoRespondersError: nobody listens there.
@@ -39,15 +48,20 @@ class Requests:
             nats.errors.Error: the link is closed or its buffer full, or the server does not permit the question.
         """
         token = str(next(self._tokens))
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting[token] = (subject, answer)
         try:
-            await self._client.publish(subject, data, reply=self._inbox + token)
-            async with asyncio.timeout(timeout):
+            if not self._client.write(subject, self._inbox + token, data):
+                await self._client.publish(subject, data, reply=self._inbox + token)
+            given_up = loop.call_later(timeout, _give_up, answer)
+            try:
                 message = await answer
+            finally:
+                given_up.cancel()
         finally:
             del self._waiting[token]
-        if not message.data and (message.headers or {}).get("Status") == NO_RESPONDERS:
+        if not message.data and message.headers.get("Status") == NO_RESPONDERS:
             raise nats.errors.NoRespondersError
         return message
 
@@ -57,7 +71,12 @@ class Requests:
             if asked.lower() == subject.lower() and not answer.done():
                 answer.set_exception(error)
 
-    async def _on_reply(self, message: Any) -> None:
-        _, answer = self._waiting.get(message.subject[len(self._inbox) :], (None, None))
+    def _on_reply(self, subject: bytes, _reply: str, data: bytes, headers: bytes) -> None:
+        _, answer = self._waiting.get(subject[len(self._inbox) :].decode(), (None, None))
         if answer is not None and not answer.done():
-            answer.set_result(message)
+            answer.set_result(Answer(data, headers_of(headers)))
+
+
+def _give_up(answer: asyncio.Future[Answer]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

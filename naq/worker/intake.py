@@ -25,6 +25,7 @@ from naq.connection import Connection, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException
 from naq.topology import ensure_consumer
+from naq.wire import headers_of, status_of
 from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -245,9 +246,7 @@ class _QueuePull:
 
     async def subscribe(self) -> None:
         self._inbox = inbox = self._connection.client.new_inbox()
-        self._subscription = await self._connection.client.subscribe(
-            inbox, cb=functools.partial(self._on_message, inbox)
-        )
+        self._subscription = await self._connection.client.listen(inbox, functools.partial(self._on_message, inbox))
 
     async def unsubscribe(self) -> None:
         if self._subscription is not None:
@@ -291,14 +290,16 @@ class _QueuePull:
             "expires": int(PULL_EXPIRES_S * NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_S * NANOSECONDS),
         }
-        _spawn(self._connection.client.publish(self._subject, codec.dumps(request), reply=self._inbox))
+        client, data = self._connection.client, codec.dumps(request)
+        if not client.write(self._subject, self._inbox, data):
+            _spawn(client.publish(self._subject, data, reply=self._inbox))
 
-    async def _on_message(self, inbox: str, message: Any) -> None:
+    def _on_message(self, inbox: str, _subject: bytes, reply: str, data: bytes, headers: bytes) -> None:
         now = asyncio.get_running_loop().time()
-        status = message.headers.get("Status") if message.headers else None
+        status = status_of(headers)
         is_current = inbox == self._inbox
         if status is None:
-            received = Received(self.queue, message.data, message.reply, Delivery.parse(message.reply))
+            received = Received(self.queue, data, reply, Delivery.parse(reply))
             if is_current:
                 self.heard_at = now
                 self.asked = max(0, self.asked - 1)
@@ -312,8 +313,9 @@ class _QueuePull:
         self.heard_at = now
         if status == "100":
             return
-        elif status in ("408", "409") and "Nats-Pending-Messages" in message.headers:
-            self.asked = max(0, self.asked - int(message.headers["Nats-Pending-Messages"]))
+        unanswered = headers_of(headers).get("Nats-Pending-Messages")
+        if status in ("408", "409") and unanswered is not None:
+            self.asked = max(0, self.asked - int(unanswered))
             self._intake._refill()
         else:
             # the consumer or its leader is gone: restart makes it again

@@ -1,0 +1,174 @@
+"""nats-py's client with a short way in and a short way out, for messages by the ten thousand a second.
+
+Out: `write` puts a message among the bytes that go to the socket at the end of the loop's turn, without a coroutine.
+In: a handler given to `listen` is called by the parser itself, without a message object, a queue or a task. Whatever
+is not plain (no link, a full buffer, an odd subject) takes nats-py's own way, which says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+from nats.errors import ProtocolError
+from nats.protocol.parser import Parser
+
+Handler = Callable[[bytes, str, bytes, bytes], None]
+"""Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
+
+_PLAIN = re.compile(r"[!-~]+")
+
+
+class Wire(Client):
+    """One connection to a server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps = self._frames = Frames(self)
+        self._can_write = {"_pending", "_pending_data_size", "_max_pending_size", "_flush_queue"} <= vars(self).keys()
+
+    async def listen(self, subject: str, handler: Handler) -> Subscription:
+        """Subscribe, and have `handler` called with each message as it is read; it must not take long."""
+
+        async def on_message(message: Any) -> None:  # only from a nats-py that does not use our parser
+            handler(message.subject.encode(), message.reply, message.data, _header_block(message.headers))
+
+        self._frames.handlers[b"%d" % (self._sid + 1)] = handler
+        return await self.subscribe(subject, cb=on_message)
+
+    def write(self, subject: str, reply: str, data: bytes, headers: Mapping[str, str] | None = None) -> bool:
+        """Send a message with the others of this turn of the loop; False where it has to go by `publish`."""
+        size = len(data)
+        if (
+            not self._can_write
+            or self._status != Client.CONNECTED
+            or self._flush_queue is None
+            or self._pending_data_size + size >= self._max_pending_size
+            or size > self._max_payload
+            or not _PLAIN.fullmatch(subject)
+        ):
+            return False
+        if headers is None:
+            frame = b"".join((f"PUB {subject} {reply} {size}\r\n".encode(), data, b"\r\n"))
+        else:
+            lines = ""
+            for name, value in headers.items():
+                if not _PLAIN.fullmatch(value):
+                    return False
+                lines += f"{name}: {value}\r\n"
+            head = f"NATS/1.0\r\n{lines}\r\n"
+            head_size = len(head)
+            frame = b"".join(
+                (f"HPUB {subject} {reply} {head_size} {head_size + size}\r\n{head}".encode(), data, b"\r\n")
+            )
+        self._pending.append(frame)
+        self._pending_data_size += len(frame)
+        if self._flush_queue.empty():
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+        return True
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._frames.handlers.pop(b"%d" % sid, None)
+
+
+class Frames(Parser):
+    """Cuts what the server sends into frames: a message somebody listens to goes to him, all else to nats-py's parser.
+
+    That one gets whole frames only, one at a time; what is incomplete waits here for the rest.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.handlers: dict[bytes, Handler] = {}
+        """By subscription id as the server writes it."""
+        self._resets = 0
+        super().__init__(client)
+
+    def reset(self) -> None:
+        """Forget what has arrived: it was another connection's."""
+        super().reset()
+        self._kept: list[bytes] = []
+        self._missing = 0
+        self._resets += 1
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take in what was read."""
+        if self._kept:
+            self._kept.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data = b"".join(self._kept)
+            self._kept = []
+        resets, at, end = self._resets, 0, len(data)
+        while at < end:
+            line_end = data.find(b"\r\n", at)
+            if line_end < 0:
+                self._keep(data[at:], 0)
+                return
+            stop = line_end + 2
+            if data.startswith((b"MSG ", b"HMSG "), at):
+                words = data[at:line_end].split()
+                body = stop
+                try:
+                    _, _, sid, *_, size = words
+                    stop += int(size) + 2
+                except ValueError:
+                    raise ProtocolError("nats: malformed MSG") from None
+                if stop > end:
+                    self._keep(data[at:], stop - end)
+                    return
+                handler = self.handlers.get(sid)
+                if handler is not None:
+                    try:
+                        _hand_over(handler, words, data, body, stop - 2)
+                    except Exception as exc:
+                        await self.nc._error_cb(exc)
+                    at = stop
+                    continue
+            await super().parse(data[at:stop])
+            if resets != self._resets:
+                return  # the link was given up over that frame
+            at = stop
+
+    def _keep(self, data: bytes, missing: int) -> None:
+        self._kept, self._missing = [data], missing
+
+
+def _hand_over(handler: Handler, words: list[bytes], data: bytes, body: int, end: int) -> None:
+    if words[0] == b"MSG":
+        handler(words[1], words[3].decode() if len(words) == 5 else "", data[body:end], b"")
+    else:
+        split = body + int(words[-2])
+        handler(words[1], words[3].decode() if len(words) == 6 else "", data[split:end], data[body:split])
+
+
+def status_of(headers: bytes) -> str | None:
+    """The status a header block carries ("100", "503", …); None for an ordinary message."""
+    return headers[9:12].decode() if headers.startswith(b"NATS/1.0 ") else None
+
+
+def headers_of(block: bytes) -> dict[str, str]:
+    """What a header block carries, its status under "Status"; empty for an empty one."""
+    first, *lines = block.decode("utf-8", "replace").split("\r\n")
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name] = value.strip()
+    if len(first) > len("NATS/1.0 "):
+        headers["Status"] = first[9:12]
+    return headers
+
+
+def _header_block(headers: Mapping[str, str] | None) -> bytes:
+    """The header block that nats-py read `headers` from."""
+    if not headers:
+        return b""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name not in ("Status", "Description"))
+    status = f" {headers['Status']}" if "Status" in headers else ""
+    return f"NATS/1.0{status}\r\n{lines}\r\n".encode()
