@@ -37,9 +37,6 @@ from naq.connection import Connection, LinkState
 from naq.dependencies.passing import obstacle, with_results
 from naq.dependencies.waiting import RELEASING, Waiting, WaitingChild
 from naq.errors import ConflictError, NaqConnectionError, NaqException, SerializationError
-from naq.eventlog import EventLog
-from naq.events import Events
-from naq.history import job_history
 from naq.kv import Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import JobStatus
@@ -47,6 +44,7 @@ from naq.models.result import JobError, JobResult
 from naq.models.times import utcnow
 from naq.queue import HEADROOM_BYTES
 from naq.results import NOT_STORED_YET_S, Results
+from naq.retelling import tell_if_untold
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +67,6 @@ class Releaser:
         self._connection = connection
         self._waiting = Waiting(connection)
         self._results = Results(connection)
-        self._events = Events(connection)
         self._children: dict[str, tuple[str, ...]] = {}
         self._parents: dict[str, _Parent] = {}
         self._work: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -273,8 +270,8 @@ class Releaser:
             reason="its parents have ended",
             details={"depends_on": list(job.depends_on)},
         )
-        if not is_repeated or not await self._is_told(job.job_id, event.type):
-            await self._events.write(event, msg_id=f"{job.job_id}:released")
+        marked_at = child.saved_at if is_repeated else None
+        await tell_if_untold(self._connection, event, msg_id=f"{job.job_id}:released", saved_at=marked_at)
 
     async def _publish(self, child: WaitingChild, data: bytes) -> None:
         subject = self._connection.names.queue_subject(child.job.queue_name)
@@ -319,12 +316,8 @@ class Releaser:
             error=record.error.for_event() if record.error else None,
             reason=record.reason,
         )
-        if not is_repeated or not await self._is_told(record.job_id, event.type):
-            await self._events.write(event, msg_id=f"{record.job_id}:dependency-failed")
-
-    async def _is_told(self, job_id: str, event_type: str) -> bool:
-        history = await job_history(EventLog(self._connection), self._results, job_id)
-        return any(stored.event is not None and stored.event.type == event_type for stored in history)
+        stored_at = record.saved_at if is_repeated else None
+        await tell_if_untold(self._connection, event, msg_id=f"{record.job_id}:dependency-failed", saved_at=stored_at)
 
 
 def _why(parent: str, status: str, record: JobResult | None) -> str:

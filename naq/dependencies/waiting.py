@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from naq import codec
@@ -39,6 +40,8 @@ class WaitingChild:
     """"waiting", or "releasing" from when its release has begun until its record is removed."""
     revision: int = 0
     """Of the record in its bucket (not on the wire)."""
+    saved_at: datetime | None = None
+    """The server's clock when that was stored (not on the wire)."""
 
     def to_wire(self) -> bytes:
         return codec.dumps({"v": 1, "state": self.state, "job": self.job.to_record()})
@@ -56,6 +59,7 @@ class WaitingChild:
             outstanding=child.depends_on,
             state=codec.text(record, "state", WAITING),
             revision=entry.revision,
+            saved_at=entry.saved_at,
         )
 
 

@@ -34,12 +34,13 @@ from naq.models.times import utcnow
 from naq.outbox import PublishAck, StorageRefusedError
 from naq.queue import HEADROOM_BYTES
 from naq.results import Results, record_of
+from naq.retelling import tell_if_untold
 from naq.topology import Topology
 from naq.worker.acks import ack, again_in
 from naq.worker.large import slimmer, with_value_aside
 from naq.worker.outcome import Outcome, refusal
 from naq.worker.run import Run, bounded
-from naq.worker.told import retry_event, retry_id, tell_if_untold
+from naq.worker.told import retry_event, retry_id
 
 log = logging.getLogger(__name__)
 
