@@ -22,12 +22,22 @@ FORGOTTEN_AFTER_S = 10
 class StreamCursor:
     """What a stream holds of some subjects from one sequence on, in order. Reads only; nothing is acknowledged."""
 
-    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], first_seq: int) -> None:
-        """`subjects` may hold wildcards but must not overlap; empty means all of them."""
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        subjects: Sequence[str],
+        first_seq: int,
+        *,
+        headers_only: bool = False,
+    ) -> None:
+        """`subjects` may hold wildcards but must not overlap; empty means all of them. With `headers_only` messages
+        come without their data."""
         self._connection = connection
         self._stream = stream
         self._subjects = list(subjects)
         self._first_seq = max(1, first_seq)
+        self._headers_only = headers_only
         self._consumer = ""
         self._subscription: Any = None
         self._inbox = ""
@@ -48,6 +58,8 @@ class StreamCursor:
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self._first_seq,
         }
+        if self._headers_only:
+            config["headers_only"] = True
         if len(self._subjects) == 1:
             config["filter_subject"] = self._subjects[0]
         elif self._subjects:

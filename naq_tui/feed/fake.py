@@ -101,7 +101,7 @@ class FakeFeed:
             # what was made up for the far past is all of one kind: where that is not wanted it is not made
             wants_past = query.wants_subject is None or query.wants_subject("job", "completed", "mail")
             seqs = range(low, high + 1) if wants_past else sorted(seq for seq in self.events if low <= seq <= high)
-            yield Scanned(tuple(event for event in map(self._event, seqs) if query.is_wanted(event)), end)
+            yield Scanned(tuple(seq for seq in seqs if query.is_wanted(self._event(seq))), end)
             if self.scan_stalls_at is not None and low <= self.scan_stalls_at:
                 await asyncio.Event().wait()
             await asyncio.sleep(0)

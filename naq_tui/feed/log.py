@@ -81,7 +81,8 @@ class LogReader:
 
     async def _forwards(self, query: Query, subjects: Sequence[str], start: int, last: int) -> AsyncIterator[Scanned]:
         connection = self._client().connection
-        async with StreamCursor(connection, connection.names.events, subjects, start) as cursor:
+        stream = connection.names.events
+        async with StreamCursor(connection, stream, subjects, start, headers_only=query.is_by_subject) as cursor:
             while start <= last and (messages := await cursor.take(READ_AT_ONCE)):
                 start = messages[-1].seq + 1
                 yield Scanned(_wanted(query, messages, last), min(start - 1, last))
@@ -95,13 +96,14 @@ class LogReader:
         while last >= first:
             start = max(first, last - size + 1)
             connection = self._client().connection
-            async with StreamCursor(connection, connection.names.events, subjects, start) as cursor:
+            stream = connection.names.events
+            async with StreamCursor(connection, stream, subjects, start, headers_only=query.is_by_subject) as cursor:
                 count = None if behind is None else max(0, cursor.pending - behind)
                 if count is not None and count > 2 * MATCHES_PER_STEP and size > FIRST_STEP:
                     size = max(FIRST_STEP, size // 4)
                     continue
                 behind = cursor.pending
-                found: list[StoredEvent] = []
+                found: list[int] = []
                 left = size if count is None else count
                 while left > 0 and (messages := await cursor.take(min(left, READ_AT_ONCE))):
                     left -= len(messages)
@@ -136,13 +138,16 @@ class LogReader:
         return [] if len(wanted) == len(stored) or len(filters) > MOST_FILTERS else filters
 
 
-def _wanted(query: Query, messages: Iterable[TailMessage], last: int) -> tuple[StoredEvent, ...]:
-    candidates = (
-        StoredEvent.from_stream(message.seq, message.stored_at, message.subject, message.data)
-        for message in messages
-        if message.seq <= last and query.may_want(message.data)
+def _wanted(query: Query, messages: Iterable[TailMessage], last: int) -> tuple[int, ...]:
+    if query.is_by_subject:
+        return tuple(m.seq for m in messages if m.seq <= last and _may_be_wanted(query, m.subject))
+    return tuple(
+        m.seq
+        for m in messages
+        if m.seq <= last
+        and query.may_want(m.data)
+        and query.is_wanted(StoredEvent.from_stream(m.seq, m.stored_at, m.subject, m.data))
     )
-    return tuple(event for event in candidates if query.is_wanted(event))
 
 
 def _may_be_wanted(query: Query, subject: str) -> bool:

@@ -10,12 +10,15 @@ from naq.models.event import StoredEvent
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which events are wanted. The first two only spare work: they may let through what is not wanted, never less."""
+    """Which events are wanted. `wants_subject` and `parts` only spare work: they may let through what is not wanted,
+    and leave out nothing that is."""
 
     is_wanted: Callable[[StoredEvent], bool]
     wants_subject: Callable[[str, str, str], bool] | None = None
     """Whether events with this entity, type (lower case) and queue ("_" where none) in their subject may be wanted;
     None where the subject says nothing about it."""
+    is_by_subject: bool = False
+    """Whether `wants_subject` is all there is to it: then no event needs to be read."""
     parts: tuple[tuple[bytes, ...], ...] = ()
     """In the lower-cased bytes of a wanted event at least one of each group occurs."""
 
@@ -31,7 +34,7 @@ class Query:
 class Scanned:
     """One step of a scan."""
 
-    events: tuple[StoredEvent, ...]
-    """The wanted ones among those looked at, in order."""
+    seqs: tuple[int, ...]
+    """Sequences of the wanted ones among those looked at, in order."""
     reached: int
     """Everything between the start of the scan and this sequence has been looked at."""

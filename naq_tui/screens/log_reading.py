@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.worker import Worker
@@ -57,7 +58,7 @@ class LogReading:
             under_way.pop(key).cancel()
         for key in wanted:
             if key not in under_way:
-                under_way[key] = self._background("rows", self._fetch(key))
+                under_way[key] = self._background("rows", partial(self._fetch, key))
 
     async def _fetch(self, key: int | tuple[int, ...]) -> None:
         log, feed = self.log_view, self.app.feed
@@ -76,7 +77,7 @@ class LogReading:
         self._stop(self._search)
         found = self.log_view.found
         if found is not None and found.state == "searching":
-            self._search = self._background("search", self._search_log())
+            self._search = self._background("search", self._search_log)
 
     async def _search_log(self) -> None:
         await asyncio.sleep(SETTLE_S)
@@ -89,7 +90,7 @@ class LogReading:
                 async for scanned in steps:
                     if log.found is not found:
                         return
-                    log.receive_found([event_row(event) for event in scanned.events], scanned.reached)
+                    log.receive_found(scanned.seqs, scanned.reached)
                     if found.state != "searching":
                         return
             if log.found is found:
@@ -108,7 +109,7 @@ class LogReading:
         if seq is not None:
             self.log_view.jump(seq)
         else:
-            self._look = self._background("look", self._look_through(query, start, step, nothing))
+            self._look = self._background("look", partial(self._look_through, query, start, step, nothing))
 
     async def _look_through(self, query: Query, start: int, step: int, nothing: str) -> None:
         log, state = self.log_view, self.app.state
@@ -117,11 +118,10 @@ class LogReading:
         try:
             async with aclosing(self.app.feed.scan(query, start, step)) as steps:  # type: ignore[type-var]
                 async for scanned in steps:
-                    if scanned.events:
-                        event = scanned.events[0 if step > 0 else -1]
-                        if log.found is None or event.seq >= ends:
-                            log.receive_rows((), [event_row(event)])
-                            log.jump(event.seq)
+                    if scanned.seqs:
+                        seq = scanned.seqs[0 if step > 0 else -1]
+                        if log.found is None or seq >= ends:
+                            log.jump(seq)
                             return
                     if log.found is not None and scanned.reached < ends:
                         break
@@ -139,7 +139,7 @@ class LogReading:
     def go_to(self, place: datetime | int) -> None:
         """Move to the first event at or after a moment or a sequence."""
         self._stop(self._look)
-        self._look = self._background("look", self._go_to(place))
+        self._look = self._background("look", partial(self._go_to, place))
 
     async def _go_to(self, place: datetime | int) -> None:
         try:
@@ -180,7 +180,7 @@ class LogReading:
             return ()
         return found_words(found.state, len(found), found.progress(self.app.state.first_seq))
 
-    def _background(self, group: str, work: Coroutine[Any, Any, None]) -> Worker[None]:
+    def _background(self, group: str, work: Callable[[], Coroutine[Any, Any, None]]) -> Worker[None]:
         return self.run_worker(work, group=group, exit_on_error=False)
 
     @staticmethod

@@ -104,9 +104,11 @@ class EventFilter:
             return self.matches(row) and (is_wanted_too is None or is_wanted_too(row))
 
         named = [term for term in self.needle.terms if term.field in ("type", "queue", "entity")]
+        told = [term for term in named if term.field != "type" or self._types[term]]
         return Query(
             is_wanted,
             self._wants_subject if named else None,
+            is_wanted_too is None and len(told) == len(self.needle.terms),
             tuple(tuple(v.encode() for v in term.values) for term in self.needle.terms if _is_in_bytes(term)),
         )
 
@@ -127,6 +129,7 @@ def failures() -> Query:
     return Query(
         lambda stored: stored.event is not None and stored.event.type in status.FAILURE_EVENTS,
         lambda entity, event_type, queue: event_type.upper() in status.FAILURE_EVENTS,
+        is_by_subject=True,
     )
 
 

@@ -20,7 +20,7 @@ from naq_tui.views import events as view
 from naq_tui.views.event_filter import FIELDS, EventFilter, known_values
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, lay_out
-from naq_tui.widgets.event_pages import PAGE, ROWS_KEPT, EventPages, first_of, page_of
+from naq_tui.widgets.event_pages import PAGE, EventPages, first_of, page_of
 from naq_tui.widgets.found import Found
 from naq_tui.widgets.painted import Painted, thumb
 
@@ -107,12 +107,10 @@ class EventLog(Painted, can_focus=True):
         """Something could not be read: it is asked for again with the next change."""
         self._asked, self._was_refused = ((), ()), True
 
-    def receive_found(self, rows: Sequence[EventRow], reached: int) -> None:
+    def receive_found(self, seqs: Sequence[int], reached: int) -> None:
         """What the search has found before all that was known, having come to sequence `reached`."""
         if self.found is not None:
-            self.found.add_older((row.seq for row in rows), reached)
-            if len(self.found) <= ROWS_KEPT // 2:  # what was found first is what is looked at first
-                self.pages.receive_rows((), rows)
+            self.found.add_older(seqs, reached)
             self._search_moved()
 
     def end_search(self, *, is_complete: bool) -> None:

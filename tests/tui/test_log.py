@@ -123,6 +123,7 @@ async def test_a_filter_is_searched_for_through_the_whole_log() -> None:
         assert "3 found in the whole log" in footing(console)
         assert console.main.panes["events"].chips == ("type:failed", "error:report")
         await pilot.press("k", "k")
+        await until(pilot, lambda: log.selected is not None)
         assert log.selected is not None
         assert log.selected.text == "ValueError: no report 12"
         await pilot.press("escape")
@@ -213,7 +214,7 @@ async def test_a_failure_is_found_outside_of_what_is_loaded() -> None:
         await until(pilot, lambda: log.cursor_seq == 150_000)
         await pilot.press("E")
         await until(pilot, lambda: log.cursor_seq == 90_001)
-        assert log.selected is not None, "its row is there at once"
+        await until(pilot, lambda: log.selected is not None)
         await pilot.press("E")
         await until(pilot, lambda: log.cursor_seq == 12)
         await pilot.press("e")
