@@ -153,11 +153,19 @@ class MainScreen(
     def _frame_log(self, state: State) -> None:
         log = self.log_view
         pane = self.panes["events"]
+        today = self.app.lens().now.date()
         if log.is_following:
             pane.headline = (Cell("following", "muted"),) if state.events else ()
         else:
-            new = log.new_count
-            pane.headline = (Cell(f"+{count(new)} new" if new else "not following", "waiting"), Cell(" · G", "muted"))
+            new, row = log.new_count, log.selected
+            pane.headline = spread(
+                [
+                    # the rows tell the time of day only
+                    Cell(f"{row.at:%a %d %b}", "strong") if row is not None and row.at.date() != today else None,
+                    Cell(f"+{count(new)} new" if new else "not following", "waiting"),
+                    Cell("G", "muted"),
+                ]
+            )
         pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())
         pane.chips = log.needle.chips
 

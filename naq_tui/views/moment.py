@@ -110,7 +110,7 @@ def _time_of(clock: re.Match[str]) -> time:
     try:
         return time(int(hour), int(minute), int(second or 0), round(float(fraction or 0) * 1_000_000) % 1_000_000)
     except ValueError:
-        raise ValueError(f"{clock[0]} is no time of day: they go from 0:00 to 23:59:59") from None
+        raise ValueError(f"{clock[0]} is no time of day: 0:00 to 23:59 are") from None
 
 
 def _at(day: datetime, clock: time, zone: tzinfo) -> datetime:

@@ -69,7 +69,7 @@ class Needle:
     def _told(self, unknown: list[str]) -> str:
         if not unknown or self.fields is None:
             return ""
-        return f"no field {', '.join(unknown)} here, only {' '.join(self.fields)}"
+        return f"no field {', '.join(unknown)} here: {' '.join(self.fields)}"
 
     def __bool__(self) -> bool:
         """Whether it leaves anything out."""

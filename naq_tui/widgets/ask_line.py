@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
-from naq_tui.text import safe
+from naq_tui.text import cut, safe
 
 
 class AskLine(Horizontal):
@@ -54,7 +54,8 @@ class AskLine(Horizontal):
 
     @problem.setter
     def problem(self, text: str) -> None:
-        self.query_one(".problem", Label).update(f" {safe(text, 200)} " if text else "")
+        room = self.app.size.width * 3 // 5
+        self.query_one(".problem", Label).update(f" {cut(safe(text, 200), room)} " if text else "")
 
     def open(self, text: str) -> None:
         self.display = True

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 
 from naq.client import AsyncClient
 from naq.models.event import JobEvent, JobEventType
-from naq.outbox import PublishAck
 
 QUEUES = ("mail", "default", "reports", "images", "billing", "search", "audit", "slow")
 FUNCTIONS = ("send_invoice", "send_receipt", "resize_image", "build", "charge", "index", "export", "poll")
 WORKER_LOST_EVERY = 50_000
 MARKED_EVERY = 100_000
 """One event in so many has the text `needle-NUMBER` in its error."""
-WINDOW = 2_000
+UNFLUSHED = 2_000
 
 
 def events(count: int, seed: int = 7) -> Iterator[JobEvent]:
@@ -58,17 +57,19 @@ def _ended(chance: random.Random, about: dict[str, str]) -> JobEvent:
 
 
 async def fill(client: AsyncClient, count: int, *, per_second: float | None = None, seed: int = 7) -> None:
-    """Write `count` events, as fast as they are stored or at a steady rate."""
-    outbox, names = client.connection.outbox, client.connection.names
-    waiting: list[asyncio.Future[PublishAck]] = []
+    """Write `count` events, as fast as the server takes them or at a steady rate; returns when all are stored."""
+    connection = client.connection
+    before = (await client.log.range()).messages
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    for number, event in enumerate(events(count, seed)):
-        subject = names.event_subject(event.entity, event.type, event.queue)
-        waiting.append(await outbox.send(subject, event.to_wire()))
-        if len(waiting) >= WINDOW:
-            await asyncio.gather(*waiting[: WINDOW // 2])
-            del waiting[: WINDOW // 2]
-        if per_second and number % 100 == 99:
+    for number, event in enumerate(events(count, seed), 1):
+        subject = connection.names.event_subject(event.entity, event.type, event.queue)
+        await connection.client.publish(subject, event.to_wire())
+        if number % UNFLUSHED == 0:
+            await connection.client.flush()
+        if per_second and number % 100 == 0:
             await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
-    await asyncio.gather(*waiting)
+    async with asyncio.timeout(60):
+        # without an answer to each: that all are stored is seen by their number
+        while (await client.log.range()).messages < before + count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

@@ -307,7 +307,7 @@ async def test_a_bad_field_is_told_in_the_line_and_the_rest_works() -> None:
         await pilot.press("2", "slash")
         console.main.filter_line.field.value = "quue:mail type:failed"
         await pilot.pause()
-        assert console.main.filter_line.problem.strip().startswith("no field quue here, only type queue")
+        assert console.main.filter_line.problem.strip().startswith("no field quue here: type queue")
         assert log.needle.chips == ("type:failed",)
 
 

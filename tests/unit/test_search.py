@@ -46,7 +46,7 @@ def test_what_a_filter_means(needle: str, matches: bool) -> None:
 
 def test_a_bad_field_is_named_and_the_rest_works() -> None:
     needle = Needle("quue:mail any", NAMES)
-    assert needle.problem == "no field quue here, only type queue worker error queues_of_worker"
+    assert needle.problem == "no field quue here: type queue worker error queues_of_worker"
     assert needle.chips == ("any",)
     assert needle.matches("any row", lambda: ROW)
 
