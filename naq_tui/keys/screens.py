@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from naq_tui.keys.action import Action
-from naq_tui.keys.places import REPORTS, SCREENS
+from naq_tui.keys.places import LISTS, REPORTS, SCREENS
 
 
 def _screens() -> tuple[Action, ...]:
@@ -31,6 +31,7 @@ SCREEN_KEYS: tuple[Action, ...] = (
         group="Screens",
         call="step_pane(1)",
         owner="main",
+        where=LISTS,
         in_palette=False,
     ),
     Action(
@@ -41,6 +42,7 @@ SCREEN_KEYS: tuple[Action, ...] = (
         group="Screens",
         call="step_pane(-1)",
         owner="main",
+        where=LISTS,
         in_palette=False,
     ),
     Action(

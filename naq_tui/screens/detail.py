@@ -13,13 +13,16 @@ from naq.errors import NaqException
 from naq_tui import keys, masking
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.targets import Target, targets_of
+from naq_tui.messages import Open
 from naq_tui.store.rows import event_row
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.extra import FOLD_ALL, Extra, Relative
+from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
+from naq_tui.widgets.related_line import RelatedLine
 from naq_tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ class DetailScreen(ActingOnJobs, Screen[None]):
         super().__init__()
         self.kind, self.key = kind, key
         self.title_line, self.document = TitleLine(), Document()
+        self.related_line = RelatedLine()
+        self.related_line.display = False
         self._extra = Extra()
         self.is_revealed = False
         """Whether secrets are shown, here and in copies made here."""
@@ -55,10 +60,11 @@ class DetailScreen(ActingOnJobs, Screen[None]):
 
     @property
     def place(self) -> str:
-        return {"job": "job", "error": "error"}.get(self.kind, "detail")
+        return self.kind if self.kind in ("job", "error", "event") else "detail"
 
     def compose(self) -> ComposeResult:
         yield self.title_line
+        yield self.related_line
         yield self.document
         yield KeyLine(self.place)
 
@@ -90,6 +96,19 @@ class DetailScreen(ActingOnJobs, Screen[None]):
         row = self.app.state.jobs.get(self.key)
         return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
 
+    def action_step_related(self, step: int) -> None:
+        self.related_line.step(step)
+
+    def action_open_related(self) -> None:
+        if self.related_line.item is not None:
+            self._open_related(self.related_line.item)
+
+    def on_related_line_chosen(self, message: RelatedLine.Chosen) -> None:
+        self._open_related(message.item)
+
+    def _open_related(self, item: Related) -> None:
+        self.post_message(Open(item.kind, item.key))
+
     def action_fold(self, step: int) -> None:
         """Fold values one level more (-1) or less (1)."""
         depth = min(DEEPEST + 1, self._extra.depth) + step
@@ -101,6 +120,8 @@ class DetailScreen(ActingOnJobs, Screen[None]):
         with masking.revealed(self.is_revealed):
             report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or self._record
+        if self.kind == "event":
+            self.related_line.items = related(self._extra.event)
         self.title_line.title = report.title
         told = [Cell("secrets shown", "waiting")] if self.is_revealed else []
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])

@@ -16,6 +16,7 @@ from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeFeed
 from naq_tui.feed.sample import T0, job_id, old_event, stored
 from naq_tui.screens import log_reading
+from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.rows import event_row
 from naq_tui.store.updates import EventsAppended, EventsRange
 from naq_tui.views.event_filter import EventFilter
@@ -367,3 +368,30 @@ def test_pages_tell_what_is_here_gone_or_to_come() -> None:
 
 def fake_rows(first: int, after: int) -> list[Any]:
     return [event_row(old_event(seq)) for seq in range(first, after)]
+
+
+async def test_from_an_event_its_job_and_worker_are_one_key_away() -> None:
+    console, _, log = console_with_past()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "E")
+        assert log.selected is not None
+        event = log.selected.raw.event
+        assert event is not None
+        await pilot.press("enter")
+        await pilot.pause()
+        report = console.screen
+        assert isinstance(report, DetailScreen)
+        assert [item.kind for item in report.related_line.items] == ["job", "worker", "queue"]
+        await pilot.press("enter")
+        await pilot.pause()
+        opened = console.screen
+        assert isinstance(opened, DetailScreen)
+        assert (opened.kind, opened.key) == ("job", event.job_id)
+        await pilot.press("escape", "tab", "enter")
+        await pilot.pause()
+        opened = console.screen
+        assert isinstance(opened, DetailScreen)
+        assert (opened.kind, opened.key) == ("worker", event.worker_id)
+        await pilot.press("escape", "escape")
+        assert console.screen is console.main

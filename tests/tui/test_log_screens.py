@@ -127,3 +127,9 @@ def test_reading(snap_compare: Any, size: tuple[int, int]) -> None:
 
     assert failure(FAILED_AT[1]).event is not None
     assert snap_compare(console, terminal_size=size, run_before=run)
+
+
+@BOTH
+def test_an_event(snap_compare: Any, size: tuple[int, int]) -> None:
+    """What can be opened from it stands above the report, one of it chosen."""
+    assert snap_compare(fake_console(), terminal_size=size, run_before=after("2", "E", "enter", "tab"))

@@ -1,0 +1,35 @@
+"""The records that an event is about, to be opened from its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from naq.ids import short
+from naq_tui.store.rows import EventRow
+from naq_tui.text import safe
+
+if TYPE_CHECKING:
+    from naq_tui.views.detail import Kind
+
+
+class Related(NamedTuple):
+    kind: Kind
+    key: str
+    label: str
+
+
+def related(row: EventRow | None) -> tuple[Related, ...]:
+    """Job, worker, schedule and queue of an event, those that it has, the most telling first."""
+    event = row.raw.event if row is not None else None
+    if event is None:
+        return ()
+    found: list[Related] = []
+    if event.job_id:
+        found.append(Related("job", event.job_id, f"job {safe(short(event.job_id), 40)}"))
+    if event.worker_id:
+        found.append(Related("worker", event.worker_id, f"worker {safe(event.worker_id, 40)}"))
+    if event.schedule_id:
+        found.append(Related("schedule", event.schedule_id, f"schedule {safe(event.schedule_id, 40)}"))
+    if event.queue:
+        found.append(Related("queue", event.queue, f"queue {safe(event.queue, 40)}"))
+    return tuple(found)
