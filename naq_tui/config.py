@@ -364,13 +364,14 @@ EXAMPLE = """\
 # patterns = ["sk-[A-Za-z0-9]{20,}"]
 
 # [recipes.mail]              # offered by the launch form, and started and scaled in Processes
-# modules = ["shop.tasks"]    # kind = "scheduler" has neither modules, queues nor concurrency
+# modules = ["shop.tasks"]    # kind = "scheduler" has no modules, queues and the like
 # queues = ["mail:3", "default"]
 # concurrency = 10
 # processes = 2
 # environment = { LANG = "C" }
 # folder = "~/shop"           # where its modules are looked for
 # restart = "on-failure"      # "never", "on-failure" or "always", while a console runs
+# reload = false              # true: start again when a source file changes, for development
 # hangup = "keep"             # when the console loses its terminal: "keep", "drain" or "kill"
 
 # [contexts.staging]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from naq_tui.launcher.spec import MAX_PROCESSES, LaunchError, LaunchSpec
 
 KINDS = ("worker", "scheduler")
-_WORKER_ONLY = ("modules", "queues", "concurrency")
+_WORKER_ONLY = ("modules", "queues", "concurrency", "reload")
 _FIELDS = {
     "kind": "kind",
     "modules": "modules",
@@ -28,6 +28,7 @@ _FIELDS = {
     "folder": "cwd",
     "restart": "restart",
     "hangup": "hangup",
+    "reload": "reload",
 }
 """Field of the spec by the name of its entry."""
 _ENTRIES = (*_FIELDS, "processes")
@@ -140,6 +141,12 @@ def _number(value: object) -> int:
     return value
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false was expected, not {value!r}")
+    return value
+
+
 def _processes(value: object) -> int:
     number = _number(value)
     if not 1 <= number <= MAX_PROCESSES:
@@ -170,5 +177,6 @@ _READERS = {
     "folder": _folder,
     "restart": _text,
     "hangup": _text,
+    "reload": _flag,
     "processes": _processes,
 }

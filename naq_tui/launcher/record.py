@@ -73,6 +73,7 @@ class ProcessRecord:
                 "recipe": spec.recipe,
                 "restart": spec.restart,
                 "hangup": spec.hangup,
+                "reload": spec.reload,
                 "variables": self.variables,
                 "connection": self.connection,
                 "is_stop_asked": self.is_stop_asked,
@@ -114,6 +115,7 @@ def _read(path: Path) -> ProcessRecord | None:
             command=None if values["command"] is None else tuple(map(str, values["command"])),
             recipe=str(values.get("recipe", "")),
             restart=restart if (restart := values.get("restart")) in RESTART_POLICIES else "never",
+            reload=values.get("reload") is True,
             hangup=hangup if (hangup := values.get("hangup")) in HANGUP_POLICIES else "keep",
         )
         return ProcessRecord(

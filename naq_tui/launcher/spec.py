@@ -55,6 +55,8 @@ class LaunchSpec:
     """Whether it is started again when it ended without being asked to: never, after a failure, or always."""
     hangup: HangupPolicy = "keep"
     """What becomes of it when the console loses its terminal: it runs on, is drained, or is killed."""
+    reload: bool = False
+    """Of a worker: start again when a source file changes (for development)."""
     ends_with_console: bool = False
     """Whether it also ends when the console is killed with -9 (Linux)."""
     command: tuple[str, ...] | None = None
@@ -71,6 +73,8 @@ class LaunchSpec:
             for module in self.modules:
                 line += ["-m", module]
             line.append(f"--concurrency={self.concurrency}")
+            if self.reload:
+                line.append("--reload")
             if any(queue.startswith("-") for queue in self.queues):
                 line.append("--")
             line += self.queues

@@ -84,11 +84,6 @@ class Supervisor:
         """As `OutputTail.find`. Raises LaunchError: no such process."""
         return self._process(process_id).tail.find(is_wanted, start, step)
 
-    def spec(self, process_id: str) -> LaunchSpec | None:
-        """What it was launched from, None for the server. Raises LaunchError: no such process."""
-        process = self._process(process_id)
-        return process.spec if isinstance(process, LocalProcess) else None
-
     # launching
 
     def launch(self, spec: LaunchSpec) -> str:
@@ -100,25 +95,6 @@ class Supervisor:
             LaunchError: the spec isn't valid, its name is in use by a running one, or it can't be started.
         """
         return self._launch(spec, self.environment)
-
-    def _launch(self, spec: LaunchSpec, connection: Mapping[str, str]) -> str:
-        if self._is_closed:
-            raise LaunchError("the console is quitting: nothing is launched any more")
-        problems = spec.validate()
-        if problems:
-            raise LaunchError("; ".join(problems.values()))
-        process = self._vacant(spec)
-        if process is not None:
-            process.renew(spec)
-        else:
-            if not spec.name:
-                spec = replace(spec, name=self._free_name(spec.recipe or spec.kind))
-            elif any(process.is_alive and process.name == spec.name for process in self._processes.values()):
-                raise LaunchError(f"{spec.name} runs already: choose another name")
-            process = LocalProcess(f"{spec.name}-{time.time_ns():x}", spec, self.folder, self._has_exited)
-        process.start(connection, self._identity)
-        self._add(process)
-        return process.process_id
 
     def launch_many(self, spec: LaunchSpec, number: int) -> tuple[str, ...]:
         """Start `number` processes; a name in the spec gets a number behind it where there is more than one.
@@ -307,6 +283,25 @@ class Supervisor:
             return process.spec.recipe
         kind, _, name = process_id.partition(":")
         return name if kind == "recipe" and name in self.recipes else ""
+
+    def _launch(self, spec: LaunchSpec, connection: Mapping[str, str]) -> str:
+        if self._is_closed:
+            raise LaunchError("the console is quitting: nothing is launched any more")
+        problems = spec.validate()
+        if problems:
+            raise LaunchError("; ".join(problems.values()))
+        process = self._vacant(spec)
+        if process is not None:
+            process.renew(spec)
+        else:
+            if not spec.name:
+                spec = replace(spec, name=self._free_name(spec.recipe or spec.kind))
+            elif any(process.is_alive and process.name == spec.name for process in self._processes.values()):
+                raise LaunchError(f"{spec.name} runs already: choose another name")
+            process = LocalProcess(f"{spec.name}-{time.time_ns():x}", spec, self.folder, self._has_exited)
+        process.start(connection, self._identity)
+        self._add(process)
+        return process.process_id
 
     def _vacant(self, spec: LaunchSpec) -> LocalProcess | None:
         """The row of one of this recipe that was asked to end and did."""

@@ -10,11 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from naq_tui.messages import Launch
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, safe
 from naq_tui.widgets.picker import Picker
 
@@ -44,7 +44,8 @@ _ENVIRONMENT = Field("environment", "environment", "", 'KEY=VALUE OTHER="two wor
 _FOLDER = Field("folder", "folder", "", "empty: where the console was started")
 _RESTART = Field("restart", "restart", "never", values=("never", "on-failure", "always"))
 _HANGUP = Field("hangup", "on hang-up", "keep", values=("keep", "drain", "kill"))
-_NAME = Field("name", "name", "", "empty: chosen for you")
+_RELOAD = Field("reload", "on change", "ignore", values=("ignore", "reload"))
+_NAME = Field("name", "name", "", "automatic")
 
 ROWS: dict[str, tuple[tuple[Field, ...], ...]] = {
     "worker": (
@@ -54,7 +55,7 @@ ROWS: dict[str, tuple[tuple[Field, ...], ...]] = {
         (_ENVIRONMENT,),
         (_FOLDER,),
         (_RESTART, _HANGUP),
-        (_NAME,),
+        (_NAME, _RELOAD),
     ),
     "scheduler": ((_ENVIRONMENT,), (_FOLDER,), (_RESTART, _HANGUP), (_NAME,)),
 }
@@ -63,7 +64,7 @@ _FIELD_OF = {"env": "environment", "cwd": "folder", "recipe": "name"}
 """Field of the form by that of the spec, where they differ."""
 
 
-class LaunchScreen(ModalScreen[None]):
+class LaunchScreen(Dialog[None]):
     """Filled with the last choice or a recipe; `enter` in any field launches; a mistake is named under its field.
 
     Args:
@@ -213,6 +214,7 @@ class LaunchScreen(ModalScreen[None]):
             cwd=Path(folder).expanduser() if folder else None,
             restart=cast("RestartPolicy", self._text("restart")),
             hangup=cast("HangupPolicy", self._text("hangup")),
+            reload=self._text("reload") == "reload",
             server_url=self.server_url,
         )
         mistakes = {**{_FIELD_OF.get(name, name): text for name, text in spec.validate().items()}, **mistakes}
@@ -250,4 +252,5 @@ def filled(recipe: Recipe) -> dict[str, str]:
         "folder": "" if spec.cwd is None else str(spec.cwd),
         "restart": spec.restart,
         "hangup": spec.hangup,
+        "reload": "reload" if spec.reload else "ignore",
     }

@@ -10,10 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from naq_tui.format import plural
+from naq_tui.screens.dialog import Dialog
 from naq_tui.store.rows import ProcessRow
 from naq_tui.text import cut, fit
 from naq_tui.widgets.choice import Choice
@@ -24,7 +24,7 @@ _CELLS = 58
 """Of a line of the dialog."""
 
 
-class LeaveScreen(ModalScreen[str]):
+class LeaveScreen(Dialog[str]):
     """Answers "stop", "leave", "policy" or "stay".
 
     Args:

@@ -17,6 +17,8 @@ _TRACEBACK = re.compile(r"^(Traceback \(most recent call last\)|\s*(\+ )?Excepti
 _PLACE = re.compile(r'^\s+(\| +)?File "')
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Timeout|Warning)(?::|$)")
 _ANYWHERE = ((re.compile(r"\b(ERROR|CRITICAL|FATAL)\b"), "failed"), (re.compile(r"\bWARN(ING)?\b"), "waiting"))
+_COMPLAINT = re.compile(r"^naq(?:-console)?: ")
+"""What naq's own programs say when they can't go on."""
 _OURS = ("── ", "… ")
 """How lines begin that the launcher adds."""
 
@@ -73,7 +75,7 @@ def lit(parts: list[Span], needle: str) -> list[Span]:
 
 
 def _tone(text: str) -> str:
-    if _TRACEBACK.match(text) or _EXCEPTION.match(text):
+    if _TRACEBACK.match(text) or _EXCEPTION.match(text) or _COMPLAINT.match(text):
         return "failed"
     if _PLACE.match(text):
         return "muted"

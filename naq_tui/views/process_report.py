@@ -11,7 +11,7 @@ from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.judging import worker_status
-from naq_tui.views.processes import by_place, status_cell
+from naq_tui.views.processes import by_place, status_cell, worker_of
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
@@ -60,7 +60,7 @@ def process_report(state: State, row: ProcessRow, lens: Lens) -> Report:
         report.table(("name", "value"), variables)
     if view.runs:
         _runs(report, row)
-    worker = by_place(state).get((view.host, view.pid))
+    worker = worker_of(row, by_place(state))
     if worker is not None and view.is_running:
         _worker(report, worker, lens)
     return report

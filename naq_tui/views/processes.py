@@ -41,7 +41,7 @@ class ProcessesView(TableView[ProcessItem]):
 
     def items(self, state: State, lens: Lens) -> Sequence[ProcessItem]:
         workers = by_place(state)
-        return [ProcessItem(row, workers.get((row.view.host, row.view.pid))) for row in state.processes]
+        return [ProcessItem(row, worker_of(row, workers)) for row in state.processes]
 
     def depends_on(self, state: State) -> tuple[object, ...]:
         return (state.processes, state.workers)
@@ -119,13 +119,25 @@ class ProcessesView(TableView[ProcessItem]):
         )
 
 
-def by_place(state: State) -> Mapping[tuple[str, int], WorkerRow]:
-    """Workers and schedulers by host and pid; of two that had the same pid the later one."""
+def worker_of(row: ProcessRow, workers: Mapping[tuple[str, int | str], WorkerRow]) -> WorkerRow | None:
+    """The worker or scheduler that a process is; one that starts again on changes is the child of its process."""
+    view = row.view
+    return workers.get((view.host, view.pid)) or workers.get((view.host, view.name))
+
+
+def by_place(state: State) -> Mapping[tuple[str, int | str], WorkerRow]:
+    """Workers and schedulers by host and pid, and by host and name; of two with the same the later one."""
     ordered = sorted(
         state.workers.values(),
         key=lambda worker: worker.record.started_at.timestamp() if worker.record.started_at else 0.0,
     )
-    return {(worker.record.host, worker.record.pid): worker for worker in ordered}
+    found: dict[tuple[str, int | str], WorkerRow] = {}
+    for worker in ordered:
+        record = worker.record
+        found[record.host, record.pid] = worker
+        if record.name:
+            found[record.host, record.name] = worker
+    return found
 
 
 def status_cell(row: ProcessRow, lens: Lens) -> Cell:

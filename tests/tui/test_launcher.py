@@ -30,6 +30,7 @@ from naq_tui.launcher import (
     default_state_dir,
 )
 from naq_tui.launcher import output as output_module
+from naq_tui.launcher import process as process_module
 from naq_tui.launcher import supervisor as supervisor_module
 from naq_tui.launcher.local import ROTATE_BYTES
 from naq_tui.launcher.output import BACKLOG_BYTES, MAX_LINE_BYTES, MAX_LINES, OutputTail
@@ -570,6 +571,22 @@ async def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(watched: Watche
     assert process_identity(pid) is not None
     os.kill(pid, signal.SIGKILL)
     await gone(pid)
+
+
+async def test_a_pid_that_changed_hands_while_watched_is_never_signalled(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process_id = watched.supervisor.launch(script(SLEEPER))
+    pid = (await watched.until_said(process_id, "up")).pid
+    with monkeypatch.context() as another:
+        another.setattr(process_module, "process_identity", lambda pid: "1@elsewhere")
+        watched.supervisor.stop(process_id)
+        watched.supervisor.kill(process_id)
+    assert process_identity(pid) is not None
+    assert watched.row(process_id).status is ProcessStatus.RUNNING
+    watched.supervisor.kill(process_id)
+    row = await watched.until_ended(process_id)
+    assert row.exit_code == -signal.SIGKILL, "neither the SIGTERM nor the kill before had reached it"
 
 
 async def test_old_output_goes_and_new_output_stays(watched: Watched) -> None:

@@ -80,6 +80,20 @@ async def test_what_ends_or_restarts_a_process_asks_first(row: str, key: str, ca
         assert asked(app) == [call]
 
 
+async def test_a_question_is_answered_once_however_fast_the_keys() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "j", "K")
+        assert isinstance(app.screen, ConfirmScreen)
+        question = app.screen
+        question.action_answer(True)
+        question.action_answer(False)
+        await pilot.pause()
+        assert app.screen is app.main
+        assert asked(app) == [("stop", "mail-1")]
+
+
 async def test_one_more_starts_at_once() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -162,7 +176,7 @@ async def test_all_fields_reach_the_spec() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         keys = [*"mail:3", "space", "x", "tab", *"a.b", "tab", "4", "tab", "3", "tab", *"K=v", "tab", *"/tmp"]
-        await press(pilot, "w", *keys, "tab", "right", "tab", "right", "right", "tab", *"box", "enter")
+        await press(pilot, "w", *keys, "tab", "right", "tab", "right", "right", "tab", *"box", "tab", "right", "enter")
         assert isinstance(app.supervisor, FakeProcesses)
         assert (
             app.supervisor.launched
@@ -176,6 +190,7 @@ async def test_all_fields_reach_the_spec() -> None:
                     cwd=Path("/tmp"),
                     restart="on-failure",
                     hangup="kill",
+                    reload=True,
                 )
             ]
             * 3
@@ -300,6 +315,7 @@ async def test_a_search_without_a_match_is_said() -> None:
         ('  File "/a.py", line 1, in f', ["muted"]),
         ("shop.errors.OutOfStockError: none left", ["failed"]),
         ("it said ERROR somewhere", ["failed"]),
+        ("naq: module 'shop' was not found", ["failed"]),
         ("Informally speaking", [""]),
     ],
 )

@@ -20,6 +20,7 @@ environment = { LANG = "C", LIMIT = 5 }
 folder = "~/shop"
 restart = "on-failure"
 hangup = "drain"
+reload = true
 """
 
 
@@ -27,7 +28,7 @@ def test_a_recipe_makes_the_command_a_person_would_type() -> None:
     recipe = recipe_of("mail", tomllib.loads(FULL))
     spec = recipe.spec
     assert (recipe.name, recipe.processes, spec.recipe) == ("mail", 2, "mail")
-    assert spec.display() == "naq worker -m shop.tasks --concurrency=4 mail:3 default"
+    assert spec.display() == "naq worker -m shop.tasks --concurrency=4 --reload mail:3 default"
     assert (spec.env, spec.cwd) == ({"LANG": "C", "LIMIT": "5"}, Path.home() / "shop")
     assert (spec.restart, spec.hangup) == ("on-failure", "drain")
 
@@ -50,6 +51,7 @@ def test_little_is_needed() -> None:
         ("processes = 65", "recipes.mail.processes: 65 is not possible: use 1 to 64"),
         ("restart = 'often'", "recipes.mail.restart: 'often' is no restart policy: never, on-failure, always"),
         ("hangup = 'stay'", "recipes.mail.hangup: 'stay' is no hang-up policy: keep, drain, kill"),
+        ("reload = 1", "recipes.mail.reload: true or false was expected, not 1"),
         ("kind = 'server'", "recipes.mail.kind: 'server' is none: use 'worker' or 'scheduler'"),
         ("folder = 3", "recipes.mail.folder: a text was expected, not 3"),
         ("environment = ['A']", "recipes.mail.environment: a table was expected"),

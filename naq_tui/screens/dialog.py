@@ -1,0 +1,16 @@
+"""What every question has in common."""
+
+from __future__ import annotations
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen, ScreenResultType
+
+
+class Dialog(ModalScreen[ScreenResultType]):
+    """A question that is answered once: two keys in one turn of the loop (enter twice, esc and enter) are one answer.
+
+    Textual would take the screen below off as well, and end the program with it.
+    """
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        return super().dismiss(result) if self.is_current else AwaitComplete()
