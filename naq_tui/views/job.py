@@ -21,6 +21,7 @@ from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import timeline
 from naq_tui.views.traceback import own_frames
+from naq_tui.views.why import why_not
 
 
 def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | None:
@@ -34,6 +35,10 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
     row = known or _row_of(job_id, record, rows)
     report = Report(f"Job {row.job}", record=result_row(record) if record is not None else row)
     _head(report, row, record, lens)
+    reasons = why_not(state, row, payload, extra.parents, lens)
+    if reasons:
+        report.lines += [((reason, "waiting"),) for reason in reasons]
+        report.lines.append(())
     _facts(report, row, record, payload)
     lines = timeline(rows, lens)
     if lines:
