@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from naq import codec
@@ -73,6 +74,7 @@ class JobEventType(StrEnum):
         return Entity.JOB
 
 
+_ENTITIES = {event_type: event_type.entity for event_type in JobEventType}
 _WIRE_NAMES = {"from_status": "from", "to_status": "to"}
 _OPTIONAL = (
     "from_status",
@@ -92,6 +94,8 @@ _OPTIONAL = (
     "code_version",
     "details",
 )
+_OPTIONAL_ON_WIRE = tuple(_WIRE_NAMES.get(name, name) for name in _OPTIONAL)
+_optional_values = attrgetter(*_OPTIONAL)
 _OBJECTS = ("error", "actor", "details")
 _NUMBERS = ("attempt", "wait_ms", "run_ms")
 _HEAD = frozenset({"v", "id", "type", "ts", "entity"})
@@ -139,7 +143,7 @@ class JobEvent:
     @classmethod
     def of(cls, event_type: JobEventType, **fields: Any) -> JobEvent:
         """An event of a known type, with the entity that goes with it."""
-        return cls(type=event_type, entity=event_type.entity, **fields)
+        return cls(type=event_type, entity=_ENTITIES[event_type], **fields)
 
     def to_wire(self) -> bytes:
         record: dict[str, Any] = {
@@ -149,10 +153,9 @@ class JobEvent:
             "ts": format_time(self.ts),
             "entity": self.entity,
         }
-        for name in _OPTIONAL:
-            value = getattr(self, name)
+        for name, value in zip(_OPTIONAL_ON_WIRE, _optional_values(self), strict=True):
             if value is not None:
-                record[_WIRE_NAMES.get(name, name)] = value
+                record[name] = value
         if self.extra:
             record = {**self.extra, **record}
         return codec.dumps(record)

@@ -39,6 +39,10 @@ class JobStatus(StrEnum):
 FINAL_STATUSES = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
+_ALWAYS = frozenset({"v", "job_id", "function", "args", "kwargs", "queue", "enqueued_at"})
+"""What the record of every job has."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
     """One call of one function.
@@ -233,6 +237,15 @@ class Job:
             raise SerializationError("not a job: text 'job_id' and 'function' were expected", raw=raw)
         if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
             raise SerializationError(f"job {job_id}: 'args' must be a list and 'kwargs' an object", raw=raw)
+        if record.keys() <= _ALWAYS:  # most jobs ask for nothing of what follows
+            return cls(
+                job_id=job_id,
+                function=function,
+                args=args,
+                kwargs=kwargs,
+                queue_name=codec.text(record, "queue", "default"),
+                enqueued_at=parse_time(record.get("enqueued_at")),
+            )
         try:
             retry = RetryPolicy.from_wire(record)
             limits = limits_from_wire(record.get("limits"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def utcnow() -> datetime:
     """This machine's clock, aware UTC."""
@@ -12,22 +14,27 @@ def utcnow() -> datetime:
 
 def as_utc(moment: datetime) -> datetime:
     """`moment` in UTC; a naive datetime is taken as UTC already."""
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def format_time(moment: datetime) -> str:
     """`2026-11-24T14:03:00.123456Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_time(text: object) -> datetime | None:
     """A time written by naq or by a NATS server (nanoseconds are cut), or None where it is no time."""
     if not isinstance(text, str):
         return None
-    head, dot, tail = text.partition(".")
-    if dot:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
+    if len(text) != 27 or text[-1] != "Z":  # not as `format_time` has it
+        head, dot, tail = text.partition(".")
+        if dot:
+            digits = len(tail) - len(tail.lstrip("0123456789"))
+            text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
     try:
         return as_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
@@ -36,7 +43,7 @@ def parse_time(text: object) -> datetime | None:
 
 def from_nanoseconds(nanoseconds: int) -> datetime:
     """A NATS timestamp (nanoseconds since 1970) as aware UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
 def milliseconds_between(start: datetime, end: datetime) -> float:

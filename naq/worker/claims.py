@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 MAX_CRASHES = 3
 """Runs that died with their worker, after the last of which the job is failed as lost; no part of `max_retries`."""
 WORKERS_CACHE_S = 1.0
+JUDGED_FOR_S = 0.01
+"""How long the judgement on who is alive serves other deliveries, too."""
 
 
 class Verdict(Enum):
@@ -52,6 +54,16 @@ class Decision(NamedTuple):
     """What the bucket holds of it (after a claim, the claim)."""
 
 
+class Others(NamedTuple):
+    """The other workers of this server."""
+
+    alive: frozenset[str]
+    running: frozenset[str]
+    """Jobs that those run."""
+    silent: list[WorkerRecord]
+    """Those silent for long enough to have lost their jobs."""
+
+
 class Claims:
     """Decides for one worker."""
 
@@ -62,6 +74,8 @@ class Claims:
         self._inspector = Inspector(connection)
         self._casualties = Casualties(connection)
         self._workers: tuple[float, list[WorkerRecord]] = (float("-inf"), [])
+        self._others: tuple[float, Others] = (float("-inf"), Others(frozenset(), frozenset(), []))
+        self._judging = asyncio.Lock()
         self._doubtful_up_to: float = float("inf")
         self._was_lost = False
 
@@ -121,18 +135,18 @@ class Claims:
             and job.retries_asked > 0
             and len(record.attempts) == job.earlier_attempts
         )
-        alive, silent = ([], []) if is_fresh else await self._others()
-        if any(running.job_id == job.job_id for worker in alive for running in worker.running):
+        others = Others(frozenset(), frozenset(), []) if is_fresh else await self._judged_others()
+        if job.job_id in others.running:
             return Decision(Verdict.ELSEWHERE, record)
         if record is None and delivery.deliveries == 1 and not self._was_lost:
             return Decision(Verdict.START, None)
         if record is None:  # a first run leaves no record: whether there was one that died is asked of the dead
-            crashed = await self._casualties.took_down(job, silent)
+            crashed = await self._casualties.took_down(job, others.silent)
         else:
             crashed = record.status == JobStatus.RUNNING
         if record is not None and record.status == JobStatus.RETRY and not is_fresh:
             by = record.worker_id
-            if by != self._worker_id and by not in {worker.worker_id for worker in alive}:
+            if by != self._worker_id and by not in others.alive:
                 await tell_retry_if_untold(self._connection, job, record)  # it may have died before it could
         if record is not None and crashed and record.crashes + 1 >= MAX_CRASHES:
             return Decision(Verdict.LOST, record)
@@ -141,8 +155,16 @@ class Claims:
         except ConflictError:
             return Decision(Verdict.ELSEWHERE, record)
 
-    async def _others(self) -> tuple[list[WorkerRecord], list[WorkerRecord]]:
-        """The other workers: those alive, and those silent for long enough to have lost their jobs."""
+    async def _judged_others(self) -> Others:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._others[0] > JUDGED_FOR_S:
+            async with self._judging:
+                if loop.time() - self._others[0] > JUDGED_FOR_S:
+                    others = await self._judge()
+                    self._others = (loop.time(), others)
+        return self._others[1]
+
+    async def _judge(self) -> Others:
         loop = asyncio.get_running_loop()
         read_at, workers = self._workers
         if loop.time() - read_at > WORKERS_CACHE_S:
@@ -156,4 +178,8 @@ class Claims:
         for worker in workers:
             if worker.worker_id != self._worker_id and worker.beat_at is not None:
                 (alive if worker.beat_at > alive_since else silent).append(worker)
-        return alive, silent
+        return Others(
+            alive=frozenset(worker.worker_id for worker in alive),
+            running=frozenset(job.job_id for worker in alive for job in worker.running),
+            silent=silent,
+        )

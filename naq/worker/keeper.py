@@ -42,6 +42,7 @@ class Keeper:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._is_woken = False
         self._stop = False
         self._forget = False
         self._thread = threading.Thread(target=self._run, name=f"keeper-{status.worker_id}", daemon=True)
@@ -63,6 +64,7 @@ class Keeper:
         self._status.on_change = lambda: None
         self._forget = forget
         self._stop = True
+        self._is_woken = False
         self.wake()
         await asyncio.to_thread(self._thread.join, 5)
 
@@ -74,7 +76,13 @@ class Keeper:
         self._leases.pop(key, None)
 
     def wake(self) -> None:
-        """Tell the keeper's thread that something changed; callable from any thread."""
+        """Tell the keeper's thread that something changed; callable from any thread.
+
+        Until that is told by a heartbeat, more changes wake nobody: a switch of threads for each job would be dear.
+        """
+        if self._is_woken:
+            return
+        self._is_woken = True
         loop, wake = self._loop, self._wake
         if loop is not None and wake is not None and not loop.is_closed():
             try:
@@ -130,6 +138,7 @@ class Keeper:
                 await self._beat(bucket)
 
     async def _beat(self, bucket: Bucket) -> None:
+        self._is_woken = False
         try:
             # a beat that can't be stored soon is worth nothing: the next one is newer
             await bucket.put(self._status.worker_id, self._status.record().to_wire(), patience_s=2.0)

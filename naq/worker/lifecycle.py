@@ -111,8 +111,9 @@ class Lifecycle:
     async def cancel(self, run: Run, reason: str | None = None) -> str:
         """End a run as CANCELLED: on the order that came for it, or with the reason its function gave."""
         order = run.order or {}
-        record = replace(
-            run.record(JobStatus.CANCELLED, utcnow()),
+        record = run.record(
+            JobStatus.CANCELLED,
+            utcnow(),
             reason=reason if reason is not None else codec.text(order, "reason", "") or None,
             job=run.job.to_record(),
         )
@@ -241,7 +242,7 @@ class Lifecycle:
         await ack(self._connection, reply)
 
     async def _complete(self, run: Run, outcome: Outcome, finished_at: datetime) -> str:
-        record = replace(run.record(JobStatus.COMPLETED, finished_at), value=outcome.value)
+        record = run.record(JobStatus.COMPLETED, finished_at, value=outcome.value)
         try:
             return await self._end(run, record, "completed")
         except StorageRefusedError:
@@ -255,11 +256,7 @@ class Lifecycle:
             return await self._fail(run, problem.error, finished_at)
 
     async def _fail(self, run: Run, error: JobError, finished_at: datetime) -> str:
-        record = replace(
-            run.record(JobStatus.FAILED, finished_at),
-            error=error,
-            job=run.job.to_record(),
-        )
+        record = run.record(JobStatus.FAILED, finished_at, error=error, job=run.job.to_record())
         for slim in (record, *slimmer(record)):
             try:
                 return await self._end(run, slim, "failed")
@@ -283,8 +280,9 @@ class Lifecycle:
 
     async def _retry(self, run: Run, error: JobError, finished_at: datetime, delay_s: float) -> str:
         retry_at = finished_at + timedelta(seconds=delay_s)
-        record = replace(
-            run.record(JobStatus.RETRY, finished_at),
+        record = run.record(
+            JobStatus.RETRY,
+            finished_at,
             error=error,
             attempts=bounded((*run.earlier, run.as_attempt(error, finished_at))),
             retry_at=retry_at,

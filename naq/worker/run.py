@@ -137,8 +137,8 @@ class Run:
     def limit_details(self, error: JobError | None) -> dict[str, Any]:
         return limit_details(error, self.context.time_limit_s)
 
-    def record(self, status: JobStatus, finished_at: datetime) -> JobResult:
-        """What is stored of this run, without its value or error; the payload of a large job is left out."""
+    def record(self, status: JobStatus, finished_at: datetime, **more: Any) -> JobResult:
+        """What is stored of this run, with `more` fields of its end; the payload of a large job is left out."""
         job = self.job
         return JobResult(
             job_id=job.job_id,
@@ -153,14 +153,17 @@ class Run:
             run_ms=milliseconds_between(self.started_at, finished_at),
             attempt=self.attempt,
             worker_id=self.worker_id,
-            attempts=self.earlier,
             started_seq=self.started_seq,
             schedule_id=job.schedule_id,
             tags=job.tags,
             logs=tuple(self.context.logs or ()),
             retry_seqs=job.retry_seqs,
             crashes=self.crashes,
-            job=job.to_record() if job.wire_bytes <= PAYLOAD_KEPT_BYTES else None,
+            **{
+                "attempts": self.earlier,
+                "job": job.to_record() if job.wire_bytes <= PAYLOAD_KEPT_BYTES else None,
+                **more,
+            },
         )
 
 
