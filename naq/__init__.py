@@ -49,7 +49,7 @@ _HOMES = {
     "SyncClient": "naq.sync",
     "AsyncClient": "naq.client",
     "Queue": "naq.queue",
-    "Call": "naq.queue",
+    "Call": "naq.calls",
     "ScheduledJobManager": "naq.schedules",
     "Worker": "naq.worker",
     "Middleware": "naq.middleware",

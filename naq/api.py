@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from naq.calls import Call
 from naq.client import default_client
 from naq.deadletter import BulkOutcome
 from naq.dependencies.compositions import JobGroup
@@ -15,7 +16,6 @@ from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.names import DEFAULT_QUEUE
-from naq.queue import Call
 
 
 async def enqueue(

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from naq.calls import Call
 from naq.cancellation import Cancellation
 from naq.clone import clone
 from naq.connection import Connection
@@ -26,7 +27,7 @@ from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.names import DEFAULT_QUEUE
-from naq.queue import Call, Queue
+from naq.queue import Queue
 from naq.queues import QueueControl
 from naq.results import Results
 from naq.schedules import ScheduledJobManager

@@ -8,26 +8,23 @@ is followed by a CANCELLED event that says so. Sending again with the same `job_
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import Future
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from naq import callables, codec
+from naq.calls import Call, build_job, check_options, job_of, split_options
 from naq.connection import Connection
 from naq.dependencies.waiting import Waiting
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
 from naq.events import Events
-from naq.ids import uuid7
-from naq.limits import Limit, check_limits
-from naq.middleware import call_enqueue_hooks, enqueue_hooks
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
-from naq.models.retry import RetryPolicy
 from naq.models.times import utcnow
-from naq.names import DEFAULT_QUEUE, check_key, check_queue_name
-from naq.outbox import PublishAck, StorageRefusedError
-from naq.uniqueness import Claim, Uniqueness, check_unique, key_of_id, key_of_unique
+from naq.names import check_queue_name
+from naq.outbox import PublishAck, StorageRefusedError, settled
+from naq.uniqueness import Claim, Uniqueness, key_of_id, key_of_unique
 
 if TYPE_CHECKING:
     from naq.results import Results
@@ -37,92 +34,7 @@ ENQUEUE_PATIENCE_S = 15.0
 HEADROOM_BYTES = 512
 """Room kept for headers below the server's message limit."""
 CHUNK = 500
-"""Jobs of one `enqueue_many` written before their answers are collected."""
-
-
-class Call(NamedTuple):
-    """One call for `enqueue_many`."""
-
-    function: Callable[..., Any] | str
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = {}
-
-
-def build_job(
-    function: Callable[..., Any] | str,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    queue_name: str = DEFAULT_QUEUE,
-    job_id: str | None = None,
-    max_retries: int = 0,
-    retry_delay: float | Sequence[float] = 1.0,
-    retry_strategy: str = "linear",
-    retry_on: Sequence[type[BaseException] | str] = (),
-    ignore_on: Sequence[type[BaseException] | str] = (),
-    timeout: float | None = None,
-    result_ttl: float | None = None,
-    tags: Sequence[str] = (),
-    capture_logs: bool = False,
-    isolate: bool = False,
-    unique: str | None = None,
-    unique_for: float | None = None,
-    limits: Sequence[Limit] = (),
-    depends_on: Job | str | Sequence[Job | str] = (),
-    allow_failed: bool = False,
-    pass_results: bool = False,
-    on_success: Callable[..., Any] | str | None = None,
-    on_failure: Callable[..., Any] | str | None = None,
-) -> Job:
-    """Check a call and make a job of it; nothing is sent.
-
-    Raises:
-        ConfigurationError: a bad queue name, job id or option, or a function that can't travel or be called so.
-        SerializationError: an argument can't be written as JSON; the message names it.
-    """
-    kwargs = kwargs or {}
-    parents = parents_of(depends_on)
-    if not parents and (pass_results or allow_failed):
-        raise ConfigurationError("pass_results and allow_failed say something about parents: name them in depends_on")
-    if parents and unique is not None:
-        raise ConfigurationError("a job that depends on others can't be unique: give it a job_id instead")
-    if isinstance(function, str):
-        reference = callables.check_reference(function)
-    else:
-        reference = callables.reference_of(function)
-        callables.check_arguments(function, (None, *args) if pass_results else tuple(args), dict(kwargs))
-    packed_args, packed_kwargs = codec.pack_call(tuple(args), dict(kwargs))
-    job = Job(
-        job_id=uuid7() if job_id is None else check_key(job_id, "job id"),
-        function=reference,
-        args=packed_args,
-        kwargs=packed_kwargs,
-        queue_name=check_queue_name(queue_name),
-        retry=RetryPolicy.of(
-            max_retries=max_retries,
-            retry_delay=retry_delay,
-            retry_strategy=retry_strategy,
-            retry_on=retry_on,
-            ignore_on=ignore_on,
-        ),
-        timeout=_seconds("timeout", timeout),
-        result_ttl=_seconds("result_ttl", result_ttl, least=1.0),
-        tags=tuple(_tag(tag) for tag in tags),
-        capture_logs=bool(capture_logs),
-        isolate=bool(isolate),
-        unique=check_unique(unique, unique_for),
-        unique_for=_seconds("unique_for", unique_for, least=1.0),
-        limits=check_limits(limits),
-        depends_on=parents,
-        allow_failed=bool(allow_failed),
-        pass_results=("value" if isinstance(depends_on, Job | str) else "list") if pass_results else None,
-        on_success=None if on_success is None else _callback(on_success),
-        on_failure=None if on_failure is None else _callback(on_failure),
-        is_id_given=job_id is not None,
-    )
-    if enqueue_hooks:
-        call_enqueue_hooks(job)
-    return job
+"""Jobs of one `enqueue_many` written while the answers to as many before them come in."""
 
 
 class Queue:
@@ -173,7 +85,8 @@ class Queue:
             raise ConfigurationError("enqueue_many makes its own job ids: leave out job_id")
         if options.get("unique") is not None:
             raise ConfigurationError("one unique key lets one job through: enqueue unique jobs one at a time")
-        jobs = [build_job(*Call(*call), **{**options, "queue_name": self.name}) for call in calls]
+        checked = check_options(**{**options, "queue_name": self.name})
+        jobs = [job_of(Call(*call), checked) for call in calls]
         if jobs and jobs[0].depends_on:
             await self._waiting.check(jobs[0], self._made_here(options["depends_on"]))
             for job in jobs:
@@ -240,31 +153,34 @@ class Queue:
         if any(job.unique is not None for job in jobs):
             raise ConfigurationError("a unique job can't be stored among many: enqueue it by itself")
         encoded = [self._encode(job) for job in jobs]
-        stored = 0
-        for start in range(0, len(jobs), CHUNK):
-            chunk = jobs[start : start + CHUNK]
-            under_way: list[asyncio.Future[PublishAck]] = []
-            for job, data in zip(chunk, encoded[start : start + CHUNK], strict=True):
-                under_way.append(await self._send_event(job, None))
-                under_way.append(await self._send_job(job, data))
-            answers = await asyncio.gather(*under_way, return_exceptions=True)
-            refusals = [
-                (job, answer)
-                for job, answer in zip(chunk, answers[1::2], strict=True)
-                if isinstance(answer, BaseException)
-            ]
-            stored += len(chunk) - len(refusals)
-            if refusals:
-                for job, refusal in refusals:
-                    await self._take_back(job, refusal)
-                raise EnqueueError(
-                    f"{stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refusals[0][1]}"
-                ) from refusals[0][1]
-            for answer in answers[::2]:
-                if isinstance(answer, BaseException):
-                    raise EnqueueError(
-                        f"{stored:,} jobs were stored in queue {self.name!r}, but not every event: {answer}"
-                    ) from answer
+        sent: deque[tuple[Job, Future[PublishAck], Future[PublishAck]]] = deque()
+        stored, refused, untold = 0, list[tuple[Job, NaqException]](), list[NaqException]()
+        for job, data in zip(jobs, encoded, strict=True):
+            sent.append((job, await self._send_event(job, None), await self._send_job(job, data)))
+            is_last = job is jobs[-1]
+            if len(sent) < 2 * CHUNK and not is_last:
+                continue
+            while sent and (is_last or refused or len(sent) > CHUNK):
+                earlier, told, kept = sent.popleft()
+                told_answer, answer = await settled(told), await settled(kept)
+                if isinstance(answer, NaqException):
+                    refused.append((earlier, answer))
+                    continue
+                stored += 1
+                if isinstance(told_answer, NaqException):
+                    untold.append(told_answer)
+            if refused:
+                break
+        for job, refusal in refused:
+            await self._take_back(job, refusal)
+        if refused:
+            raise EnqueueError(
+                f"{stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refused[0][1]}"
+            ) from refused[0][1]
+        if untold:
+            raise EnqueueError(
+                f"{stored:,} jobs were stored in queue {self.name!r}, but not every event: {untold[0]}"
+            ) from untold[0]
 
     async def purge(self, *, reason: str | None = None, program: str = "naq") -> int:
         """Remove every waiting job, each told as CANCELLED; returns how many. See `naq.purge`."""
@@ -289,7 +205,7 @@ class Queue:
             )
         return data
 
-    async def _send_job(self, job: Job, data: bytes) -> asyncio.Future[PublishAck]:
+    async def _send_job(self, job: Job, data: bytes) -> Future[PublishAck]:
         return await self._connection.outbox.send(
             self._connection.names.queue_subject(self.name),
             data,
@@ -297,7 +213,7 @@ class Queue:
             patience_s=ENQUEUE_PATIENCE_S,
         )
 
-    async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> asyncio.Future[PublishAck]:
+    async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> Future[PublishAck]:
         event = JobEvent.of(
             JobEventType.ENQUEUED,
             ts=job.enqueued_at,
@@ -310,7 +226,7 @@ class Queue:
         )
         return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
 
-    async def _settle(self, job: Job, stored: asyncio.Future[PublishAck]) -> PublishAck:
+    async def _settle(self, job: Job, stored: Future[PublishAck]) -> PublishAck:
         try:
             return await stored
         except (StorageRefusedError, NaqConnectionError) as exc:
@@ -334,47 +250,8 @@ class Queue:
             return
 
 
-_OPTIONS = frozenset(build_job.__kwdefaults__ or ())
-
-
-def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of `build_job`, and what is left: the function's own keyword arguments."""
-    build = {name: value for name, value in options.items() if name in _OPTIONS}
-    return build, {name: value for name, value in options.items() if name not in _OPTIONS}
-
-
-def _callback(function: Callable[..., Any] | str) -> str:
-    if isinstance(function, str):
-        return callables.check_reference(function)
-    callables.check_arguments(function, ("the job's id", None), {})
-    return callables.reference_of(function)
-
-
-def parents_of(depends_on: Job | str | Sequence[Job | str]) -> tuple[str, ...]:
-    """The ids of the jobs named, each once, in order. Raises ConfigurationError."""
-    given = [depends_on] if isinstance(depends_on, Job | str) else depends_on
-    if not isinstance(given, list | tuple):
-        raise ConfigurationError(f"depends_on takes jobs or job ids, or a list of them, not {depends_on!r:.100}")
-    ids = [job.job_id if isinstance(job, Job) else check_key(job, "depends_on") for job in given]
-    return tuple(dict.fromkeys(ids))
-
-
 def _with_details(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:
     """`extra` with what tells later why a job of the same key, or its result, is not there."""
     own = {"unique": job.unique, "result_ttl_s": job.result_ttl}
     details = {**(extra.get("details") or {}), **{name: value for name, value in own.items() if value is not None}}
     return {**extra, "details": details} if details else dict(extra)
-
-
-def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9 or value <= 0:
-        raise ConfigurationError(f"{name} must be a positive number of seconds (at least {least:g}), not {value!r}")
-    return float(value)
-
-
-def _tag(tag: str) -> str:
-    if not isinstance(tag, str) or not tag or len(tag) > 100:
-        raise ConfigurationError(f"a tag is a text of 1 to 100 characters, not {tag!r}")
-    return tag

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq.actor import current_actor
+from naq.calls import build_job, split_options
 from naq.connection import Connection
 from naq.errors import (
     ConfigurationError,
@@ -28,7 +29,7 @@ from naq.models.job import Job
 from naq.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleStatus
 from naq.models.times import as_utc, format_time
 from naq.names import check_key
-from naq.queue import Queue, build_job, split_options
+from naq.queue import Queue
 from naq.results import Results
 from naq.scheduler.changes import difference, modified, resumed, unsettled
 from naq.scheduler.spec import check_bounds, next_run, settings_of, spec_of

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from naq.calls import Call
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, NaqException
 from naq.examples import tasks
-from naq.queue import Call
 from naq.settings import Settings
 from naq_tui.launcher import LaunchSpec, Supervisor
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from naq import callables, codec
+from naq.calls import split_options
 from naq.cli.common import import_from_here, inert, print_json, with_client
 from naq.cli.enqueue import parse_arguments
 from naq.cli.schedule_options import given
@@ -13,7 +14,6 @@ from naq.cli.schedule_show import print_next, show, summary
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.schedule import Schedule
-from naq.queue import split_options
 from naq.scheduler.changes import difference, modified
 from naq.schedules import ScheduledJobManager
 

@@ -13,7 +13,8 @@ from naq.errors import ConfigurationError
 from naq.models.job import Job
 
 if TYPE_CHECKING:
-    from naq.queue import Call, Queue
+    from naq.calls import Call
+    from naq.queue import Queue
 
 
 class JobGroup(list[Job]):
@@ -54,6 +55,6 @@ async def chord(
 
 
 def _calls(calls: Iterable[Call | Sequence[Any]]) -> list[Call]:
-    from naq.queue import Call
+    from naq.calls import Call
 
     return [Call(*call) for call in calls]

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from naq import codec
+from naq.calls import build_job
 from naq.errors import ConfigurationError
 from naq.models.job import Job
 from naq.models.schedule import Schedule, ScheduleStatus
 from naq.models.times import as_utc, format_time
-from naq.queue import build_job
 from naq.scheduler.spec import check_bounds, next_run, settings_of, spec_of
 
 SETTINGS = ("repeat", "misfire", "misfire_grace_s", "misfire_cap", "overlap", "jitter", "start_at", "end_at")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from naq import ids
+from naq.calls import build_job, split_options
 from naq.context import Progress
 from naq.delivery import Delivery
 from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobResult
 from naq.models.times import utcnow
-from naq.queue import build_job, split_options
 from naq.results import outcome_of
 from naq.worker.executor import Executor
 from naq.worker.run import Run

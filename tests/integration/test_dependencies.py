@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 import naq
+from naq.calls import Call
 from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.models.event import JobEvent
 from naq.models.job import JobStatus
-from naq.queue import Call
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, environment_of
 from tests.integration.log import all_events, event_when, events_of

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
+from naq.calls import Call
 from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.limits import ConcurrencyLimit
-from naq.queue import Call
 from naq.worker import limiter
 from tests.conftest import WorkerFactory
 from tests.integration.log import all_events, event_when

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from naq.calls import Call
 from naq.client import AsyncClient
 from naq.control import QUEUE, Control
 from naq.errors import ConfigurationError, JobExecutionError
 from naq.examples import tasks
 from naq.models.job import JobStatus
-from naq.queue import Call
 from naq.settings import Settings
 from naq.worker import Worker
 from tests.conftest import EXAMPLES, WorkerFactory, child, run_naq
