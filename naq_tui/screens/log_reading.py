@@ -46,14 +46,18 @@ class LogReading:
     _look: Worker[None] | None = None
     _looked_at: float | None = None
     """How much of the log `_look` has been through; None while it has not begun or has ended."""
-    _fetches: dict[int | tuple[int, ...], Worker[None]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fetches: dict[int | tuple[int, ...], Worker[None]] = {}
+        """By what is fetched: a page's first sequence, or single sequences."""
 
     # rows in sight
 
     def on_events_wanted(self, message: EventsWanted) -> None:
         message.stop()
         wanted: list[int | tuple[int, ...]] = [*message.pages, *([message.seqs] if message.seqs else [])]
-        under_way = self.__dict__.setdefault("_fetches", {})
+        under_way = self._fetches
         for key in [key for key in under_way if key not in wanted]:
             under_way.pop(key).cancel()
         for key in wanted:
@@ -167,7 +171,7 @@ class LogReading:
     def leave_log(self) -> None:
         """Give up all that is under way: another log is shown from now on."""
         self.stop_reading()
-        for fetch in self.__dict__.setdefault("_fetches", {}).values():
+        for fetch in self._fetches.values():
             fetch.cancel()
         self._fetches.clear()
 

@@ -11,23 +11,21 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from naq_tui import keys, times
-from naq_tui.format import count
 from naq_tui.messages import EventsWanted
 from naq_tui.store.rows import EventRow
 from naq_tui.store.state import EMPTY, State
-from naq_tui.text import fit, wrap
+from naq_tui.text import wrap
 from naq_tui.views import events as view
 from naq_tui.views.event_filter import FIELDS, EventFilter, known_values
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Lens, lay_out
+from naq_tui.views.table import Lens
+from naq_tui.widgets.event_lines import EventLines
 from naq_tui.widgets.event_pages import PAGE, EventPages, first_of, page_of
 from naq_tui.widgets.found import Found
-from naq_tui.widgets.painted import Painted, thumb
-
-_MARGIN = 2
+from naq_tui.widgets.painted import thumb
 
 
-class EventLog(Painted, can_focus=True):
+class EventLog(EventLines, can_focus=True):
     """Newest at the bottom. Follows the log until it is moved upwards, and again once it is at the end.
 
     Whole, or with a filter only what that has found; the search for it is the screen's to run (see `Filtered`).
@@ -65,7 +63,6 @@ class EventLog(Painted, can_focus=True):
         """Of the last move: where rows are fetched ahead."""
         self._asked: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self._was_refused = False
-        self._layout_of: tuple[int, list[tuple[int, int, int]]] = (-1, [])
         self._seen_last = 0
         """The last sequence there was when following ended."""
 
@@ -97,11 +94,13 @@ class EventLog(Painted, can_focus=True):
         """A page that was asked for by `EventsWanted`."""
         self.pages.receive(first_seq, rows)
         self.refresh()
+        self.post_message(self.Moved())
 
     def receive_rows(self, seqs: Iterable[int], rows: Iterable[EventRow]) -> None:
         """Single events that were asked for by `EventsWanted`."""
         self.pages.receive_rows(seqs, rows)
         self.refresh()
+        self.post_message(self.Moved())
 
     def refused(self) -> None:
         """Something could not be read: it is asked for again with the next change."""
@@ -260,7 +259,7 @@ class EventLog(Painted, can_focus=True):
             lines = wrap(text, max(8, self.size.width - 4))
             return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
         if y < self._head_height:
-            return self._line([(column.title, "head") for column in view.COLUMNS], "", " ")
+            return self.cells_line([(column.title, "head") for column in view.COLUMNS], "", " ")
         y -= self._head_height
         place = self._place_of(self._top_seq) + y
         start, length = thumb(self._height, self._count, self._place_of(self._top_seq))
@@ -271,27 +270,8 @@ class EventLog(Painted, can_focus=True):
         under = "cursor" if seq == self._cursor_seq and self.has_focus else ""
         row = self.pages.get(seq)
         if row is None:
-            note = "no longer in the log" if self.pages.is_known(seq) else "…"
-            room = self.size.width - 2
-            return self.strip([(" ", ""), (fit(f"#{count(seq)} {note}", room), "muted"), (mark, "faint")], under)
-        return self._line(view.cells(row, self._lens), under, mark)
-
-    def _line(self, cells: Sequence[tuple[str, str]], under: str, mark: str) -> Strip:
-        line: list[tuple[str, str]] = [(" ", "")]
-        room = self.size.width - _MARGIN
-        for place, gap, cell_width in self._layout(room):
-            text, tone = cells[place]
-            if view.COLUMNS[place].id == "time":
-                text = text[:cell_width]  # without the milliseconds where room is short
-            line.append((" " * gap, ""))
-            line.append((fit(text, cell_width, right=view.COLUMNS[place].right), tone))
-        line.append((mark, "faint"))
-        return self.strip(line, under)
-
-    def _layout(self, room: int) -> list[tuple[int, int, int]]:
-        if self._layout_of[0] != room:
-            self._layout_of = (room, lay_out(view.COLUMNS, room))
-        return self._layout_of[1]
+            return self.missing_line(seq, "no longer in the log" if self.pages.is_known(seq) else "…", under, mark)
+        return self.cells_line(view.cells(row, self._lens), under, mark)
 
     @property
     def _head_height(self) -> int:
