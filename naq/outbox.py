@@ -10,6 +10,7 @@ failed with NaqConnectionError may have been stored.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,18 +54,18 @@ class StorageRefusedError(NaqException):
 
 
 class _Write:
-    __slots__ = ("data", "future", "give_up_at", "headers", "resend_at", "subject")
+    __slots__ = ("answer", "data", "give_up_at", "headers", "resend_at", "subject")
 
     def __init__(
         self,
         subject: str,
         data: bytes,
         headers: dict[str, str] | None,
-        future: asyncio.Future[PublishAck],
+        answer: asyncio.Future[PublishAck] | None,
         resend_at: float,
         give_up_at: float,
     ) -> None:
-        self.subject, self.data, self.headers, self.future = subject, data, headers, future
+        self.subject, self.data, self.headers, self.answer = subject, data, headers, answer
         self.resend_at, self.give_up_at = resend_at, give_up_at
 
 
@@ -133,12 +134,24 @@ class Outbox:
         """
         if msg_id is not None:
             headers = {**headers, "Nats-Msg-Id": msg_id} if headers else {"Nats-Msg-Id": msg_id}
+        answer = self._loop.create_future()
+        await self._send(subject, data, headers, answer, patience_s)
+        return answer
+
+    async def _send(
+        self,
+        subject: str,
+        data: bytes,
+        headers: dict[str, str] | None,
+        answer: asyncio.Future[PublishAck] | None,
+        patience_s: float,
+    ) -> None:
         while len(self._writes) >= WINDOW:
             self._has_room.clear()
             await self._has_room.wait()
         now = self._loop.time()
         token = str(next(self._tokens))
-        write = _Write(subject, data, headers, self._loop.create_future(), now + ANSWER_WITHIN_S, now + patience_s)
+        write = _Write(subject, data, headers, answer, now + ANSWER_WITHIN_S, now + patience_s)
         self._writes[token] = write
         reply = self._inbox + token
         try:
@@ -153,21 +166,22 @@ class Outbox:
             raise
         if self._timer is None and self._writes:
             self._timer = self._loop.call_later(ANSWER_WITHIN_S / 2, self._sweep)
-        return write.future
 
-    async def ack(self, reply: str, kind: bytes = b"+ACK") -> asyncio.Future[PublishAck]:
-        """Acknowledge a delivery and return the future of the server's word that it has it.
+    async def ack(self, reply: str, kind: bytes = b"+ACK") -> None:
+        """Acknowledge a delivery; nobody waits for the server's word that it has it.
 
-        A plain ack is lost when either side dies at once; this one is sent again until it is confirmed. The future
-        raises NaqConnectionError where it never is: the server delivers the message again, or has forgotten it.
+        A plain ack is lost when either side dies at once; this one is sent again until it is confirmed. Where it never
+        is, the server delivers the message again, or has forgotten it.
         """
-        return await self.send(reply, kind, patience_s=ACK_PATIENCE_S)
+        await self._send(reply, kind, None, None, ACK_PATIENCE_S)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until everything under way is answered, at most `timeout_s` seconds; never raises."""
-        futures = [write.future for write in self._writes.values()]
-        if futures:
-            await asyncio.wait(futures, timeout=timeout_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._writes:
+                    self._has_room.clear()  # set with each answer
+                    await self._has_room.wait()
 
     def resend(self) -> None:
         """Send everything outstanding again, at once: the link was lost in between."""
@@ -244,13 +258,17 @@ class Outbox:
 
     def _finish(self, token: str, ack: PublishAck) -> None:
         write = self._drop(token)
-        if write is not None and not write.future.done():
-            write.future.set_result(ack)
+        if write is not None and write.answer is not None and not write.answer.done():
+            write.answer.set_result(ack)
 
     def _fail(self, token: str, error: Exception) -> None:
         write = self._drop(token)
-        if write is not None and not write.future.done():
-            write.future.set_exception(error)
+        if write is None:
+            return
+        if write.answer is None:
+            log.debug("not confirmed: %s", error)
+        elif not write.answer.done():
+            write.answer.set_exception(error)
 
     def _drop(self, token: str) -> _Write | None:
         write = self._writes.pop(token, None)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from naq import codec
 from naq.connection import Connection
 from naq.models.job import Job
-from naq.outbox import PublishAck
 from naq.topology import NANOSECONDS
 from naq.worker.run import Run
-
-log = logging.getLogger(__name__)
 
 WOUND_UP_S = 0.25
 
 
 async def ack(connection: Connection, reply: str, kind: bytes = b"+ACK") -> None:
     """Ack without holding the slot for the answer: what decides is stored, and a job delivered again finds it."""
-    confirmed = await connection.outbox.ack(reply, kind)
-    confirmed.add_done_callback(_note_unconfirmed)
+    await connection.outbox.ack(reply, kind)
 
 
 def again_in(delay_s: float) -> bytes:
@@ -34,8 +27,3 @@ async def adopt(connection: Connection, running: Run, job: Job, reply: str) -> N
         running.reply = reply
     else:  # retried by hand while its failed run is being wound up: not that run's to ack
         await ack(connection, reply, again_in(WOUND_UP_S))
-
-
-def _note_unconfirmed(confirmed: asyncio.Future[PublishAck]) -> None:
-    if not confirmed.cancelled() and confirmed.exception() is not None:
-        log.debug("ack not confirmed: %s", confirmed.exception())
