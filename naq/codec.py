@@ -51,7 +51,7 @@ def dumps(record: Any) -> bytes:
         SerializationError: it holds something that is not plain, or text with lone surrogates.
     """
     try:
-        return orjson.dumps(record)
+        return orjson.dumps(record, option=orjson.OPT_UTC_Z)
     except (TypeError, ValueError) as exc:
         raise SerializationError(f"can't be written as JSON: {exc}") from None
 

@@ -8,7 +8,6 @@ is not plain (no link, a full buffer, an odd subject) takes nats-py's own way, w
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,8 +18,6 @@ from nats.protocol.parser import Parser
 
 Handler = Callable[[bytes, str, bytes, bytes], None]
 """Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
-
-_PLAIN = re.compile(r"[!-~]+")
 
 
 class Wire(Client):
@@ -49,7 +46,8 @@ class Wire(Client):
             or self._flush_queue is None
             or self._pending_data_size + size >= self._max_pending_size
             or size > self._max_payload
-            or not _PLAIN.fullmatch(subject)
+            or not (subject.isascii() and subject.isprintable())
+            or " " in subject
         ):
             return False
         if headers is None:
@@ -57,7 +55,7 @@ class Wire(Client):
         else:
             lines = ""
             for name, value in headers.items():
-                if not _PLAIN.fullmatch(value):
+                if not (value.isascii() and value.isprintable()):
                     return False
                 lines += f"{name}: {value}\r\n"
             head = f"NATS/1.0\r\n{lines}\r\n"

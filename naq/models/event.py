@@ -12,7 +12,7 @@ from typing import Any
 from naq import codec
 from naq.errors import SerializationError
 from naq.ids import uuid7
-from naq.models.times import format_time, parse_time, utcnow
+from naq.models.times import parse_time, utcnow, wire_time
 
 SCHEMA_VERSION = 1
 
@@ -107,9 +107,12 @@ _READERS: dict[str, tuple[str, type | tuple[type, ...]]] = {
 _NO_TIME = datetime.fromtimestamp(0, tz=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class JobEvent:
-    """One state change. `None` means the fact does not apply, and is absent on the wire."""
+    """One state change, to be read only. `None` means the fact does not apply, and is absent on the wire.
+
+    Not frozen because of what that costs: three times as much for each one that is made.
+    """
 
     type: str
     """A `JobEventType`, or the text another writer used."""
@@ -150,7 +153,7 @@ class JobEvent:
             "v": self.v,
             "id": self.id,
             "type": self.type,
-            "ts": format_time(self.ts),
+            "ts": wire_time(self.ts),
             "entity": self.entity,
         }
         for name, value in zip(_OPTIONAL_ON_WIRE, _optional_values(self), strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 from naq import codec
 from naq.errors import SerializationError
 from naq.models.job import FINAL_STATUSES
-from naq.models.times import format_time, parse_time
+from naq.models.times import format_time, parse_time, wire_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,12 @@ class ValueRef:
         return cls(bucket=bucket, name=name, size=int(size), sha256=sha256)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class JobResult:
-    """What became of a job: final where `status` is COMPLETED, FAILED or CANCELLED, else where it stands."""
+    """What became of a job: final where `status` is COMPLETED, FAILED or CANCELLED, else where it stands.
+
+    To be read only; not frozen, because that makes each three times as dear to make.
+    """
 
     job_id: str
     status: str
@@ -193,7 +196,7 @@ class JobResult:
         for name in ("enqueued_at", "stored_at", "started_at", "finished_at", "retry_at"):
             moment = getattr(self, name)
             if moment is not None:
-                record[name] = format_time(moment)
+                record[name] = wire_time(moment)
         for name in ("wait_ms", "run_ms", "started_seq", "schedule_id", "job", "reason"):
             value = getattr(self, name)
             if value is not None:

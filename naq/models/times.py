@@ -26,6 +26,14 @@ def format_time(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def wire_time(moment: datetime) -> datetime | str:
+    """What `codec.dumps` writes just as `format_time` does, at a fraction of the cost; any moment but now and then one.
+
+    It leaves out microseconds that are zero: those are written out here.
+    """
+    return moment if moment.tzinfo is UTC and moment.microsecond else format_time(moment)
+
+
 def parse_time(text: object) -> datetime | None:
     """A time written by naq or by a NATS server (nanoseconds are cut), or None where it is no time."""
     if not isinstance(text, str):
