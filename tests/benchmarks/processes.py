@@ -20,6 +20,8 @@ from pathlib import Path
 from naq.client import AsyncClient
 from naq.server import EmbeddedServer
 from naq.settings import Settings
+from tests.benchmarks.stage import Stage
+from tests.benchmarks.table import Bound, Row
 
 MODULE = "tests.benchmarks.processes"
 
@@ -57,7 +59,26 @@ def seconds_bare(processes: int, jobs: int, below: int) -> float:
         return time.perf_counter() - started
 
 
-async def measure(rounds: int, jobs: int, below: int) -> None:
+async def rows(stage: Stage) -> list[Row]:
+    bare, naq = await timed(stage.size(5, 2), stage.size(40, 10), 20_000)
+    gains = {
+        name: [one / two for one, two in zip(*times.values(), strict=True)]
+        for name, times in (("bare", bare), ("naq", naq))
+    }
+    return [
+        Row(
+            what="--processes 2 against 1",
+            unit="times",
+            values=gains["naq"],
+            rival="two bare processes",
+            rival_values=gains["bare"],
+            bound=Bound(1.7, at_least=True),
+        )
+    ]
+
+
+async def timed(rounds: int, jobs: int, below: int) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
+    """Seconds by number of processes, a figure a round: without naq, and with it."""
     bare: dict[int, list[float]] = {1: [], 2: []}
     naq: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
@@ -67,9 +88,13 @@ async def measure(rounds: int, jobs: int, below: int) -> None:
                 for processes in (1, 2):
                     bare[processes].append(await asyncio.to_thread(seconds_bare, processes, jobs, below))
                     naq[processes].append(await seconds_with(settings, processes, jobs, below))
-                    print(
-                        f"{processes}: bare {bare[processes][-1]:6.2f} s, naq {naq[processes][-1]:6.2f} s", flush=True
-                    )
+                    told = f"{processes}: bare {bare[processes][-1]:6.2f} s, naq {naq[processes][-1]:6.2f} s"
+                    print(f"  {told}", file=sys.stderr, flush=True)
+    return bare, naq
+
+
+async def measure(rounds: int, jobs: int, below: int) -> None:
+    bare, naq = await timed(rounds, jobs, below)
     for name, times in (("bare", bare), ("naq", naq)):
         one, two = (statistics.median(taken) for taken in times.values())
         print(f"{name}: medians of {rounds}: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times as fast")
