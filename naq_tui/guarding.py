@@ -60,8 +60,7 @@ class GuardedApp(PatientApp[None]):
         self.set_reactive(GuardedApp.is_read_only, read_only)
         self.problems = problems_of(config)
         """Entries of the user's file that have no effect."""
-        mark = masking.MASK_ASCII if config.ascii else masking.MASK
-        masking.use(masking.Rules(config.mask_keys, config.mask_shown, config.mask_patterns, mark))
+        masking.use(masking.Rules(config.mask_keys, config.mask_shown, config.mask_patterns))
         self._moved = {action.id: action.keys for action in self._rebound if action.id in config.keys}
 
     @property

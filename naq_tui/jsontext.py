@@ -52,7 +52,7 @@ def _flat_object(value: Mapping[str, Any], depth: int) -> Iterator[str]:
 def _hidden(key: Any, value: Any) -> str:
     """What stands in place of a secret; empty where it is none."""
     rules = masking.active()
-    return rules.mark if rules.hides(key) and value is not None and not isinstance(value, bool) else ""
+    return masking.MASK if rules.hides(key) and value is not None and not isinstance(value, bool) else ""
 
 
 def _flat_items(items: Any, opening: str, closing: str, depth: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 MASK: Final = "•••"
-MASK_ASCII: Final = "***"
+"""Stands in place of what is hidden."""
 _TAG: Final = "$naq"
 _DEEPEST = 200
 _NAMES = (
@@ -54,14 +54,10 @@ class Rules:
         keys: more names, each as whole words of a key: "pin" hides `card_pin`, not `shipping`.
         shown: names that are no secret after all.
         patterns: more regular expressions; what they match is hidden.
-        mark: stands in place of what is hidden.
     """
 
-    def __init__(
-        self, keys: Iterable[str] = (), shown: Iterable[str] = (), patterns: Iterable[str] = (), mark: str = MASK
-    ) -> None:
+    def __init__(self, keys: Iterable[str] = (), shown: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         keys = tuple(keys)
-        self.mark = mark
         self._parts = tuple(_joined(name) for name in _NAMES)
         self._words = tuple(tuple(_split(name)) for name in (*_WORDS, *keys))
         self._shown = frozenset(_joined(name) for name in shown)
@@ -106,14 +102,14 @@ class Rules:
     def _hide_match(self, found: re.Match[str]) -> str:
         groups = found.groupdict()
         if groups.get("url"):
-            return f"{groups['url']}{self.mark}@"
-        return f"{groups.get('scheme') or ''}{self.mark}"
+            return f"{groups['url']}{MASK}@"
+        return f"{groups.get('scheme') or ''}{MASK}"
 
     def _hide_named(self, found: re.Match[str]) -> str:
         before = re.search(r"[\w.-]{0,40}$", found.string[max(0, found.start() - 40) : found.start()])
         name = re.match(r"[\w.-]*", found.group(1))
         whole = f"{before.group() if before else ''}{name.group() if name else ''}"
-        return found.group() if _joined(whole) in self._shown else f"{found.group(1)}{self.mark}"
+        return found.group() if _joined(whole) in self._shown else f"{found.group(1)}{MASK}"
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """A copy of a JSON value, packed or not, with what is secret hidden."""
@@ -133,7 +129,7 @@ class Rules:
         """What is shown for `value` under this name: none and truth values tell nothing, so they stay."""
         if value is None or isinstance(value, bool):
             return value
-        return self.mark if self.hides(key) else self.value(value, depth + 1)
+        return MASK if self.hides(key) else self.value(value, depth + 1)
 
     def _pair(self, pair: Any, depth: int) -> Any:
         if isinstance(pair, list) and len(pair) == 2:

@@ -123,7 +123,11 @@ async def check(settings: Settings) -> None:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """What launched children need to reach the same system; secrets travel here, never in arguments."""
+    """What launched children need to reach the same system; secrets travel here, never in arguments.
+
+    What is not needed is there too, empty: a child must not take up what the console's own environment says of
+    another system.
+    """
     values = {
         "NAQ_NATS_URL": ",".join(settings.servers),
         "NAQ_PREFIX": settings.prefix,
@@ -136,4 +140,4 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "NAQ_NATS_TLS_CERT": settings.tls_cert,
         "NAQ_NATS_TLS_KEY": settings.tls_key,
     }
-    return {name: value for name, value in values.items() if value is not None}
+    return {"NAQ_CONTEXT": ""} | {name: value or "" for name, value in values.items()}

@@ -194,6 +194,7 @@ async def test_ascii_means_ascii(place: str) -> None:
     async with console.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await pilot.press(place)
+        console.say("done")
         await pilot.pause()
         strips = console.screen._compositor.render_strips(console.size)
         odd = {character for strip in strips for character in strip.text if not character.isascii()}

@@ -24,7 +24,7 @@ def test_theme(snap_compare: Any, theme: str) -> None:
 def test_ascii(snap_compare: Any, size: tuple[int, int]) -> None:
     """Frames, marks and dialogs of plain ASCII."""
     console = fake_console(ascii_only=True)
-    assert snap_compare(console, terminal_size=size, run_before=after("5", "K") if size[0] == 80 else after())
+    assert snap_compare(console, terminal_size=size, run_before=after("5", "j", "j", "K") if size[0] == 80 else after())
 
 
 def test_times_of_day(snap_compare: Any) -> None:

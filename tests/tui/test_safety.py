@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.result import JobError
 from naq.settings import Settings
-from naq_tui import keys, masking
-from naq_tui.app import NaqConsole
+from naq_tui import keys, masking, opening
+from naq_tui.app import NaqConsole, make_console
 from naq_tui.config import ContextEntry, parse_config
 from naq_tui.contexts import Connection, Context, context_of, find_context, known_contexts
 from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, first_batch
@@ -334,6 +337,41 @@ async def test_another_context_opens_in_place_and_nothing_of_the_old_one_stays()
         other.push(WorkersChanged(workers()[1:2]))
         await pilot.pause()
         assert len(console.state.workers) == 2, "what the old feed still says is not heard"
+
+
+async def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = asyncio.get_running_loop().time() + seconds
+    while not is_so():
+        assert asyncio.get_running_loop().time() < end
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.nats
+async def test_on_a_real_server_one_context_is_left_for_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAQ_NATS_URL", "nats://elsewhere:1")
+    url, prefix = settings.servers[0], settings.prefix
+    text = f'[contexts.one]\nserver = "{url}"\nprefix = "{prefix}"\n'
+    text += f'[contexts.two]\nserver = "{url}"\nprefix = "{prefix}x"\nproduction = true'
+    one, two = known_contexts(parse_config(text, PATH), {})
+    start = opening.connect(one)
+    async with AsyncClient(settings) as client:
+        await client.enqueue("naq.examples.tasks:flaky")
+    console = make_console(
+        start.feed, FakeProcesses(), commands=start.commands, context=one, contexts=(one, two), connect=opening.connect
+    )
+    async with console.run_test(size=SIZE) as pilot:
+        await until(lambda: bool(console.state.queues and console.state.last_seq))
+        assert [row.name for row in console.state.queues] == ["default"]
+        await console.switch(two)
+        await until(lambda: "queues" in console.state.loaded)
+        await pilot.pause()
+        assert (console.state.link.server_label, console.is_production) == ("two", True)
+        assert (console.state.queues, console.state.last_seq) == ((), 0)
+        environment = console.supervisor.environment
+        assert (environment["NAQ_NATS_URL"], environment["NAQ_PREFIX"]) == (url, f"{prefix}x")
+        assert environment["NAQ_NATS_TOKEN"] == "", "what the console itself was started with is not handed on"
 
 
 def test_contexts_of_the_file_and_of_the_nats_command_line_are_one_list(tmp_path: Path) -> None:
