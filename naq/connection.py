@@ -5,30 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import re
 import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-import nats
 import nats.errors
 
-from naq import codec
-from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError, NaqException
+from naq import access, codec
+from naq.errors import JetStreamUnavailableError, NaqConnectionError, NaqException, PermissionDeniedError
 from naq.models.times import parse_time, utcnow
+from naq.natsclient import NatsClient
 from naq.outbox import Outbox
 from naq.requests import Requests
 from naq.settings import Settings
-from naq.wire import Wire
 
 log = logging.getLogger(__name__)
 
 RECONNECT_WAIT_S = 0.2
+REFUSED_WAIT_S = 5.0
+"""Pause before refused credentials are tried again; with some jitter, since whole fleets are refused together."""
 PING_INTERVAL_S = 5
 """With two pings unanswered a half-open link counts as lost, so within 15 s."""
 
@@ -72,8 +73,11 @@ class Connection:
         """The latest complaint of the client, for messages; None where there was none."""
         self.denied: set[tuple[str, str]] = set()
         """What the server did not permit: ("publish" or "subscription", subject in lower case)."""
-        self._refused = False
-        self._client = Wire()
+        self.lost_because: str | None = None
+        """Why a lost link does not come back, where the server said so: one line; else None."""
+        self._complaint: Exception | None = None
+        self._client = NatsClient()
+        self._client.needs_tls = access.wants_tls(settings)
         self.requests = Requests(self._client)
         self.outbox = Outbox(self)
         self._listeners: list[Callable[[LinkState], None]] = []
@@ -89,7 +93,7 @@ class Connection:
         await self.close()
 
     @property
-    def client(self) -> Wire:
+    def client(self) -> NatsClient:
         """The nats-py client, for this package's own modules."""
         return self._client
 
@@ -102,17 +106,17 @@ class Connection:
     @property
     def server_name(self) -> str:
         """What the connected server calls itself; empty where it does not say."""
-        return codec.text(self._client._server_info, "server_name", "")
+        return codec.text(self._client.server_info, "server_name", "")
 
     @property
     def cluster_name(self) -> str:
         """Of the connected server's cluster; empty where it is in none."""
-        return codec.text(self._client._server_info, "cluster", "")
+        return codec.text(self._client.server_info, "cluster", "")
 
     @property
     def cluster_size(self) -> int:
         """Servers of that cluster that it tells of, itself included; at least 1."""
-        return max(1, len(codec.texts(self._client._server_info, "connect_urls")))
+        return max(1, len(codec.texts(self._client.server_info, "connect_urls")))
 
     @property
     def max_payload(self) -> int:
@@ -141,13 +145,13 @@ class Connection:
             ConfigurationError: a credentials or certificate file can't be used.
         """
         options = self._options()
-        label = self.settings.server_label
+        self._client._public_nkey = access.public_nkey(self.settings)
         try:
             async with asyncio.timeout(self.settings.connect_timeout_s):
                 await self._client.connect(**options)
         except (TimeoutError, OSError, nats.errors.Error, ValueError) as exc:
             await self._abandon()
-            raise NaqConnectionError(self._explain(label, exc)) from exc
+            raise NaqConnectionError(self._explain(exc)) from exc
         except BaseException:
             await self._abandon()
             raise
@@ -175,7 +179,8 @@ class Connection:
 
         Raises:
             JetStreamError: the server's refusal, with its code.
-            JetStreamUnavailableError: JetStream is off, or a permission is missing.
+            JetStreamUnavailableError: JetStream is off.
+            PermissionDeniedError: this user may not ask that, or not hear the answer.
             NaqConnectionError: no answer in time.
         """
         data = b"" if payload is None else codec.dumps(payload)
@@ -187,8 +192,6 @@ class Connection:
                 "start that nats-server with JetStream on (-js), or enable it for this account"
             ) from None
         except (TimeoutError, nats.errors.Error) as exc:
-            if self.is_denied(f"$JS.API.{verb}"):
-                raise self._denial(f"$JS.API.{verb}") from None
             raise NaqConnectionError(
                 f"no answer from {self.settings.server_label} to $JS.API.{verb.split('.')[0]}: {exc or 'timed out'}"
             ) from exc
@@ -232,49 +235,29 @@ class Connection:
             setattr(self._client, name, _refuse_in_child)
 
     def _options(self) -> dict[str, Any]:
-        settings = self.settings
-        for name in ("creds", "nkey", "tls_ca", "tls_cert", "tls_key"):
-            path = getattr(settings, name)
-            if path is not None and not Path(path).is_file():
-                raise ConfigurationError(f"{name} file {path!r} does not exist")
-        options: dict[str, Any] = {
-            "servers": settings.servers,
+        return {
+            "servers": self.settings.servers,
             "name": self.name,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": RECONNECT_WAIT_S,
-            "connect_timeout": settings.connect_timeout_s,
+            "connect_timeout": self.settings.connect_timeout_s,
             "ping_interval": PING_INTERVAL_S,
+            "inbox_prefix": self.settings.inbox_prefix,
             "error_cb": self._on_error,
             "disconnected_cb": self._on_disconnected,
             "reconnected_cb": self._on_reconnected,
             "closed_cb": self._on_closed,
+            **access.access_options(self.settings),
         }
-        for option, value in (
-            ("user", settings.user),
-            ("password", settings.password),
-            ("token", settings.token),
-            ("user_credentials", settings.creds),
-            ("nkeys_seed", settings.nkey),
-        ):
-            if value is not None:
-                options[option] = value
-        if settings.tls_ca or settings.tls_cert:
-            try:
-                context = ssl.create_default_context(cafile=settings.tls_ca)
-                if settings.tls_cert:
-                    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-            except (ssl.SSLError, OSError) as exc:
-                raise ConfigurationError(f"TLS files can't be used: {exc}") from exc
-            options["tls"] = context
-        return options
 
-    def _explain(self, label: str, exc: BaseException) -> str:
+    def _explain(self, exc: BaseException) -> str:
+        label, server = self.settings.server_label, self._client.server_info
+        if access.is_refusal(exc):
+            return access.refusal_text(self.settings, server, exc)
+        tls = access.tls_text(self.settings, server, self._complaint or exc)
+        if tls is not None:
+            return tls
         text = f"{self.last_error or ''} {exc}"
-        if self._refused:
-            return (
-                f"{label} refused the credentials: check user, password, token or credentials file "
-                "(NAQ_NATS_USER, NAQ_NATS_PASSWORD, NAQ_NATS_TOKEN, NAQ_NATS_CREDS, or the nats context)"
-            )
         if isinstance(exc, ConnectionRefusedError) or "Connect call failed" in text or "refused" in text:
             return f"no server answers at {label}: start one there ('naq server'), or name another with --server"
         reason = self.last_error or str(exc) or f"no answer within {self.settings.connect_timeout_s:g} s"
@@ -282,7 +265,8 @@ class Connection:
 
     async def _abandon(self) -> None:
         try:
-            async with asyncio.timeout(2):
+            # after a TLS handshake that failed the socket never says that it is closed
+            async with asyncio.timeout(2 if self.live_since else 0.2):
                 await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError, AttributeError):
             log.debug("closing the client failed", exc_info=True)
@@ -293,35 +277,65 @@ class Connection:
         self.state = state
         if state is LinkState.LIVE:
             self.live_since = utcnow()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
         for listener in tuple(self._listeners):
-            listener(state)
+            listener(self.state)
 
     async def _on_error(self, exc: Exception) -> None:
+        """Told by the client of every error. Raised on while it first connects, an error ends the attempt."""
         text = str(exc) or type(exc).__name__
-        if text != self.last_error:
-            # before the link first came up, `open` raises what is to be said
-            log.log(logging.DEBUG if self.live_since is None else logging.INFO, "nats: %s", text)
-        self.last_error = text
-        if "uthorization" in text or "uthentication" in text:
-            # kept apart from last_error: the client tries again, and the server may reset that attempt without a word
-            self._refused = True
+        is_new, self.last_error = text != self.last_error, text
         denied = _DENIED.search(text)
         if denied is not None:
-            kind, subject = denied[1].lower(), denied[2]
-            if len(self.denied) < MAX_DENIALS:
-                self.denied.add((kind, subject.lower()))
-            if kind == "publish":
-                self.requests.refuse(subject, exc)
-                self.outbox.refuse(subject, self._denial(subject))
+            self._on_denied(denied[1].lower(), denied[2])
+        elif self.live_since is None:
+            self._complaint = exc
+            # neither gets better by asking again twice a second until the time is up
+            if access.is_refusal(exc) or isinstance(exc, ssl.SSLError | access.NoEncryptionError):
+                raise exc
+        elif access.is_refusal(exc):
+            self._on_refused(exc)
+        elif is_new:
+            log.info("nats: %s", text)
+
+    def _on_refused(self, exc: Exception) -> None:
+        """A reconnect was turned down: try again, but not as often as after a lost link."""
+        self._client.options["reconnect_time_wait"] = REFUSED_WAIT_S * random.uniform(0.75, 1.25)
+        because = access.refusal_text(self.settings, self._client.server_info, exc)
+        if because != self.lost_because:
+            self.lost_because = because
+            log.warning("%s; trying again every %g s", because, REFUSED_WAIT_S)
+            if self.state is LinkState.LOST:
+                self._tell_state()
+
+    def _on_denied(self, kind: str, subject: str) -> None:
+        error = self.denial(subject, kind)
+        if not self.is_denied(subject, kind):
+            log.info("%s", error)
+        if len(self.denied) < MAX_DENIALS:
+            self.denied.add((kind, subject.lower()))
+        self.requests.refuse(subject, error, kind=kind)
+        if kind == "publish":
+            self.outbox.refuse(subject, error)
 
     def is_denied(self, subject: str, kind: str = "publish") -> bool:
         """Whether the server has refused that to this user; `kind` is "publish" or "subscription"."""
         return (kind, subject.lower()) in self.denied
 
-    def _denial(self, subject: str) -> JetStreamUnavailableError:
-        return JetStreamUnavailableError(
-            f"{self.settings.server_label} does not permit this user to publish to {subject}: ask for that permission "
-            "('naq doctor' lists what is missing)"
+    def denial(self, subject: str, kind: str = "publish") -> PermissionDeniedError:
+        """The error that says so, for raising."""
+        label = self.settings.server_label
+        if kind == "publish":
+            what = f"publish to {subject}"
+        elif subject.startswith(f"{self.settings.inbox_prefix}."):
+            what = f"subscribe to {self.settings.inbox_prefix}.>, where all answers arrive (NAQ_INBOX_PREFIX)"
+        else:
+            what = f"subscribe to {subject}"
+        return PermissionDeniedError(
+            f"{label} does not permit this user to {what}: 'naq permissions' prints what each role needs, "
+            "'naq doctor' lists what is missing"
         )
 
     async def _on_disconnected(self) -> None:
@@ -329,6 +343,9 @@ class Connection:
             self._set_state(LinkState.LOST)
 
     async def _on_reconnected(self) -> None:
+        self._client.options["reconnect_time_wait"] = RECONNECT_WAIT_S
+        self.lost_because = None
+        self.denied.clear()  # they may have been mended meanwhile
         self._set_state(LinkState.LIVE)
         self.outbox.resend()
 

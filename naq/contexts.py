@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _FIELDS = {
     "ca": "tls_ca",
     "cert": "tls_cert",
     "key": "tls_key",
+    "inbox_prefix": "inbox_prefix",
 }
 
 
@@ -28,14 +29,14 @@ class NatsContext:
     """One context file; its values may be secret."""
 
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
 
     def settings(self) -> dict[str, str]:
         """The context's values under the names of `naq.settings.Settings`; empty ones left out."""
         return {
-            setting: self.values[field]
-            for field, setting in _FIELDS.items()
-            if isinstance(self.values.get(field), str) and self.values[field]
+            setting: self.values[name]
+            for name, setting in _FIELDS.items()
+            if isinstance(self.values.get(name), str) and self.values[name]
         }
 
 

@@ -43,7 +43,7 @@ class StreamCursor:
         self._inbox = ""
         self._arrived: list[TailMessage] = []
         self._wanted = 0
-        self._done = asyncio.Event()
+        self._done: asyncio.Future[None]
         self.pending = 0
         """Matching messages that have not been taken."""
 
@@ -89,19 +89,18 @@ class StreamCursor:
         self._wanted = min(count, self.pending)
         if self._wanted <= 0:
             return []
-        self._arrived, self._done = [], asyncio.Event()
+        self._arrived, self._done = [], asyncio.get_running_loop().create_future()
         client = self._connection.client
         try:
             if self._subscription is None:
                 self._inbox = client.new_inbox()
                 self._subscription = await client.subscribe(self._inbox, cb=self._on_message)
-            await client.publish(
-                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
-                codec.dumps({"batch": self._wanted, "no_wait": True}),
-                reply=self._inbox,
-            )
-            async with asyncio.timeout(self._connection.settings.connect_timeout_s):
-                await self._done.wait()
+            subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
+            with self._connection.requests.refusable(subject, self._done):
+                request = {"batch": self._wanted, "no_wait": True}
+                await client.publish(subject, codec.dumps(request), reply=self._inbox)
+                async with asyncio.timeout(self._connection.settings.connect_timeout_s):
+                    await self._done
         except (TimeoutError, nats.errors.Error) as exc:
             raise NaqConnectionError(
                 f"no answer from {self._connection.settings.server_label} to a read of {self._stream}"
@@ -111,7 +110,7 @@ class StreamCursor:
     async def _on_message(self, message: Any) -> None:
         if message.headers and "Status" in message.headers and not message.data:
             self.pending = 0
-            self._done.set()
+            self._end()
             return
         try:
             parsed, self.pending = parse_delivered(message)
@@ -119,4 +118,8 @@ class StreamCursor:
             return  # nothing that a stream delivers
         self._arrived.append(parsed)
         if len(self._arrived) >= self._wanted or not self.pending:
-            self._done.set()
+            self._end()
+
+    def _end(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)

@@ -53,6 +53,10 @@ class JetStreamUnavailableError(NaqConnectionError):
     """The server answers but JetStream is off for this account, or a permission is missing."""
 
 
+class PermissionDeniedError(JetStreamUnavailableError):
+    """The server does not let this user do that; the message names the subject to permit."""
+
+
 class EnqueueError(NaqException):
     """The server did not store a job; nothing of it will run."""
 

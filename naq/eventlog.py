@@ -67,11 +67,13 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
             )
         )
 
+    subject = f"$JS.API.DIRECT.GET.{stream}"
     subscription = await client.subscribe(inbox, cb=on_message)
     try:
-        await client.publish(f"$JS.API.DIRECT.GET.{stream}", codec.dumps(request), reply=inbox)
-        async with asyncio.timeout(connection.settings.connect_timeout_s):
-            headers = await end
+        with connection.requests.refusable(subject, end):
+            await client.publish(subject, codec.dumps(request), reply=inbox)
+            async with asyncio.timeout(connection.settings.connect_timeout_s):
+                headers = await end
     except (TimeoutError, nats.errors.Error) as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
     finally:

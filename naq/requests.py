@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import nats.errors
 
+from naq.errors import NaqException
 from naq.wire import Wire, headers_of
 
 NO_RESPONDERS = "503"
@@ -30,7 +33,8 @@ class Requests:
 
     def __init__(self, client: Wire) -> None:
         self._client = client
-        self._waiting: dict[str, tuple[str, asyncio.Future[Answer]]] = {}
+        self._waiting: dict[str, tuple[str, str, asyncio.Future[Any]]] = {}
+        self._mute: NaqException | None = None
         self._tokens = itertools.count(1)
         self._inbox = ""
 
@@ -45,13 +49,14 @@ class Requests:
         Raises:
             nats.errors.NoRespondersError: nobody listens there.
             TimeoutError: no answer within `timeout` seconds.
-            nats.errors.Error: the link is closed or its buffer full, or the server does not permit the question.
+            PermissionDeniedError: the server does not permit this user the question, or to hear the answer.
+            nats.errors.Error: the link is closed or its buffer full.
         """
-        token = str(next(self._tokens))
+        if self._mute is not None:
+            raise self._mute
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting[token] = (subject, answer)
-        try:
+        with self.refusable(subject, answer) as token:
             if not self._client.write(subject, self._inbox + token, data):
                 await self._client.publish(subject, data, reply=self._inbox + token)
             given_up = loop.call_later(timeout, _give_up, answer)
@@ -59,20 +64,31 @@ class Requests:
                 message = await answer
             finally:
                 given_up.cancel()
-        finally:
-            del self._waiting[token]
         if not message.data and message.headers.get("Status") == NO_RESPONDERS:
             raise nats.errors.NoRespondersError
         return message
 
-    def refuse(self, subject: str, error: Exception) -> None:
-        """The server does not let this client ask `subject`: what waits for its answer fails now."""
-        for asked, answer in list(self._waiting.values()):
-            if asked.lower() == subject.lower() and not answer.done():
+    @contextmanager
+    def refusable(self, subject: str, answer: asyncio.Future[Any], *, kind: str = "publish") -> Iterator[str]:
+        """Within this, `answer` fails with PermissionDeniedError where the server forbids this user `subject`."""
+        token = str(next(self._tokens))
+        self._waiting[token] = (kind, subject.lower(), answer)
+        try:
+            yield token
+        finally:
+            del self._waiting[token]
+
+    def refuse(self, subject: str, error: NaqException, *, kind: str = "publish") -> None:
+        """The server does not let this client do that: what waits for it fails now."""
+        is_mute = kind == "subscription" and subject.lower() == f"{self._inbox}*".lower()
+        if is_mute:
+            self._mute = error
+        for waits_for, asked, answer in list(self._waiting.values()):
+            if (is_mute or (waits_for == kind and asked == subject.lower())) and not answer.done():
                 answer.set_exception(error)
 
     def _on_reply(self, subject: bytes, _reply: str, data: bytes, headers: bytes) -> None:
-        _, answer = self._waiting.get(subject[len(self._inbox) :].decode(), (None, None))
+        _, _, answer = self._waiting.get(subject[len(self._inbox) :].decode(), (None, None, None))
         if answer is not None and not answer.done():
             answer.set_result(Answer(data, headers_of(headers)))
 

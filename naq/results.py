@@ -18,6 +18,7 @@ from naq.errors import (
     JobNotCompletedError,
     JobNotFoundError,
     NaqConnectionError,
+    PermissionDeniedError,
     SerializationError,
 )
 from naq.kv import Bucket, Entry
@@ -125,6 +126,8 @@ class Results:
                 for pause in NOT_STORED_YET_S if was_told else (0.0,):
                     try:
                         entry = await self.bucket.get(job_id)
+                    except PermissionDeniedError:
+                        raise
                     except NaqConnectionError:
                         break  # the link is lost: its return sets the event
                     if entry is not None and (record := record_of(entry)).is_final:

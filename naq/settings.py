@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,7 +16,7 @@ from naq.names import Names
 DEFAULT_URL = "nats://localhost:4222"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """Everything that can be set. Each field says its environment variable, unit and meaning of None."""
 
@@ -39,6 +40,8 @@ class Settings:
     """NAQ_NATS_TLS_CERT."""
     tls_key: str | None = None
     """NAQ_NATS_TLS_KEY."""
+    inbox_prefix: str = "_INBOX"
+    """NAQ_INBOX_PREFIX: first part of the subjects where the server's answers to this process arrive."""
     prefix: str = "naq"
     """NAQ_PREFIX: first part of every stream, subject and bucket name."""
     replicas: int = 1
@@ -59,8 +62,19 @@ class Settings:
     """NAQ_MAX_RESULT_BYTES: largest result that is stored or read; a job that returns more fails."""
     events_max_age_s: float = 30 * 86_400.0
     """NAQ_EVENTS_MAX_AGE: seconds an event is kept; 0 keeps it for ever."""
+    jobs_max_bytes: int = 0
+    """NAQ_JOBS_MAX_BYTES: size of all waiting and running jobs at which enqueues are refused; 0 sets no limit."""
     events_max_bytes: int = 8 * 2**30
     """NAQ_EVENTS_MAX_BYTES: size at which the oldest events go; 0 sets no limit."""
+
+    def __repr__(self) -> str:
+        """What differs from the defaults, with every secret masked: a record of settings may end up in any log."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: value for name, value in told.items() if value != _DEFAULTS[name]}
+        masked: dict[str, str] = {name: "***" for name in changed if name in ("user", "password", "token")}
+        if "nats_url" in changed:
+            masked["nats_url"] = self.server_label
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in {**changed, **masked}.items())})"
 
     @property
     def names(self) -> Names:
@@ -116,6 +130,9 @@ class Settings:
         return _checked(cls(**values))
 
 
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+
+
 def mask_url(url: str) -> str:
     """`url` with user, password or token replaced by `***`."""
     try:
@@ -159,6 +176,12 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _inbox_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text):
+        raise ValueError("letters, digits, '_' and '-' with dots between were expected, like _INBOX.mail")
+    return text
+
+
 _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "nats_url": ("NAQ_NATS_URL", str),
     "context": ("NAQ_CONTEXT", str),
@@ -170,6 +193,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "tls_ca": ("NAQ_NATS_TLS_CA", str),
     "tls_cert": ("NAQ_NATS_TLS_CERT", str),
     "tls_key": ("NAQ_NATS_TLS_KEY", str),
+    "inbox_prefix": ("NAQ_INBOX_PREFIX", _inbox_prefix),
     "prefix": ("NAQ_PREFIX", str),
     "replicas": ("NAQ_REPLICAS", _count(1, 5)),
     "connect_timeout_s": ("NAQ_CONNECT_TIMEOUT", _positive),
@@ -179,6 +203,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "dead_worker_kept_s": ("NAQ_DEAD_WORKER_KEPT", _positive),
     "result_ttl_s": ("NAQ_RESULT_TTL", _positive),
     "max_result_bytes": ("NAQ_MAX_RESULT_BYTES", _count(1, 2**40)),
+    "jobs_max_bytes": ("NAQ_JOBS_MAX_BYTES", _count(0, 2**62)),
     "events_max_age_s": ("NAQ_EVENTS_MAX_AGE", _not_negative),
     "events_max_bytes": ("NAQ_EVENTS_MAX_BYTES", _count(0, 2**62)),
 }

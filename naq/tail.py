@@ -7,6 +7,7 @@ ahead of its reader, and after a lost link, a dead consumer or missed heartbeats
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ import nats.errors
 from naq import codec
 from naq.connection import Connection, JetStreamError, LinkState
 from naq.delivery import Delivery
-from naq.errors import NaqException
+from naq.errors import NaqException, PermissionDeniedError
 from naq.models.times import format_time
 
 log = logging.getLogger(__name__)
@@ -79,13 +80,19 @@ class Tail:
         self._arrivals: asyncio.Queue[Any] = asyncio.Queue()
 
     async def batches(self) -> AsyncIterator[TailBatch]:
-        """Yield what arrives, as it arrives, for ever; survives lost links and servers. Close it with `aclose`."""
+        """Yield what arrives, as it arrives, for ever; survives lost links and servers. Close it with `aclose`.
+
+        Raises:
+            PermissionDeniedError: the server does not let this user read that.
+        """
         release = self._connection.on_state(self._on_state)
         try:
             while self._connection.state is not LinkState.CLOSED:
                 try:
                     async for batch in self._follow():
                         yield batch
+                except PermissionDeniedError:
+                    raise
                 except (NaqException, nats.errors.Error, OSError, TimeoutError) as exc:
                     log.debug("tail of %s starts again: %s", self._stream, exc or type(exc).__name__)
                 await asyncio.sleep(RETRY_S)
@@ -109,12 +116,17 @@ class Tail:
 
         subscription = await client.subscribe(inbox, cb=on_message)
         asked = 0
+        pull = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{name}"
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        refused.add_done_callback(lambda _: arrivals.put_nowait(None))
+        watching = contextlib.ExitStack()
+        watching.enter_context(self._connection.requests.refusable(pull, refused))
         try:
             if pending == 0:
                 yield TailBatch((), True)
             while True:
                 if asked <= BATCH // 2:
-                    await self._pull(name, inbox, BATCH - asked)
+                    await self._pull(pull, inbox, BATCH - asked)
                     asked = BATCH
                 # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
                 async with asyncio.timeout(HEARTBEAT_S * 2.5):
@@ -144,23 +156,24 @@ class Tail:
                     self._next = max(messages[-1].seq + 1, self._next or 0)
                     if pending == 0:
                         self._last_per_subject = False
+                if refused.done():
+                    refused.result()
                 if restart:
                     return
         finally:
+            watching.close()
             try:
                 await subscription.unsubscribe()
             except (nats.errors.Error, OSError):
                 log.debug("unsubscribe failed", exc_info=True)
 
-    async def _pull(self, consumer: str, inbox: str, batch: int) -> None:
+    async def _pull(self, subject: str, inbox: str, batch: int) -> None:
         request = {
             "batch": batch,
             "expires": int(PULL_EXPIRES_S * NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_S * NANOSECONDS),
         }
-        await self._connection.client.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}", codec.dumps(request), reply=inbox
-        )
+        await self._connection.client.publish(subject, codec.dumps(request), reply=inbox)
 
     async def _make_consumer(self) -> tuple[str, int]:
         """Returns its name and how many messages wait for it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from naq.connection import Connection, JetStreamError
-from naq.errors import JetStreamUnavailableError
+from naq.errors import PermissionDeniedError
 
 NANOSECONDS = 1_000_000_000
 DEDUPE_S = 60
@@ -37,7 +37,8 @@ async def ensure_topology(connection: Connection) -> Topology:
     """Make every stream and bucket that is missing; idempotent, one round trip each.
 
     Raises:
-        JetStreamUnavailableError: JetStream is off, or a stream is missing and may not be created.
+        JetStreamUnavailableError: JetStream is off.
+        PermissionDeniedError: a stream is missing and may not be made, or may not even be looked at.
         JetStreamError: the server refuses a stream (its limits, for example).
     """
     wanted = stream_configs(connection)
@@ -72,6 +73,8 @@ def stream_configs(connection: Connection) -> list[dict[str, Any]]:
         "name": names.jobs,
         "subjects": [names.queue_wildcard],
         "retention": "workqueue",
+        "discard": "new",  # where there is a limit, the newcomer is refused and told; the old way drops jobs silently
+        "max_bytes": settings.jobs_max_bytes or -1,
         "duplicate_window": DEDUPE_S * NANOSECONDS,
     }
     events = {
@@ -163,20 +166,31 @@ async def ensure_objects(connection: Connection) -> bool:
 
 
 async def _ensure_stream(connection: Connection, config: dict[str, Any]) -> dict[str, Any]:
+    """Looked for first: most users of a system may not make streams, and each refusal is a line in the server's log."""
     name = config["name"]
     try:
-        answer = await connection.api(f"STREAM.CREATE.{name}", config)
+        answer = await connection.api(f"STREAM.INFO.{name}")
+    except JetStreamError as exc:
+        if exc.code != STREAM_NOT_FOUND:
+            raise
+        answer = await _create(connection, config)
+    standing: dict[str, Any] = answer["config"]
+    return standing
+
+
+async def _create(connection: Connection, config: dict[str, Any]) -> dict[str, Any]:
+    name = config["name"]
+    try:
+        return await connection.api(f"STREAM.CREATE.{name}", config)
+    except PermissionDeniedError as exc:
+        raise PermissionDeniedError(
+            f"stream {name} does not exist, and this user may not make it: run 'naq doctor --repair' as one who may"
+            f" ({exc})"
+        ) from None
     except JetStreamError as exc:
         if exc.code != NAME_IN_USE:
             raise
-        answer = await connection.api(f"STREAM.INFO.{name}")
-    except JetStreamUnavailableError as refusal:
-        try:
-            answer = await connection.api(f"STREAM.INFO.{name}")
-        except JetStreamError:
-            raise refusal from None
-    standing: dict[str, Any] = answer["config"]
-    return standing
+        return await connection.api(f"STREAM.INFO.{name}")  # made by somebody else in between, in their way
 
 
 async def ensure_consumer(connection: Connection, queue: str) -> str:

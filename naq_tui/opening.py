@@ -139,5 +139,6 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "NAQ_NATS_TLS_CA": settings.tls_ca,
         "NAQ_NATS_TLS_CERT": settings.tls_cert,
         "NAQ_NATS_TLS_KEY": settings.tls_key,
+        "NAQ_INBOX_PREFIX": settings.inbox_prefix,
     }
     return {"NAQ_CONTEXT": ""} | {name: value or "" for name, value in values.items()}

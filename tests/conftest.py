@@ -103,12 +103,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """The environment that gives a child process these settings."""
     return {
         **os.environ,
-        "NAQ_NATS_URL": settings.nats_url or "",
-        "NAQ_PREFIX": settings.prefix,
-        "NAQ_ACK_WAIT": str(settings.ack_wait_s),
-        "NAQ_HEARTBEAT_INTERVAL": str(settings.heartbeat_interval_s),
-        "NAQ_LEASE": str(settings.lease_s),
-        "NAQ_EVENTS_MAX_BYTES": str(settings.events_max_bytes),
+        **settings.to_env(),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
 

@@ -66,6 +66,8 @@ class Difference(NamedTuple):
             return self.wanted is True
         if self.field in _LIMITS:
             return _reach(self.wanted) > _reach(self.found)
+        if self.field == "discard":
+            return bool(self.wanted == "new")  # refuses where the old way dropped
         return self.field == "num_replicas" and isinstance(self.found, int) and self.wanted > self.found
 
     def told(self) -> str:

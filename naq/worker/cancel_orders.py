@@ -57,7 +57,7 @@ class CancelOrders:
         run.order = order
         run.context.cancel_requested = True
         reply = order.get("reply")
-        if isinstance(reply, str) and reply.startswith("_INBOX."):
+        if isinstance(reply, str) and reply.startswith("_INBOX"):
             answer = {"worker_id": self._worker_id, "stops": stops}
             self._aside(self._connection.client.publish(reply, codec.dumps(answer)))
         if stops and run.task is not None:

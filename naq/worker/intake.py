@@ -95,13 +95,18 @@ class Intake:
         self._refill()
 
     async def run(self) -> None:
-        """Watch the pulls until cancelled: renews them before they expire and where their heartbeat stops."""
+        """Watch the pulls until cancelled: renews them before they expire and where their heartbeat stops.
+
+        Raises:
+            PermissionDeniedError: the server does not let this user take jobs of a queue.
+        """
         loop = asyncio.get_running_loop()
         while True:
             is_waiting = any(pull.asked or pull.held for pull in self._pulls.values())
             await asyncio.sleep(HEARTBEAT_S / 2 if is_waiting else HEARTBEAT_S)
             now = loop.time()
             for pull in self._pulls.values():
+                pull.check_permitted()
                 if pull.asked and now - pull.heard_at > HEARTBEAT_S * 2.5:
                     log.debug("queue %s: no heartbeat, asking again", pull.queue)
                     await pull.restart()
@@ -278,6 +283,10 @@ class _QueuePull:
             return
         self.asked = 0
         self._intake._refill()
+
+    def check_permitted(self) -> None:
+        if self._connection.is_denied(self._subject):
+            raise self._connection.denial(self._subject)
 
     def ask(self, jobs: int) -> None:
         now = asyncio.get_running_loop().time()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +18,9 @@ from naq.doctor.diagnose import diagnose
 from naq.examples import tasks
 from naq.models.times import utcnow
 from naq.models.worker import WorkerRecord
-from naq.server import find_binary
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, run_naq
+from tests.integration.configured import configured
 from tests.integration.log import all_events
 
 pytestmark = pytest.mark.nats
@@ -45,25 +43,6 @@ accounts {{
   }}
 }}
 """
-
-
-@asynccontextmanager
-async def configured(folder: Path, configuration: str, prefix: str) -> AsyncIterator[str]:
-    """A nats-server with a configuration of its own; its address."""
-    file = folder / "server.conf"
-    file.write_text(configuration.format(folder=folder, prefix=prefix))
-    process = await asyncio.create_subprocess_exec(
-        str(find_binary()), "-c", str(file), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
-    )
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(20):
-            while b"Listening for client connections on" not in (line := await process.stderr.readline()):
-                assert line, "the server ended"
-        yield "nats://" + line.decode().rsplit(" ", 1)[-1].strip()
-    finally:
-        process.terminate()
-        await process.communicate()
 
 
 def of(checks: list[Check], name: str) -> Check:
@@ -116,7 +95,8 @@ async def test_no_server(settings: Settings) -> None:
 
 
 async def test_what_a_user_may_not_do_is_named(tmp_path: Path, settings: Settings) -> None:
-    async with configured(tmp_path, PERMISSIONS, settings.prefix) as url:
+    async with configured(tmp_path, PERMISSIONS, settings.prefix) as server:
+        url = server.url
         mine = replace(settings, nats_url=url, user="all", password="pw")
         async with AsyncClient(mine):
             pass
@@ -140,15 +120,14 @@ async def test_what_a_user_may_not_do_is_named(tmp_path: Path, settings: Setting
 
 
 async def test_a_forbidden_write_fails_at_once(tmp_path: Path, settings: Settings) -> None:
-    async with configured(tmp_path, PERMISSIONS, settings.prefix) as url:
+    async with configured(tmp_path, PERMISSIONS, settings.prefix) as server:
+        url = server.url
         mine = replace(settings, nats_url=url, user="all", password="pw")
         async with AsyncClient(mine):
             pass
         async with AsyncClient(mine) as client:
             stored = await client.enqueue(tasks.add, 1, 2)
-        code, _, err = await run_naq(
-            replace(mine, nats_url=url.replace("//", "//reader:pw@")), "enqueue", "naq.examples.tasks:add", "1", "2"
-        )
+        code, _, err = await run_naq(replace(mine, user="reader"), "enqueue", "naq.examples.tasks:add", "1", "2")
         assert stored.job_id
         assert code == 1
         assert "does not permit" in err
