@@ -6,12 +6,11 @@ here may be called from any thread.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -107,16 +106,21 @@ def current_job() -> JobContext:
     return context
 
 
-@contextlib.contextmanager
-def running(context: JobContext) -> Iterator[None]:
-    """Make `context` the current job within the block."""
-    token = _current.set(context)
-    if context.logs is not None:
-        _capture()
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class Running:
+    """Makes `context` the current job within a `with` block."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._context)
+        if self._context.logs is not None:
+            _capture()
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def new_log() -> deque[str]:

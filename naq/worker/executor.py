@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from naq import callables, codec
-from naq.context import JobContext, running
+from naq.context import JobContext, Running
 from naq.errors import FunctionReferenceError, IsolatedProcessDied, SerializationError
 from naq.models.job import Job
 from naq.worker.isolation import Isolation
@@ -43,7 +43,8 @@ class Executor:
         self.allowed = callables.ModuleAllowList(modules)
         self._threads = concurrent.futures.ThreadPoolExecutor(2 * threads, thread_name_prefix="naq-job")
         self._abandoned = 0
-        self._functions: dict[str, Callable[..., Any]] = {}
+        self._functions: dict[str, tuple[Callable[..., Any], bool]] = {}
+        """By reference, and whether it is a coroutine function."""
 
     async def close(self) -> None:
         """End the processes of isolated jobs; let running threads end by themselves, start no more."""
@@ -54,8 +55,8 @@ class Executor:
         """Whether cancelling the task that awaits `run` ends the job's function too."""
         if self._isolates_all or job.isolate:
             return True
-        function = self._functions.get(job.function)
-        return function is not None and inspect.iscoroutinefunction(function)
+        _, is_coroutine = self._functions.get(job.function, (None, False))
+        return is_coroutine
 
     async def run(self, job: Job, context: JobContext) -> Outcome:
         """Run the job once. Never raises, except where the task itself is cancelled."""
@@ -65,16 +66,23 @@ class Executor:
             except (TimeLimitExceeded, IsolatedProcessDied) as exc:
                 return failure(exc.with_traceback(None))
         try:
-            function = self._functions.get(job.function)
-            if function is None:
-                function = self._functions[job.function] = callables.resolve(job.function, self.allowed)
+            known = self._functions.get(job.function)
+            if known is None:
+                found = callables.resolve(job.function, self.allowed)
+                known = self._functions[job.function] = (found, inspect.iscoroutinefunction(found))
+            function, is_coroutine = known
             args = [codec.unpack(value) for value in job.args]
             kwargs = {name: codec.unpack(value) for name, value in job.kwargs.items()}
         except (FunctionReferenceError, SerializationError) as exc:
             return refusal(type(exc).__name__, str(exc))
         try:
-            with running(context):
-                value = await self._call(function, args, kwargs, context.time_limit_s)
+            with Running(context):
+                if is_coroutine:
+                    call = function(*args, **kwargs)
+                else:
+                    bound = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+                    call = self._in_thread(bound)
+                value = await (call if context.time_limit_s is None else _limited(call, context.time_limit_s))
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -86,15 +94,6 @@ class Executor:
             return Outcome(value=codec.pack(value))
         except SerializationError as exc:
             return refusal("SerializationError", f"{job.function} returned what can't be stored: {exc}")
-
-    async def _call(
-        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], timeout: float | None
-    ) -> Any:
-        if not inspect.iscoroutinefunction(function):
-            context = contextvars.copy_context()
-            call = functools.partial(context.run, function, *args, **kwargs)
-            return await self._limited(self._in_thread(call), timeout)
-        return await self._limited(function(*args, **kwargs), timeout)
 
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
         thread = asyncio.get_running_loop().run_in_executor(self._threads, call)
@@ -113,14 +112,13 @@ class Executor:
         if not thread.cancelled():
             thread.exception()  # nobody asks for it any more
 
-    async def _limited(self, call: Awaitable[Any], timeout: float | None) -> Any:
-        if timeout is None:
+
+async def _limited(call: Awaitable[Any], seconds: float) -> Any:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
             return await call
-        limit = asyncio.timeout(timeout)
-        try:
-            async with limit:
-                return await call
-        except TimeoutError:
-            if limit.expired():
-                raise TimeLimitExceeded(f"not done after {timeout:g} s") from None
-            raise
+    except TimeoutError:
+        if limit.expired():
+            raise TimeLimitExceeded(f"not done after {seconds:g} s") from None
+        raise

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from naq import codec
-from naq.context import JobContext, running
+from naq.context import JobContext, Running
 from naq.errors import Cancel, JobExecutionError, NaqException, Retry
 from naq.middleware import Around, Middleware, check_middleware
 from naq.models.job import Job
@@ -79,7 +79,7 @@ class Hooks:
 
             return leave
 
-        with running(run.context):
+        with Running(run.context):
             for hook in self._hooks["on_start"]:
                 await self._call(hook, run)
             async with AsyncExitStack() as stack:
@@ -92,7 +92,7 @@ class Hooks:
 
     async def ended(self, run: Run, outcome: Outcome | None, counter: str) -> None:
         """Tell how a run ended: `counter` as `Lifecycle` gave it, `outcome` None where its task was cancelled."""
-        with running(run.context):
+        with Running(run.context):
             if counter == "completed" and outcome is not None:
                 for hook in self._hooks["on_success"]:
                     # each gets a value of its own, made where an error in making it counts as the hook's

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 from naq import callables, codec
-from naq.context import JobContext, Progress, running
+from naq.context import JobContext, Progress, Running
 from naq.errors import ConfigurationError, FunctionReferenceError, SerializationError
 from naq.worker.frames import HEADER, frame, record_of
 from naq.worker.modules import import_modules
@@ -150,7 +150,7 @@ class _Process:
         except (FunctionReferenceError, SerializationError) as exc:
             return refusal(type(exc).__name__, str(exc))
         try:
-            with running(context):
+            with Running(context):
                 value = function(*args, **kwargs)
                 if inspect.isawaitable(value):
                     value = self._runner.run(_awaited(value), context=contextvars.copy_context())
