@@ -82,6 +82,7 @@ class Connection:
         self.outbox = Outbox(self)
         self._listeners: list[Callable[[LinkState], None]] = []
         self._clock_offset = timedelta(0)
+        self._storing_server = ""
 
     async def __aenter__(self) -> Connection:
         await self.open()
@@ -112,6 +113,16 @@ class Connection:
     def cluster_name(self) -> str:
         """Of the connected server's cluster; empty where it is in none."""
         return codec.text(self._client.server_info, "cluster", "")
+
+    @property
+    def server_run(self) -> str:
+        """Another text each time the server starts; empty where that says nothing of who hands out the jobs.
+
+        It does where one server, which is in no cluster, is connected and stores all there is.
+        """
+        if self.cluster_name or not self._storing_server or self.server_name != self._storing_server:
+            return ""
+        return codec.text(self._client._server_info, "server_id", "")[:12]
 
     @property
     def cluster_size(self) -> int:
@@ -215,6 +226,7 @@ class Connection:
         before = utcnow()
         answer = await self.api(f"STREAM.INFO.{self.names.events}")
         after = utcnow()
+        self._storing_server = codec.text(answer.get("cluster") or {}, "leader", "")
         server = parse_time(answer.get("ts"))
         if server is not None:
             self._clock_offset = server - (before + (after - before) / 2)

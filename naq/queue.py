@@ -69,6 +69,8 @@ class Queue:
         if job.depends_on:
             await self._waiting.check(job, self._made_here(options["depends_on"]))
         if not job.is_id_given:
+            if not job.depends_on:  # a child is stored again where its releaser died
+                job.born_on = self._connection.server_run or None
             return await self.store(job)
         return await self.store_once(job)
 
@@ -92,6 +94,9 @@ class Queue:
             for job in jobs:
                 await self.store(job)
             return jobs
+        born_on = self._connection.server_run or None
+        for job in jobs:
+            job.born_on = born_on
         await self.store_many(jobs)
         return jobs
 

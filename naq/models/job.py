@@ -39,7 +39,7 @@ class JobStatus(StrEnum):
 FINAL_STATUSES = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
-_ALWAYS = frozenset({"v", "job_id", "function", "args", "kwargs", "queue", "enqueued_at"})
+_ALWAYS = frozenset({"v", "job_id", "function", "args", "kwargs", "queue", "enqueued_at", "born_on"})
 """What the record of every job has."""
 
 
@@ -91,6 +91,8 @@ class Job:
     """The same with the job's id and `JobError`, once it has failed."""
     is_id_given: bool = False
     """True where the caller named the job id, which then stands for this job as long as anything is known of it."""
+    born_on: str | None = None
+    """Which run of a standalone server its id was made under: nobody can have had it before. None where not known."""
     retry_seqs: tuple[int, ...] = ()
     """Sequences in `naq_events` of the retries somebody asked for, after the job had failed; empty where nobody has."""
     earlier_attempts: int = 0
@@ -214,6 +216,8 @@ class Job:
             record["on_failure"] = self.on_failure
         if self.is_id_given:
             record["id_given"] = True
+        if self.born_on is not None:
+            record["born_on"] = self.born_on
         if self.headers:
             record["headers"] = dict(self.headers)
         if self.retry_seqs:
@@ -245,6 +249,7 @@ class Job:
                 kwargs=kwargs,
                 queue_name=codec.text(record, "queue", "default"),
                 enqueued_at=parse_time(record.get("enqueued_at")),
+                born_on=codec.text(record, "born_on", "") or None,
             )
         try:
             retry = RetryPolicy.from_wire(record)
@@ -274,6 +279,7 @@ class Job:
             on_success=record["on_success"] if isinstance(record.get("on_success"), str) else None,
             on_failure=record["on_failure"] if isinstance(record.get("on_failure"), str) else None,
             is_id_given=record.get("id_given") is True,
+            born_on=codec.text(record, "born_on", "") or None,
             headers=codec.text_items(record, "headers"),
             retry_seqs=codec.sequences(record, "retry_seqs"),
             earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),

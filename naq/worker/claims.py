@@ -1,7 +1,8 @@
 """Whether a delivered job may start here: nearly always yes, at no cost.
 
-A first delivery of a job stored after this worker (re)connected has never been anywhere else. Anything else may have
-run, or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by
+A first delivery of a job stored after this worker (re)connected has never been anywhere else; nor has one of a job
+that was born under the very run of the server that hands it out, since that remembers whom it gave what. Anything else
+may have run, or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by
 compare-and-set.
 """
 
@@ -77,6 +78,7 @@ class Claims:
         self._others: tuple[float, Others] = (float("-inf"), Others(frozenset(), frozenset(), []))
         self._judging = asyncio.Lock()
         self._doubtful_up_to: float = float("inf")
+        self._server_run = ""
         self._was_lost = False
 
     async def refresh(self) -> None:
@@ -85,6 +87,7 @@ class Claims:
         Call after connecting; until it succeeds every delivery is looked up.
         """
         self._doubtful_up_to = float("inf")
+        self._server_run = self._connection.server_run
         names = self._connection.names
         while self._connection.state is LinkState.LIVE:
             try:
@@ -99,10 +102,13 @@ class Claims:
         """The link is lost: until `refresh`, no delivery is certain; the server may have restarted and forgotten."""
         self._was_lost = True
         self._doubtful_up_to = float("inf")
+        self._server_run = ""
 
-    def is_certain(self, delivery: Delivery) -> bool:
+    def is_certain(self, job: Job, delivery: Delivery) -> bool:
         """Whether this delivery can only be the job's first."""
-        return delivery.deliveries == 1 and delivery.stream_seq > self._doubtful_up_to
+        if delivery.deliveries > 1:
+            return False
+        return delivery.stream_seq > self._doubtful_up_to or job.born_on == self._server_run != ""
 
     async def may_start(self, job: Job, delivery: Delivery, reply: str) -> Decision:
         """`decide`, once more where the record changed meanwhile (who retries by hand writes it just then).

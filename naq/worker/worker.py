@@ -315,7 +315,7 @@ class Worker:
             await self._cancels.forget(job.job_id)
             return None
         record = None
-        if job.retries_asked or not self._claims.is_certain(received.delivery):
+        if job.retries_asked or not self._claims.is_certain(job, received.delivery):
             verdict, record = await self._claims.may_start(job, received.delivery, received.reply)
             if verdict is Verdict.OVER and record is not None:
                 await self._lifecycle.settle_again(record, job, received.reply)

@@ -1,0 +1,84 @@
+"""Which deliveries a worker looks up before it starts them: those that may not be the first."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from naq.client import AsyncClient
+from naq.examples import tasks
+from naq.models.job import Job
+from naq.server import EmbeddedServer
+from naq.settings import Settings
+from naq.worker import Worker
+from naq.worker.claims import Claims, Decision
+from tests.conftest import EXAMPLES, WorkerFactory
+from tests.integration.log import all_events
+
+pytestmark = pytest.mark.nats
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the jobs whose records were asked for, as that happens."""
+    asked: list[str] = []
+    decide = Claims.decide
+
+    async def decide_and_note(self: Claims, job: Job, *args: object) -> Decision:
+        asked.append(job.job_id)
+        return await decide(self, job, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Claims, "decide", decide_and_note)
+    return asked
+
+
+async def test_a_backlog_is_not_looked_up_by_a_worker_that_starts(
+    client: AsyncClient, worker: WorkerFactory, looked_up: list[str]
+) -> None:
+    jobs = await client.enqueue_many([(tasks.add, (n, 1)) for n in range(20)])
+    jobs.append(await client.enqueue(tasks.add, 20, 1))
+    named = await client.enqueue(tasks.add, 1, 1, job_id="by-hand")
+    async with worker():
+        assert [await job.result(timeout=10) for job in jobs] == [n + 1 for n in range(21)]
+        assert await named.result(timeout=10) == 2
+    assert looked_up == ["by-hand"], "an id that somebody chose may have been used before"
+
+
+async def test_after_the_server_started_anew_everything_it_held_is_looked_up(
+    tmp_path: Path, prefix: str, looked_up: list[str]
+) -> None:
+    server = EmbeddedServer(tmp_path / "store")
+    await server.start()
+    settings = Settings(nats_url=server.url, prefix=prefix, ack_wait_s=2.0, heartbeat_interval_s=0.5, lease_s=2.0)
+    try:
+        async with AsyncClient(settings) as client:
+            before = await client.enqueue_many([(tasks.add, (n, 1)) for n in range(5)])
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            await server.wait()
+            await server.start()
+            await client.enqueue(tasks.add, 0, 0)  # once it is stored, the link is up again
+            after = await client.enqueue(tasks.add, 5, 1)
+            instance = Worker(modules=[EXAMPLES], settings=settings, burst=True)
+            await instance.run()
+            assert [await job.result(timeout=10) for job in [*before, after]] == [1, 2, 3, 4, 5, 6]
+            assert {job.job_id for job in before} <= set(looked_up)
+            assert after.job_id not in looked_up
+            told = [stored.event.type for stored in await all_events(client) if stored.event and stored.event.job_id]
+            assert told.count("STARTED") == told.count("COMPLETED") == 7
+    finally:
+        await server.stop()
+
+
+async def test_a_second_delivery_is_looked_up(client: AsyncClient, worker: WorkerFactory, looked_up: list[str]) -> None:
+    async with worker(drain_s=0.0):
+        job = await client.enqueue(tasks.sleep, 0.5)
+        while not [s for s in await all_events(client) if s.event and s.event.type == "STARTED"]:
+            pass
+    assert looked_up == []
+    async with worker():
+        assert await job.result(timeout=10) == 0.5
+    assert looked_up == [job.job_id]
