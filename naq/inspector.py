@@ -74,10 +74,9 @@ class Inspector:
         Raises:
             JobNotFoundError: none of them knows it.
         """
-        entry = await self._results.get(job_id)
-        if entry is not None:
-            status = record_of(entry).status
-            return JobStatus(status) if status in JobStatus.__members__ else JobStatus.PENDING
+        ended = await self._status_at_end(job_id)
+        if ended is not None:
+            return ended
         for worker in await self.workers():
             if any(job.job_id == job_id for job in worker.running):
                 return JobStatus.RUNNING
@@ -93,7 +92,19 @@ class Inspector:
             return JobStatus.PENDING
         if await find_job(self._connection, job_id) is not None:
             return JobStatus.PENDING
+        # it may have ended while it was looked for: the result is stored before the queue lets go of it
+        ended = await self._status_at_end(job_id)
+        if ended is not None:
+            return ended
         raise JobNotFoundError(f"job {job_id} is not known: no result, worker, schedule or queue has it")
+
+    async def _status_at_end(self, job_id: str) -> JobStatus | None:
+        """The status that its result tells; None where there is no result yet."""
+        entry = await self._results.get(job_id)
+        if entry is None:
+            return None
+        status = record_of(entry).status
+        return JobStatus(status) if status in JobStatus.__members__ else JobStatus.PENDING
 
     async def _next_stored(self, first: int, subject: str) -> Any:
         message = await self._connection.requests.ask(

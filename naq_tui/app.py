@@ -29,6 +29,7 @@ from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
 from naq_tui.switching import CLOSE_S
 from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
+from naq_tui.typing_ahead import KeysInTurn
 from naq_tui.views.table import Lens
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _palette_provider() -> type[Provider]:
     return NaqCommands
 
 
-class NaqConsole(LooksApp):
+class NaqConsole(KeysInTurn[None], LooksApp):
     """naq-console.
 
     Args:

@@ -45,7 +45,7 @@ class BulkScreen(ModalScreen[None]):
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
-    AUTO_FOCUS = "Choice"
+    AUTO_FOCUS = "#field-count, Choice"
 
     def __init__(self, verb: Verb, targets: tuple[Target, ...], left_out: int, commands: Commands) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.scheduler.words import spec_in_words
 from naq_tui import masking
-from naq_tui.format import duration, milliseconds
+from naq_tui.format import duration, milliseconds, plural
 from naq_tui.jsontext import one_line
 from naq_tui.text import safe, without_ansi
 
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
     from naq_tui.launcher import ProcessView
 
 ERROR_LIMIT = 300
+_ACTS = frozenset(
+    {
+        "CANCELLED",
+        "OPERATOR_ACTION",
+        "QUEUE_PAUSED",
+        "QUEUE_PURGED",
+        "QUEUE_RESUMED",
+        "SCHEDULE_CANCELLED",
+        "SCHEDULE_PAUSED",
+        "SCHEDULE_RESUMED",
+    }
+)
+"""Events of which it matters who caused them."""
 
 
 class EventRow(NamedTuple):
@@ -237,18 +251,34 @@ def _event_text(event: JobEvent) -> str:
         return "  ".join(filter(None, (soon, _error_of(event))))
     if event.error is not None:
         return _error_of(event)
+    if kind in _ACTS:
+        return told(": ".join(filter(None, (f"{_deed(kind, details)} {_by(event.actor)}".strip(), event.reason))))
     if event.reason:
         return told(event.reason)
     if kind == "SCHEDULE_TRIGGERED":
         return safe(event.schedule_id or "", 60)
     if kind == "WORKER_STARTED":
         return safe(str(details.get("host") or ""), 60)
-    if kind == "QUEUE_PURGED" and isinstance(details.get("jobs"), int):
-        return f"{details['jobs']:,} jobs"
     if details:
         shown = masking.active().value(dict(list(details.items())[:6]))
         return told(", ".join(f"{key} {_plain(value)}" for key, value in shown.items()))
     return safe(event.schedule_id or "", 60)
+
+
+def _deed(kind: str, details: Mapping[str, Any]) -> str:
+    """What was done, in figures: `retry jobs, 12`, `retry jobs, done 11, refused 1`, `5 jobs`."""
+    number = details.get("jobs")
+    if kind == "QUEUE_PURGED" and isinstance(number, int):
+        return plural(number, "job")
+    if kind != "OPERATOR_ACTION":
+        return ""
+    counts = [f"{name} {details[name]}" for name in ("done", "refused") if details.get(name)]
+    return ", ".join(filter(None, (str(details.get("action") or ""), str(number or ""), *counts)))
+
+
+def _by(actor: Mapping[str, Any] | None) -> str:
+    user = (actor or {}).get("user")
+    return f"by {user}" if isinstance(user, str) and user else ""
 
 
 def _error_of(event: JobEvent) -> str:

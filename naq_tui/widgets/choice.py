@@ -11,12 +11,15 @@ from textual.widgets import Static
 
 
 class Choice(Static, can_focus=True):
-    """A flat button: enter, space or a click chooses it; arrows go to the next one."""
+    """A flat button: enter, space or a click chooses it; left and right go to the next one, up and down to what is
+    above and below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", show=False),
-        Binding("left,up,h", "step(-1)", show=False),
-        Binding("right,down,l", "step(1)", show=False),
+        Binding("left,h", "step(-1)", show=False),
+        Binding("right,l", "step(1)", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
     ]
 
     class Chosen(Message):

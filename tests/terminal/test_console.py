@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,39 +17,10 @@ from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.sync import SyncClient
 from tests.conftest import ROOT, environment_of
+from tests.terminal.conftest import CONSOLE
 from tests.terminal.tmux import Tmux
 
 pytestmark = [pytest.mark.nats, pytest.mark.terminal]
-
-CONSOLE = (sys.executable, "-m", "naq_tui")
-
-
-@pytest.fixture(autouse=True)
-def _needs_tmux() -> None:
-    if shutil.which("tmux") is None:
-        if os.environ.get("CI"):
-            pytest.fail("tmux is missing: install it, these tests are not to be skipped in CI")
-        pytest.skip("needs tmux")
-
-
-@pytest.fixture
-def console_env(settings: Settings, tmp_path: Path) -> dict[str, str]:
-    wanted = {
-        name: value for name, value in environment_of(settings).items() if name.startswith(("NAQ_", "PYTHONPATH"))
-    }
-    return {
-        **wanted,
-        "NAQ_STATE_DIR": str(tmp_path / "state"),
-        "NAQ_CONFIG_DIR": str(tmp_path / "config"),
-        "NAQ_DATA_DIR": str(tmp_path / "data"),
-        "XDG_CONFIG_HOME": str(tmp_path / "xdg"),
-    }
-
-
-@pytest.fixture
-def outside(settings: Settings) -> Iterator[SyncClient]:
-    with SyncClient(settings, program="outside") as client:
-        yield client
 
 
 def children_of(state: Path) -> list[psutil.Process]:
