@@ -101,7 +101,7 @@ class ProcessesView(TableView[ProcessItem]):
 
     def text(self, item: ProcessItem) -> str:
         row = item.row
-        return f"{row.name} {row.recipe} {row.kind} {row.status_text} {row.command} {row.last_line}"
+        return f"{row.name} {row.recipe} {row.kind} {row.status} {row.status_text} {row.command} {row.last_line}"
 
     def empty(self, state: State) -> str:
         return "Nothing runs here yet: w starts a worker, s a scheduler."

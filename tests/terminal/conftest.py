@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from naq.settings import Settings
@@ -18,6 +19,18 @@ from tests.conftest import EXAMPLES, ROOT, environment_of
 CONSOLE = (sys.executable, "-m", "naq_tui")
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
+
+
+def children_of(state: Path) -> list[psutil.Process]:
+    """Processes of this test's consoles that still run, told by their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("NAQ_STATE_DIR") == str(state) and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if "naq" in " ".join(process.cmdline())]
 
 
 @pytest.fixture(autouse=True)

@@ -17,22 +17,10 @@ from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.sync import SyncClient
 from tests.conftest import ROOT, environment_of
-from tests.terminal.conftest import CONSOLE
+from tests.terminal.conftest import CONSOLE, children_of
 from tests.terminal.tmux import Tmux
 
 pytestmark = [pytest.mark.nats, pytest.mark.terminal]
-
-
-def children_of(state: Path) -> list[psutil.Process]:
-    """Processes of this test's consoles that still run, told by their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("NAQ_STATE_DIR") == str(state) and process.pid != os.getpid():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if "naq" in " ".join(process.cmdline())]
 
 
 def test_launch_a_worker_by_key_and_see_a_job_pass(

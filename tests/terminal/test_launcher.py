@@ -9,10 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.terminal.test_console import CONSOLE, _needs_tmux, children_of, console_env
+from tests.terminal.conftest import CONSOLE, children_of
 from tests.terminal.tmux import Tmux
-
-__all__ = ["_needs_tmux", "console_env"]
 
 pytestmark = [pytest.mark.nats, pytest.mark.terminal]
 
