@@ -45,7 +45,7 @@ class KeysInTurn(App[Result]):
     async def _hand_out(self) -> None:
         if self._at_latest is not None:
             self._at_latest.cancel()
-        self._is_busy = bool(self._held)
+        self._is_busy = bool(self._held and self.screen_stack)
         if not self._is_busy:
             return
         self._turn += 1
@@ -62,7 +62,8 @@ class KeysInTurn(App[Result]):
         for place, pump in enumerate(pumps):
             if pump.is_running and pump.call_later(self._pass_through, pumps[place + 1 :], turn):
                 return
-        self.screen.call_later(self.call_later, self._release, turn)
+        if self.screen_stack:  # at the app's end there is none
+            self.screen.call_later(self.call_later, self._release, turn)
 
     async def _release(self, turn: int) -> None:
         if turn == self._turn and self._is_busy:

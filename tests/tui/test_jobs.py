@@ -234,17 +234,18 @@ async def test_ten_or_more_need_their_number_typed() -> None:
         assert isinstance(console.screen, BulkScreen)
         number = len(console.screen.targets)
         assert number >= 10
-        await pilot.press("right", "enter")
+        assert console.focused is console.screen.query_one("#field-count"), "it is what there is to do"
+        await pilot.press("enter", "right", "enter")
         await pilot.pause()
         assert str(number) in str(console.screen.query_one("#mistake", Static).render())
         assert commands_of(console).calls == []
-        console.screen.query_one("#field-count", Input).value = str(number)
-        await pilot.press("enter", "right", "enter")
+        await pilot.press("up", *"fixed", "down", *str(number), "down", "right", "enter")
         await gone(pilot, BulkScreen)
         calls = commands_of(console).calls
         assert calls[0] == ("begin retry", str(number))
         assert sum(verb == "retry" for verb, _ in calls) == number
         assert calls[-1] == ("finish retry", f"{number} done, 0 refused")
+        assert commands_of(console).reasons[0] == "fixed"
 
 
 async def test_what_cannot_be_done_to_a_job_is_said() -> None:
