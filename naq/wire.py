@@ -8,13 +8,15 @@ is not plain (no link, a full buffer, an odd subject) takes nats-py's own way, w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
-from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[bytes, str, bytes, bytes], None]
 """Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
@@ -27,6 +29,7 @@ class Wire(Client):
         super().__init__()
         self._ps = self._frames = Frames(self)
         self._can_write = {"_pending", "_pending_data_size", "_max_pending_size", "_flush_queue"} <= vars(self).keys()
+        self._will_flush = False
 
     async def listen(self, subject: str, handler: Handler) -> Subscription:
         """Subscribe, and have `handler` called with each message as it is read; it must not take long."""
@@ -65,9 +68,28 @@ class Wire(Client):
             )
         self._pending.append(frame)
         self._pending_data_size += len(frame)
-        if self._flush_queue.empty():
-            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+        if not self._will_flush:
+            self._will_flush = True
+            asyncio.get_running_loop().call_soon(self._flush_written)
         return True
+
+    def _flush_written(self) -> None:
+        self._will_flush = False
+        if self._status != Client.CONNECTED or self._flush_queue is None or not self._pending:
+            return  # after a lost link it goes out with what is sent again
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is None or writer.transport.get_write_buffer_size() > 0:
+            # the socket is slow, or none of ours: nats-py's own flusher waits for it
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+            return
+        writer.writelines(self._pending)
+        self._pending, self._pending_data_size = [], 0
+
+    async def _read_loop(self) -> None:
+        reader = getattr(self._transport, "_io_reader", None)
+        if isinstance(reader, asyncio.StreamReader):
+            self._frames.feed_from(reader)
+        await super()._read_loop()
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)
@@ -77,13 +99,12 @@ class Wire(Client):
 class Frames(Parser):
     """Cuts what the server sends into frames: a message somebody listens to goes to him, all else to nats-py's parser.
 
-    That one gets whole frames only, one at a time; what is incomplete waits here for the rest.
+    That one gets whole frames only; what is incomplete waits here for the rest.
     """
 
     def __init__(self, client: Client) -> None:
         self.handlers: dict[bytes, Handler] = {}
         """By subscription id as the server writes it."""
-        self._resets = 0
         super().__init__(client)
 
     def reset(self) -> None:
@@ -91,50 +112,68 @@ class Frames(Parser):
         super().reset()
         self._kept: list[bytes] = []
         self._missing = 0
-        self._resets += 1
+        self._source: asyncio.StreamReader | None = None
+
+    def feed_from(self, reader: asyncio.StreamReader) -> None:
+        """Cut what `reader` is fed as it comes, before it wakes whoever reads: that one is left with all else."""
+        feed_rest = reader.feed_data
+
+        def feed(data: bytes) -> None:
+            if self._source is reader:  # else its link was given up
+                others = self.cut(data)
+                if others:
+                    feed_rest(b"".join(others))
+
+        self._source = reader
+        buffered = bytes(reader._buffer)  # type: ignore[attr-defined]
+        reader._buffer.clear()  # type: ignore[attr-defined]
+        reader.feed_data = feed  # type: ignore[method-assign,assignment]
+        if buffered:
+            feed(buffered)
 
     async def parse(self, data: bytes = b"") -> None:
         """Take in what was read."""
+        for frame in [data] if self._source is not None else self.cut(data):
+            await super().parse(frame)
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """Hand messages to those who listen; returns the other frames."""
         if self._kept:
             self._kept.append(data)
             self._missing -= len(data)
             if self._missing > 0:
-                return
+                return []
             data = b"".join(self._kept)
             self._kept = []
-        resets, at, end = self._resets, 0, len(data)
+        others: list[bytes] = []
+        at, end = 0, len(data)
         while at < end:
             line_end = data.find(b"\r\n", at)
             if line_end < 0:
-                self._keep(data[at:], 0)
-                return
-            stop = line_end + 2
+                self._kept, self._missing = [data[at:]], 0
+                break
+            body = stop = line_end + 2
+            handler = None
             if data.startswith((b"MSG ", b"HMSG "), at):
                 words = data[at:line_end].split()
-                body = stop
                 try:
                     _, _, sid, *_, size = words
                     stop += int(size) + 2
+                    handler = self.handlers.get(sid)
                 except ValueError:
-                    raise ProtocolError("nats: malformed MSG") from None
-                if stop > end:
-                    self._keep(data[at:], stop - end)
-                    return
-                handler = self.handlers.get(sid)
-                if handler is not None:
-                    try:
-                        _hand_over(handler, words, data, body, stop - 2)
-                    except Exception as exc:
-                        await self.nc._error_cb(exc)
-                    at = stop
-                    continue
-            await super().parse(data[at:stop])
-            if resets != self._resets:
-                return  # the link was given up over that frame
+                    log.debug("malformed line from the server: %r", words)  # which nats-py's parser stops at
+            if stop > end:
+                self._kept, self._missing = [data[at:]], stop - end
+                break
+            if handler is None:
+                others.append(data[at:stop])
+            else:
+                try:
+                    _hand_over(handler, words, data, body, stop - 2)
+                except Exception:
+                    log.exception("what came for %s could not be handled", words[1])
             at = stop
-
-    def _keep(self, data: bytes, missing: int) -> None:
-        self._kept, self._missing = [data], missing
+        return others
 
 
 def _hand_over(handler: Handler, words: list[bytes], data: bytes, body: int, end: int) -> None:
