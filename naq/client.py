@@ -35,6 +35,9 @@ from naq.settings import Settings
 from naq.topology import Topology, ensure_topology
 from naq.workers import WorkerManager
 
+MAX_QUEUES_KEPT = 1000
+"""Made once each; a program that uses more makes them anew now and then."""
+
 
 class AsyncClient:
     """One connection, many calls. Use as an async context manager, or `open` and `close`."""
@@ -54,6 +57,7 @@ class AsyncClient:
         self.cancellation = Cancellation(self.connection, self.results, self.schedules, program=program)
         self.queue_control = QueueControl(self.connection, program=program)
         self.topology: Topology | None = None
+        self._queues: dict[str, Queue] = {}
         self._program = program
 
     async def __aenter__(self) -> AsyncClient:
@@ -83,7 +87,12 @@ class AsyncClient:
 
     def queue(self, name: str = DEFAULT_QUEUE) -> Queue:
         """Raises InvalidQueueNameError."""
-        return Queue(name, self.connection, self.results)
+        queue = self._queues.get(name)
+        if queue is None:
+            if len(self._queues) >= MAX_QUEUES_KEPT:
+                self._queues.clear()
+            queue = self._queues[name] = Queue(name, self.connection, self.results)
+        return queue
 
     async def enqueue(
         self, function: Callable[..., Any] | str, *args: Any, queue_name: str = DEFAULT_QUEUE, **options: Any

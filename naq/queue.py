@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from naq.calls import Call, build_job, check_options, job_of, split_options
+from naq.calls import Call, check_options, job_of, split_options
 from naq.connection import Connection
 from naq.dependencies.waiting import Waiting
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
@@ -47,6 +47,7 @@ class Queue:
         self._results = results
         self._claims = Uniqueness(connection)
         self._waiting = Waiting(connection)
+        self._no_options = check_options(queue_name=name)
 
     async def enqueue(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Job:
         """Store one call of `function`; options as for `naq.enqueue`, everything else goes to the function.
@@ -65,7 +66,7 @@ class Queue:
             ConfigurationError: also where the job would wait for itself.
             JobNotFoundError: a job it depends on is not known.
         """
-        job = build_job(*call, **{**options, "queue_name": self.name})
+        job = job_of(call, self._checked(options))
         if job.depends_on:
             await self._waiting.check(job, self._made_here(options["depends_on"]))
         if not job.is_id_given:
@@ -87,7 +88,7 @@ class Queue:
             raise ConfigurationError("enqueue_many makes its own job ids: leave out job_id")
         if options.get("unique") is not None:
             raise ConfigurationError("one unique key lets one job through: enqueue unique jobs one at a time")
-        checked = check_options(**{**options, "queue_name": self.name})
+        checked = self._checked(options)
         jobs = [job_of(Call(*call), checked) for call in calls]
         if jobs and jobs[0].depends_on:
             await self._waiting.check(jobs[0], self._made_here(options["depends_on"]))
@@ -192,6 +193,9 @@ class Queue:
         from naq.purge import Purge
 
         return await Purge(self._connection, self.name, reason=reason, program=program).run()
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return check_options(**{**options, "queue_name": self.name}) if options else self._no_options
 
     def _made_here(self, parents: Job | str | Sequence[Job | str]) -> list[str]:
         """The parents that this connection has stored itself: they need not be looked up."""
