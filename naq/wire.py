@@ -18,6 +18,9 @@ from nats.protocol.parser import Parser
 
 log = logging.getLogger(__name__)
 
+READ_BYTES = 64 * 1024
+"""Read from the socket at once. asyncio would make room for 256 KiB, which the allocator maps and unmaps each time."""
+
 Handler = Callable[[bytes, str, bytes, bytes], None]
 """Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
 
@@ -80,7 +83,8 @@ class Wire(Client):
         writer = getattr(self._transport, "_io_writer", None)
         if writer is None or writer.transport.get_write_buffer_size() > 0:
             # the socket is slow, or none of ours: nats-py's own flusher waits for it
-            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+            if self._flush_queue.empty():
+                self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
             return
         writer.writelines(self._pending)
         self._pending, self._pending_data_size = [], 0
@@ -89,6 +93,9 @@ class Wire(Client):
         reader = getattr(self._transport, "_io_reader", None)
         if isinstance(reader, asyncio.StreamReader):
             self._frames.feed_from(reader)
+            transport = getattr(getattr(self._transport, "_io_writer", None), "transport", None)
+            if transport is not None and hasattr(transport, "max_size"):
+                transport.max_size = READ_BYTES
         await super()._read_loop()
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
