@@ -18,7 +18,6 @@ from naq import AsyncClient
 
 URL = os.environ.get("BENCH_URL", "nats://127.0.0.1:16342")
 CONCURRENCY = os.environ.get("BENCH_CONC", "100")
-os.environ.setdefault("NAQ_NATS_URL", URL)
 
 META = {
     "dists": ["naq", "nats-py"],
@@ -52,7 +51,8 @@ async def sleeper(x: dict[str, Any]) -> int:
 
 
 def worker_cmd(bindir: str) -> list[str]:
-    return [f"{bindir}/naq", "worker", "-m", "peer_naq", "--concurrency", CONCURRENCY, "--log-level", "WARNING"]
+    command = [f"{bindir}/naq", "worker", "--server", URL, "-m", "peer_naq"]
+    return [*command, "--concurrency", CONCURRENCY, "--log-level", "WARNING"]
 
 
 def help_cmd(bindir: str) -> list[str]:
@@ -61,7 +61,7 @@ def help_cmd(bindir: str) -> list[str]:
 
 class Producer:
     async def open(self) -> None:
-        self._client = AsyncClient()
+        self._client = AsyncClient(nats_url=URL)
         await self._client.open()
 
     async def close(self) -> None:
