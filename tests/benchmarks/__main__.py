@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from naq.server.binary import find_binary
-from tests.benchmarks import draining, enqueueing, footprint, growth, latency, processes, server_memory
+from tests.benchmarks import draining, enqueueing, footprint, growth, latency, log_bounds, processes, server_memory
 from tests.benchmarks.stage import Measure, Stage
 from tests.benchmarks.table import Row, table
 
@@ -29,6 +29,7 @@ GROUPS: dict[str, Measure] = {
     "latency": latency.rows,
     "footprint": footprint.rows,
     "processes": processes.rows,
+    "log": log_bounds.rows,
     "growth": growth.rows,
     "million": growth.rows_of_a_million,
     "server-memory": server_memory.rows,

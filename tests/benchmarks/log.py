@@ -67,7 +67,7 @@ class Drive:
         return self.log.selected is not None and self.log.selected.seq == seq
 
     def filter(self, text: str) -> None:
-        self.console.main._set_filter("events", text)
+        self.console.main.set_filter("events", text)
 
     async def measure(self, count: int) -> None:
         """Jumps, filters and failures, on a log of `count` events."""
