@@ -37,6 +37,7 @@ _COMMANDS = {
     "queues": ("naq.cli.queues", "list, pause, resume and purge queues"),
     "doctor": ("naq.cli.doctor", "check the server, the streams, the workers and the whole log"),
     "bench": ("naq.cli.bench", "measure what the server and this machine reach"),
+    "permissions": ("naq.cli.permissions", "print what a role needs, for a nats-server's configuration"),
     "purge": ("naq.cli.purge", "remove every waiting job of a queue"),
 }
 

