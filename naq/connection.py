@@ -324,13 +324,14 @@ class Connection:
 
     def _on_denied(self, kind: str, subject: str) -> None:
         error = self.denial(subject, kind)
-        if not self.is_denied(subject, kind):
-            log.info("%s", error)
+        is_new = not self.is_denied(subject, kind)
         if len(self.denied) < MAX_DENIALS:
             self.denied.add((kind, subject.lower()))
-        self.requests.refuse(subject, error, kind=kind)
+        is_told = self.requests.refuse(subject, error, kind=kind)
         if kind == "publish":
-            self.outbox.refuse(subject, error)
+            is_told |= self.outbox.refuse(subject, error)
+        if is_new and not is_told:
+            log.info("%s", error)
 
     def is_denied(self, subject: str, kind: str = "publish") -> bool:
         """Whether the server has refused that to this user; `kind` is "publish" or "subscription"."""

@@ -49,10 +49,12 @@ class NatsClient(Wire):
         The original closes the client for good. What is refused now may be permitted in a minute: files of
         credentials are rotated, accounts are mended; so it reconnects like after any other loss.
         """
-        text = err_msg.strip().strip("'")
-        if not self.is_connected or "permissions violation" in text.lower() or "stale connection" in text.lower():
-            await super()._process_err(err_msg)
-            return
+        text = self._frames.in_its_words(err_msg.strip(" '"))
         error = nats.errors.Error(f"nats: {text}")
-        await self._error_cb(error)
-        await self._process_op_err(error)
+        if "permissions violation" in text.lower():
+            await self._error_cb(error)
+        elif not self.is_connected or "stale connection" in text.lower():
+            await super()._process_err(err_msg)
+        else:
+            await self._error_cb(error)
+            await self._process_op_err(error)

@@ -188,11 +188,15 @@ class Outbox:
         for token in list(self._writes):
             self._again(token)
 
-    def refuse(self, subject: str, error: NaqException) -> None:
-        """The server does not let this client write to `subject`: what is under way there fails now."""
-        for token, write in list(self._writes.items()):
-            if write.subject.lower() == subject.lower():
-                self._fail(token, error)
+    def refuse(self, subject: str, error: NaqException) -> bool:
+        """The server does not let this client write to `subject`: what is under way there fails now.
+
+        False where nothing was.
+        """
+        refused = [token for token, write in self._writes.items() if write.subject.lower() == subject.lower()]
+        for token in refused:
+            self._fail(token, error)
+        return bool(refused)
 
     def _on_reply(self, subject: bytes, _reply: str, data: bytes, headers: bytes) -> None:
         token = subject[self._inbox_length :].decode()
@@ -269,6 +273,7 @@ class Outbox:
             log.debug("not confirmed: %s", error)
         elif not write.answer.done():
             write.answer.set_exception(error)
+            write.answer.exception()  # seen: who sent several may look no further than the first that failed
 
     def _drop(self, token: str) -> _Write | None:
         write = self._writes.pop(token, None)

@@ -78,14 +78,19 @@ class Requests:
         finally:
             del self._waiting[token]
 
-    def refuse(self, subject: str, error: NaqException, *, kind: str = "publish") -> None:
-        """The server does not let this client do that: what waits for it fails now."""
+    def refuse(self, subject: str, error: NaqException, *, kind: str = "publish") -> bool:
+        """The server does not let this client do that: what waits for it fails now. False where nothing did."""
         is_mute = kind == "subscription" and subject.lower() == f"{self._inbox}*".lower()
         if is_mute:
             self._mute = error
-        for waits_for, asked, answer in list(self._waiting.values()):
-            if (is_mute or (waits_for == kind and asked == subject.lower())) and not answer.done():
-                answer.set_exception(error)
+        refused = [
+            answer
+            for waits_for, asked, answer in self._waiting.values()
+            if (is_mute or (waits_for == kind and asked == subject.lower())) and not answer.done()
+        ]
+        for answer in refused:
+            answer.set_exception(error)
+        return bool(refused)
 
     def _on_reply(self, subject: bytes, _reply: str, data: bytes, headers: bytes) -> None:
         _, _, answer = self._waiting.get(subject[len(self._inbox) :].decode(), (None, None, None))

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 READ_BYTES = 64 * 1024
 """Read from the socket at once. asyncio would make room for 256 KiB, which the allocator maps and unmaps each time."""
 
+MAX_COMPLAINTS = 1000
+"""Errors of the server whose wording is kept until nats-py tells of them."""
+
 Handler = Callable[[bytes, str, bytes, bytes], None]
 """Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
 
@@ -112,6 +115,7 @@ class Frames(Parser):
     def __init__(self, client: Client) -> None:
         self.handlers: dict[bytes, Handler] = {}
         """By subscription id as the server writes it."""
+        self._complaints: dict[str, str] = {}
         super().__init__(client)
 
     def reset(self) -> None:
@@ -137,6 +141,10 @@ class Frames(Parser):
         reader.feed_data = feed  # type: ignore[method-assign,assignment]
         if buffered:
             feed(buffered)
+
+    def in_its_words(self, complaint: str) -> str:
+        """An error that nats-py tells in lower case, as the server wrote it."""
+        return self._complaints.pop(complaint, complaint)
 
     async def parse(self, data: bytes = b"") -> None:
         """Take in what was read."""
@@ -174,6 +182,9 @@ class Frames(Parser):
                 break
             if handler is None:
                 others.append(data[at:stop])
+                if data.startswith(b"-ERR", at) and len(self._complaints) < MAX_COMPLAINTS:
+                    text = data[at + 4 : line_end].decode("utf-8", "replace").strip(" '")
+                    self._complaints[text.lower()] = text
             else:
                 try:
                     _hand_over(handler, words, data, body, stop - 2)

@@ -171,6 +171,10 @@ class NaqConsole(KeysInTurn[None], LooksApp):
         """Fold a batch into the state; the screens follow."""
         self.set_reactive(NaqConsole.now, self.clock.now())
         self.state = apply(self.state, batch)
+        forbids = self.state.link.forbids
+        if forbids and not self.is_read_only:
+            self.is_read_only = True
+            self.say(f"Read-only: {forbids}", severity="warning")
 
     @work(group="feed", exclusive=True, exit_on_error=False)
     async def _follow_feed(self) -> None:

@@ -133,7 +133,9 @@ class SwitchingApp(GuardedApp):
     @work(group="production", exclusive=True, exit_on_error=False)
     async def action_allow_changes(self) -> None:
         """Lift the read-only mode that comes with production, or put it back."""
-        if not self.is_read_only:
+        if self.state.link.forbids:
+            self.say(self.state.link.forbids)
+        elif not self.is_read_only:
             if self.context is not None and self.context.is_read_only:
                 self.is_read_only = True
                 self.say("Read-only again.")

@@ -17,7 +17,7 @@ def register(subparsers: Any) -> None:
         subparsers,
         "permissions",
         "print what a role needs, for the configuration of a nats-server",
-        "naq permissions worker --queue mail >> users.conf",
+        "naq permissions worker --queue mail",
     )
     parser.add_argument("role", choices=[*Role], help="whose permissions")
     parser.add_argument(

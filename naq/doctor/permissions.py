@@ -57,7 +57,11 @@ async def permission_checks(connection: Connection) -> list[Check]:
     except (nats.errors.Error, TimeoutError) as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label}: {exc}") from exc
     if has_no_answers(connection):
-        return [problem("permissions", "may not get any answer", "let this user subscribe _INBOX.>")]
+        return [
+            problem(
+                "permissions", "may not get any answer", f"let this user subscribe {connection.settings.inbox_prefix}.>"
+            )
+        ]
     missing: dict[str, list[str]] = {}
     for need in needs:
         if connection.is_denied(need.subject):
@@ -74,9 +78,31 @@ async def permission_checks(connection: Connection) -> list[Check]:
     ]
 
 
+async def forbids_acting(connection: Connection) -> str:
+    """Why this user may only look, in one line; empty where orders of an operator are permitted.
+
+    Raises:
+        NaqConnectionError: the server does not answer.
+    """
+    control = connection.names.control
+    subject = f"$KV.{control}.{PROBE}"
+    try:
+        await connection.client.publish(subject, b"", headers=_NO_STREAM)
+        for _ in range(2):
+            await connection.client.flush(timeout=max(1, round(connection.settings.connect_timeout_s)))
+    except (nats.errors.Error, TimeoutError) as exc:
+        raise NaqConnectionError(f"no answer from {connection.settings.server_label}: {exc}") from exc
+    if not connection.is_denied(subject):
+        return ""
+    return f"this user may only look: to act it needs to publish to $KV.{control}.> ('naq permissions operator')"
+
+
 def has_no_answers(connection: Connection) -> bool:
     """Whether this user may not hear the answers to its own questions."""
-    return any(kind == "subscription" and subject.startswith("_inbox.") for kind, subject in connection.denied)
+    return any(
+        kind == "subscription" and subject.startswith(f"{connection.settings.inbox_prefix}.".lower())
+        for kind, subject in connection.denied
+    )
 
 
 def _needs(connection: Connection) -> Iterator[Need]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from naq.client import AsyncClient
 from naq.connection import LinkState
-from naq.errors import NaqException, SerializationError
+from naq.errors import NaqException, PermissionDeniedError, SerializationError
 from naq.eventlog import StreamRange, read_page, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
@@ -43,6 +43,9 @@ IDLE_SAMPLE_S = 5.0
 """How often queues are counted while nothing happens."""
 CLOCK_S = 30.0
 RETRY_S = 1.0
+MAX_RETRY_S = 5.0
+FORBIDDEN_RETRY_S = 30.0
+"""What is not permitted is asked for again: permissions are mended while consoles are open."""
 
 
 class NatsFeed:
@@ -58,7 +61,7 @@ class NatsFeed:
         self._active = asyncio.Event()
         self._is_open = False
         self._rtt_ms: float | None = None
-        self._message = ""
+        self._message = self._forbids = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._log = LogReader(lambda: self._client)
         self.commands = NatsCommands(lambda: self._client)
@@ -122,6 +125,7 @@ class NatsFeed:
 
     async def _open(self) -> None:
         """Connect, however long it takes, and start the readers."""
+        pause_s = RETRY_S
         while True:
             try:
                 await self._client.open()
@@ -129,11 +133,13 @@ class NatsFeed:
             except NaqException as exc:
                 self._message = str(exc)
                 self._tell_link("failed")
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, MAX_RETRY_S)
                 self._client = AsyncClient(self._settings, program="naq-console")
         self._is_open = True
         self._message = ""
         self._client.connection.on_state(self._on_state)
+        await self._look_at_permissions()
         await self._measure()
         self._tell_link("live")
         for name, read in (
@@ -147,6 +153,23 @@ class NatsFeed:
             self._tasks.append(asyncio.create_task(self._keep_reading(read), name=f"feed-{name}"))
         self._tasks.append(asyncio.create_task(self._read_past(), name="feed-past"))
 
+    async def _look_at_permissions(self) -> None:
+        from naq.doctor.permissions import forbids_acting
+
+        try:
+            self._forbids = await forbids_acting(self._client.connection)
+        except NaqException as exc:
+            log.debug("permissions: %s", exc)
+
+    async def _pause_after(self, exc: NaqException) -> None:
+        """Wait until it is worth reading again; what is not permitted is told."""
+        if not isinstance(exc, PermissionDeniedError):
+            await asyncio.sleep(RETRY_S)
+            return
+        self._message = str(exc)
+        self._tell_link("live")
+        await asyncio.sleep(FORBIDDEN_RETRY_S)
+
     async def _read_past(self) -> None:
         """What the readers, who follow what is new, don't tell."""
         while True:
@@ -156,7 +179,7 @@ class NatsFeed:
                 return
             except NaqException as exc:
                 log.debug("reading the past begins anew: %s", exc)
-                await asyncio.sleep(RETRY_S)
+                await self._pause_after(exc)
 
     async def _keep_reading(self, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A reader that fails begins anew: the console never goes blind in one pane."""
@@ -165,7 +188,9 @@ class NatsFeed:
                 await read()
             except NaqException as exc:
                 log.debug("reader %s begins anew: %s", read.__name__, exc)
-            await asyncio.sleep(RETRY_S)
+                await self._pause_after(exc)
+            else:
+                await asyncio.sleep(RETRY_S)
 
     async def _follow_events(self) -> None:
         held = await self._client.log.range()
@@ -268,7 +293,8 @@ class NatsFeed:
             self._active.set()
             self._tell_link("live")
         elif state is LinkState.LOST:
-            self._message = f"the connection to {self._settings.server_label} is lost, trying again"
+            told = self._client.connection.lost_because
+            self._message = told or f"the connection to {self._settings.server_label} is lost, trying again"
             self._tell_link("lost")
 
     def _tell_link(self, state: Any) -> None:
@@ -282,6 +308,7 @@ class NatsFeed:
                 server_version=version,
                 rtt_ms=self._rtt_ms,
                 message=self._message,
+                forbids=self._forbids,
                 clock_offset_s=offset.total_seconds(),
                 at=utcnow(),
                 is_embedded=self._is_embedded,

@@ -217,6 +217,7 @@ def _link(state: State, link: LinkChanged) -> State:
         server_label=safe(link.server_label, 100),
         server_version=safe(link.server_version, 40),
         message=safe(link.message, 300),
+        forbids=safe(link.forbids, 300),
     )
     if link.state == "live":
         resumed_at = link.at if state.stale_since is not None else state.resumed_at

@@ -31,6 +31,8 @@ class LinkChanged:
     rtt_ms: float | None = None
     message: str = ""
     """One line about what is wrong."""
+    forbids: str = ""
+    """Why this user may only look, one line; empty where acting is permitted."""
     clock_offset_s: float = 0.0
     """The server's clock minus this machine's."""
     at: datetime | None = None

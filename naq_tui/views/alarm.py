@@ -38,7 +38,7 @@ def alarms(state: State, lens: Lens) -> list[Alarm]:
 def _connection(state: State, lens: Lens) -> list[Alarm]:
     link = state.link
     if link.state in ("live", "connecting") and state.stale_since is None:
-        return []
+        return [Alarm(link.message, "", True)] if link.message else []
     since = f" for {age(state.stale_since, lens.local_now)}, what you see is older" if state.stale_since else ""
     what = f"no connection to {link.server_label or 'the server'}{since}"
     hint = link.message or ("trying again" if link.state != "failed" else "")
