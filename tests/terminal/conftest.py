@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -12,13 +13,21 @@ from pathlib import Path
 import psutil
 import pytest
 
+from naq.client import AsyncClient
+from naq.models.event import JobEvent, StoredEvent
 from naq.settings import Settings
 from naq.sync import SyncClient
 from tests.conftest import EXAMPLES, ROOT, environment_of
+from tests.integration.log import all_events
 
 CONSOLE = (sys.executable, "-m", "naq_tui")
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
+ReadLog = Callable[[], list[StoredEvent]]
+
+
+def of_type(log: list[StoredEvent], kind: str) -> list[JobEvent]:
+    return [stored.event for stored in log if stored.event is not None and stored.event.type == kind]
 
 
 def children_of(state: Path) -> list[psutil.Process]:
@@ -60,6 +69,15 @@ def outside(settings: Settings) -> Iterator[SyncClient]:
     """Another program on the same system: what it does shows in the console."""
     with SyncClient(settings, program="outside") as client:
         yield client
+
+
+@pytest.fixture
+def read_log(settings: Settings) -> ReadLog:
+    async def read() -> list[StoredEvent]:
+        async with AsyncClient(settings, program="test") as client:
+            return await all_events(client)
+
+    return lambda: asyncio.run(read())
 
 
 @pytest.fixture

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from naq.client import AsyncClient
-from naq.models.event import JobEvent, StoredEvent
 from naq.models.job import JobStatus
 from naq.queue import Call
 from naq.settings import Settings
 from naq.sync import SyncClient
-from tests.integration.log import all_events
 from tests.terminal import shop
-from tests.terminal.conftest import CONSOLE, StartWorker
+from tests.terminal.conftest import CONSOLE, ReadLog, StartWorker, of_type
 from tests.terminal.tmux import Tmux
 
 pytestmark = [pytest.mark.nats, pytest.mark.terminal]
-
-ReadLog = Callable[[], list[StoredEvent]]
-
-
-@pytest.fixture
-def read_log(settings: Settings) -> ReadLog:
-    async def read() -> list[StoredEvent]:
-        async with AsyncClient(settings, program="test") as client:
-            return await all_events(client)
-
-    return lambda: asyncio.run(read())
-
-
-def of_type(log: list[StoredEvent], kind: str) -> list[JobEvent]:
-    return [stored.event for stored in log if stored.event is not None and stored.event.type == kind]
 
 
 def status_becomes(client: SyncClient, job_id: str, status: JobStatus, timeout: float = 15) -> None:

@@ -57,6 +57,11 @@ class Tmux:
     def resize(self, cols: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(cols), "-y", str(rows))
 
+    def record(self, file: Path) -> None:
+        """From now on write all bytes that the program sends to the terminal into this file too."""
+        file.touch()
+        self._tmux("pipe-pane", f"cat > {shlex.quote(str(file))}")
+
     def flags(self) -> str:
         """Alternate screen, mouse and cursor: "001" is a terminal as a shell wants it."""
         return self._tmux("display", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}").strip()
