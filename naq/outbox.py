@@ -208,7 +208,7 @@ class Outbox:
             self._rearm(UNAVAILABLE_RETRY_S)
             return
         if not data:
-            self._finish(token, PublishAck(0, False))
+            self._finish(token, write, PublishAck(0, False))
             return
         try:
             answer = codec.loads(data)
@@ -217,7 +217,7 @@ class Outbox:
             return
         error = answer.get("error")
         if error is None:
-            self._finish(token, PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
+            self._finish(token, write, PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
             return
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"
@@ -260,9 +260,9 @@ class Outbox:
         except (nats.errors.Error, OSError) as exc:
             self._fail(token, _write_error(exc, write.subject, write.data))
 
-    def _finish(self, token: str, ack: PublishAck) -> None:
-        write = self._drop(token)
-        if write is not None and write.answer is not None and not write.answer.done():
+    def _finish(self, token: str, write: _Write, ack: PublishAck) -> None:
+        self._drop(token)
+        if write.answer is not None and not write.answer.done():
             write.answer.set_result(ack)
 
     def _fail(self, token: str, error: Exception) -> None:

@@ -175,7 +175,7 @@ class Intake:
 
     def _assign(self) -> None:
         """Give free slots to what waits here, each to the queue whose turn it is."""
-        while self._is_open and self._busy < self._slots:
+        while self._is_open and self._busy < self._slots and any(pull.held for pull in self._pulls.values()):
             queue = self._turns.next(self._has_waiting)
             if queue is None:
                 self._look_again_soon()
@@ -191,9 +191,8 @@ class Intake:
         return None if pull.answers_at > asyncio.get_running_loop().time() and pull.asked else False
 
     def _look_again_soon(self) -> None:
-        if self._look_again is not None or not any(pull.held for pull in self._pulls.values()):
-            return
-        self._look_again = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._on_look_again)
+        if self._look_again is None:
+            self._look_again = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._on_look_again)
 
     def _on_look_again(self) -> None:
         self._look_again = None

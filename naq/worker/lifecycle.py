@@ -355,8 +355,8 @@ class Lifecycle:
         self, event_type: JobEventType, run: Run, *, msg_id: str, **fields: Any
     ) -> asyncio.Future[PublishAck]:
         job = run.job
-        event = JobEvent.of(
-            event_type,
+        event = JobEvent(
+            type=event_type,
             job_id=job.job_id,
             queue=job.queue_name,
             function=job.function,
