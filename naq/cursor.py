@@ -14,6 +14,7 @@ from naq import codec
 from naq.connection import Connection
 from naq.errors import NaqConnectionError
 from naq.tail import NANOSECONDS, TailMessage, parse_delivered
+from naq.wire import Message
 
 FORGOTTEN_AFTER_S = 10
 """Unused for so long the server drops the consumer by itself: the reader died before it could."""
@@ -94,7 +95,7 @@ class StreamCursor:
         try:
             if self._subscription is None:
                 self._inbox = client.new_inbox()
-                self._subscription = await client.subscribe(self._inbox, cb=self._on_message)
+                self._subscription = await client.receive(self._inbox, self._on_message)
             subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
             with self._connection.requests.refusable(subject, self._done):
                 request = {"batch": self._wanted, "no_wait": True}
@@ -107,8 +108,8 @@ class StreamCursor:
             ) from exc
         return self._arrived
 
-    async def _on_message(self, message: Any) -> None:
-        if message.headers and "Status" in message.headers and not message.data:
+    def _on_message(self, message: Message) -> None:
+        if "Status" in message.headers and not message.data:
             self.pending = 0
             self._end()
             return

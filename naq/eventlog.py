@@ -17,6 +17,7 @@ from naq.models.event import StoredEvent
 from naq.models.times import format_time, parse_time, utcnow
 from naq.names import Names
 from naq.tail import TailMessage
+from naq.wire import Message
 
 DIRECT_BATCH_SINCE = (2, 11, 0)
 """Servers before this answer one direct read at a time."""
@@ -51,8 +52,8 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     messages: list[TailMessage] = []
     end: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
-    async def on_message(message: Any) -> None:
-        headers = message.headers or {}
+    def on_message(message: Message) -> None:
+        headers = message.headers
         if not message.data and "Status" in headers:
             if not end.done():
                 end.set_result(headers)
@@ -68,7 +69,7 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
         )
 
     subject = f"$JS.API.DIRECT.GET.{stream}"
-    subscription = await client.subscribe(inbox, cb=on_message)
+    subscription = await client.receive(inbox, on_message)
     try:
         with connection.requests.refusable(subject, end):
             await client.publish(subject, codec.dumps(request), reply=inbox)

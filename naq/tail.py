@@ -20,6 +20,7 @@ from naq.connection import Connection, JetStreamError, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException, PermissionDeniedError
 from naq.models.times import format_time
+from naq.wire import Message
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Tail:
         self._last_per_subject = last_per_subject
         self._only_new = only_new
         self._next = start_seq
-        self._arrivals: asyncio.Queue[Any] = asyncio.Queue()
+        self._arrivals: asyncio.Queue[Message | None] = asyncio.Queue()
 
     async def batches(self) -> AsyncIterator[TailBatch]:
         """Yield what arrives, as it arrives, for ever; survives lost links and servers. Close it with `aclose`.
@@ -110,11 +111,7 @@ class Tail:
         name, pending = await self._make_consumer()
         inbox = client.new_inbox()
         arrivals = self._arrivals
-
-        async def on_message(message: Any) -> None:
-            arrivals.put_nowait(message)
-
-        subscription = await client.subscribe(inbox, cb=on_message)
+        subscription = await client.receive(inbox, arrivals.put_nowait)
         asked = 0
         pull = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{name}"
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -139,7 +136,7 @@ class Tail:
                     if message is None:
                         restart = True
                         continue
-                    status = message.headers.get("Status") if message.headers else None
+                    status = message.headers.get("Status")
                     if status is None:
                         asked -= 1
                         parsed = parse_delivered(message)
@@ -219,7 +216,7 @@ class Tail:
         return wanted if int(codec.number(state, "last_seq", 0)) >= wanted - 1 else 1
 
 
-def parse_delivered(message: Any) -> tuple[TailMessage, int]:
+def parse_delivered(message: Message) -> tuple[TailMessage, int]:
     """The message and how many more wait behind it, from the delivery's reply subject."""
     delivery = Delivery.parse(message.reply)
     parsed = TailMessage(
@@ -227,6 +224,6 @@ def parse_delivered(message: Any) -> tuple[TailMessage, int]:
         stored_at=delivery.stored_at,
         subject=message.subject,
         data=message.data,
-        headers=message.headers or {},
+        headers=message.headers,
     )
     return parsed, delivery.pending

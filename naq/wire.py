@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
@@ -26,6 +26,17 @@ MAX_COMPLAINTS = 1000
 
 Handler = Callable[[bytes, str, bytes, bytes], None]
 """Takes subject, reply subject ("" where there is none), data and header block (b"" where there is none)."""
+
+
+class Message(NamedTuple):
+    """What came for a subscription."""
+
+    subject: str
+    reply: str
+    """Where to answer; empty where no answer is wanted."""
+    data: bytes
+    headers: dict[str, str]
+    """Its status under "Status"; empty where it has none."""
 
 
 class Wire(Client):
@@ -45,6 +56,14 @@ class Wire(Client):
 
         self._frames.handlers[b"%d" % (self._sid + 1)] = handler
         return await self.subscribe(subject, cb=on_message)
+
+    async def receive(self, subject: str, handler: Callable[[Message], None]) -> Subscription:
+        """`listen` for a handler of whole messages."""
+
+        def on_frame(subject: bytes, reply: str, data: bytes, headers: bytes) -> None:
+            handler(Message(subject.decode("utf-8", "replace"), reply, data, headers_of(headers)))
+
+        return await self.listen(subject, on_frame)
 
     def write(self, subject: str, reply: str, data: bytes, headers: Mapping[str, str] | None = None) -> bool:
         """Send a message with the others of this turn of the loop; False where it has to go by `publish`."""
@@ -209,6 +228,8 @@ def status_of(headers: bytes) -> str | None:
 
 def headers_of(block: bytes) -> dict[str, str]:
     """What a header block carries, its status under "Status"; empty for an empty one."""
+    if not block:
+        return {}
     first, *lines = block.decode("utf-8", "replace").split("\r\n")
     headers = {}
     for line in lines:
