@@ -106,12 +106,10 @@ class Results:
         """
         changed = asyncio.Event()
         changed.set()
-
-        async def on_write(_message: object) -> None:
-            changed.set()
-
         release = self._connection.on_state(lambda _state: changed.set())
-        subscription = await self._connection.client.subscribe(f"$KV.{self.bucket.name}.{job_id}", cb=on_write)
+        subscription = await self._connection.client.listen(
+            f"$KV.{self.bucket.name}.{job_id}", lambda *_: changed.set()
+        )
         revision = -1
         rechecks = itertools.chain((RECHECK_S, *EARLY_RECHECKS_S), itertools.repeat(RECHECK_S))
         try:

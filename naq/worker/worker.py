@@ -339,7 +339,7 @@ class Worker:
 
     async def _execute(self, run: Run) -> None:
         job_id, counter, outcome = run.job.job_id, "", None
-        run.task = asyncio.current_task()
+        run.task = asyncio.current_task(self._loop)
         run.context.tell = functools.partial(self._on_progress, run)
         try:
             try:
