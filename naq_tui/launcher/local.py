@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -225,3 +226,15 @@ class LocalProcess(WatchedProcess):
         )
         with contextlib.suppress(OSError):  # a full disk costs the adoption later, not the process now
             record.save(self._folder)
+
+
+async def all_ended(processes: list[LocalProcess], timeout: float) -> None:
+    """Return when all of them have ended, or after `timeout` seconds."""
+    waits = [asyncio.ensure_future(process.ended.wait()) for process in processes if process.is_alive]
+    if not waits:
+        return
+    try:
+        await asyncio.wait(waits, timeout=timeout)
+    finally:
+        for wait in waits:
+            wait.cancel()

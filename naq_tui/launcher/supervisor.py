@@ -18,7 +18,7 @@ from naq.server.watch import process_identity
 from naq_tui.launcher import crashes
 from naq_tui.launcher.folder import default_state_dir, prune_output
 from naq_tui.launcher.listing import listed
-from naq_tui.launcher.local import LocalProcess
+from naq_tui.launcher.local import LocalProcess, all_ended
 from naq_tui.launcher.output import OutputPage, OutputTail
 from naq_tui.launcher.process import ServerProcess, WatchedProcess
 from naq_tui.launcher.recipe import Recipe
@@ -245,16 +245,16 @@ class Supervisor:
                     else:
                         child.leave()
                 if mode == "policy":
-                    await _all_ended([child for child in children if child.spec.hangup == "kill"], KILL_WAIT_S)
+                    await all_ended([child for child in children if child.spec.hangup == "kill"], KILL_WAIT_S)
                 return
             if mode == "stop":
                 for child in children:
                     child.stop()
                 self._changed()
-                await _all_ended(children, grace)
+                await all_ended(children, grace)
             for child in children:
                 child.kill()
-            await _all_ended(children, KILL_WAIT_S)
+            await all_ended(children, KILL_WAIT_S)
             for row in servers:
                 row.is_stop_asked = True
                 await row.server.stop()
@@ -390,14 +390,3 @@ class Supervisor:
     def _changed(self) -> None:
         self._shown = {process_id: process.status for process_id, process in self._processes.items()}
         self.on_change()
-
-
-async def _all_ended(processes: list[LocalProcess], timeout: float) -> None:
-    waits = [asyncio.ensure_future(process.ended.wait()) for process in processes if process.is_alive]
-    if not waits:
-        return
-    try:
-        await asyncio.wait(waits, timeout=timeout)
-    finally:
-        for wait in waits:
-            wait.cancel()

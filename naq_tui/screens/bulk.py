@@ -8,7 +8,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from naq.errors import NaqException
@@ -16,6 +15,7 @@ from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.jobs import Verb, question
 from naq_tui.acting.targets import Target, breakdown, sample
 from naq_tui.format import count, plural
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, fit, safe
 from naq_tui.widgets.choice import Choice
 
@@ -28,7 +28,7 @@ TYPED_FROM = 10
 BAR = 40
 
 
-class BulkScreen(ModalScreen[None]):
+class BulkScreen(Dialog[None]):
     """The targets are frozen when it opens: what fails or arrives meanwhile is not touched.
 
     Args:

@@ -16,11 +16,11 @@ from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from naq_tui import masking
 from naq_tui.acting.targets import Target
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
 
@@ -31,7 +31,7 @@ Call = tuple[list[Any], dict[str, Any]]
 """Arguments by place and by name, in packed form."""
 
 
-class CloneScreen(ModalScreen[Call | None]):
+class CloneScreen(Dialog[Call | None]):
     """The arguments as JSON to edit, here or in `$EDITOR`; returns the call, None where it is not to be made.
 
     Secrets are hidden here too; those left as they are shown go into the new job as they were.

@@ -9,10 +9,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import fit
 from naq_tui.views.table import Column
 from naq_tui.widgets.painted import Lines
@@ -69,7 +69,7 @@ class Ticks(Lines, can_focus=True):
         )
 
 
-class ColumnsScreen(ModalScreen[None]):
+class ColumnsScreen(Dialog[None]):
     """Every change shows at once in the list behind it.
 
     Args:

@@ -9,10 +9,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, fit
 from naq_tui.widgets.painted import Lines
 
@@ -78,7 +78,7 @@ class Offers(Lines, can_focus=True):
             self.screen.dismiss(self.cursor)
 
 
-class ContextsScreen(ModalScreen[int | None]):
+class ContextsScreen(Dialog[int | None]):
     """The contexts known on this machine; `enter` answers with the place of one in the list, `esc` with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

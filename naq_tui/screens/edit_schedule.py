@@ -11,12 +11,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from naq.errors import NaqException
 from naq.models.schedule import Schedule
 from naq_tui.format import exact
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
 
@@ -36,7 +36,7 @@ FIELDS = (
 PREVIEWED = 5
 
 
-class EditScheduleScreen(ModalScreen[Mapping[str, Any] | None]):
+class EditScheduleScreen(Dialog[Mapping[str, Any] | None]):
     """Returns what differs, as `naq.modify_scheduled_job` takes it; None where it is left as it was.
 
     Args:

@@ -10,10 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from naq_tui.export import ExportError, checked_path, write
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 
 
@@ -28,7 +28,7 @@ class Exportable(NamedTuple):
     as_csv: Callable[[], str]
 
 
-class ExportScreen(ModalScreen[Path | None]):
+class ExportScreen(Dialog[Path | None]):
     """Asks for the file; answers with what was written, None where nothing was.
 
     Args:

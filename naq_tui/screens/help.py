@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from naq_tui import keys
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import fit
 from naq_tui.widgets.document import Document
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEYS = 13
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """The keys of this place first, then those that work elsewhere.
 
     Args:

@@ -8,13 +8,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 
 
-class TypedScreen(ModalScreen[bool]):
+class TypedScreen(Dialog[bool]):
     """Goes on only when the name was typed exactly; `esc` leaves.
 
     Args:
