@@ -16,7 +16,7 @@ from naq_tui.widgets.document import Document
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.output_view import OutputView
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import ROOT, fake_console, settle
 
 PLACES = (*keys.PANES, *keys.REPORTS)
 OWNERS = {
@@ -87,3 +87,23 @@ async def test_an_acting_key_does_nothing_elsewhere() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert console.screen is console.main
+
+
+def readme_rows() -> list[str]:
+    """The README's table of keys, a row per action."""
+    every = set(keys.PANES)
+    rows = []
+    for group in keys.GROUPS:
+        for action in (action for action in keys.ACTIONS if action.group == group):
+            names = [title for name, (_, title) in keys.SCREENS.items() if name in action.where]
+            names += ["reports"] if action.where & keys.REPORTS else []
+            where = "everywhere" if not action.where else "lists" if every <= action.where else ", ".join(names)
+            shown = " ".join(f"`{label}`" for label in action.all_key_labels.split())
+            rows.append(f"| {shown} | {action.help} | {where} |")
+    return rows
+
+
+def test_the_readme_lists_the_same_keys() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- keys -->\n")[2].partition("\n<!-- end of keys -->")[0].splitlines()
+    assert table[2:] == readme_rows(), "the table of the README is not that of the registry"
