@@ -48,8 +48,9 @@ def time_of(job_id: str) -> datetime | None:
 
 
 def short(job_id: str) -> str:
-    """What people see of an id: the last six characters of a UUID, else at most its first twelve."""
-    if _UUID.fullmatch(job_id):
+    """What people see of an id: the last six characters of a UUID, also of one behind the name of a schedule, else at
+    most its first twelve."""
+    if _UUID.fullmatch(job_id.rpartition(".")[2]):
         return job_id[-6:]
     return job_id if len(job_id) <= 12 else f"{job_id[:11]}…"
 

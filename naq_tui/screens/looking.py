@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from naq_tui import status
 from naq_tui.screens.log_reading import LogReading
-from naq_tui.views.event_filter import FIELDS, EventFilter, failures
+from naq_tui.views.event_filter import FIELDS, EventFilter, failures, moment_problem
 from naq_tui.views.moment import parse_moment
 from naq_tui.views.search import Needle
 
@@ -49,11 +49,11 @@ class Looking(LogReading):
         content = self._content(self._filtered)
         self.filter_line.suggest(content.fields, content.known_values)
         self._open_line(self.filter_line, content.needle.text)
-        self.filter_line.problem = content.needle.problem
+        self.filter_line.problem = self._problem_of(content.needle)
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self.set_filter(self._filtered, message.text)
-        self.filter_line.problem = self._content(self._filtered).needle.problem
+        self.filter_line.problem = self._problem_of(self._content(self._filtered).needle)
 
     def on_filter_line_done(self, message: FilterLine.Done) -> None:
         self.set_filter(self._filtered, message.text)
@@ -62,6 +62,11 @@ class Looking(LogReading):
     def on_filter_line_given_up(self) -> None:
         self.set_filter(self._filtered, "")
         self._close_line()
+
+    def _problem_of(self, needle: Needle) -> str:
+        if needle.problem or self._filtered != "events":
+            return needle.problem
+        return moment_problem(needle, self.app.lens().now)
 
     def set_filter(self, place: str, text: str) -> None:
         content = self._content(place)
@@ -94,7 +99,7 @@ class Looking(LogReading):
         if not needle:
             self.app.say("No filter yet: / sets one.")
         elif self.place == "events":
-            wanted = EventFilter(Needle(needle.text, FIELDS))
+            wanted = EventFilter(Needle(needle.text, FIELDS), self.app.lens().now)
             if self.log_view.found is not None:
                 self.log_view.move(step)
             else:

@@ -9,32 +9,41 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from naq_tui import keys
+from naq_tui.text import fit
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
+
+_WORDS, _KEYS = 54, 10
+"""Cells: a command is one line, at 80 columns too."""
 
 
 class NaqCommands(Provider):
     """All of it comes from `naq_tui.keys`."""
 
     async def discover(self) -> Hits:
-        for name, run in self._commands():
-            yield DiscoveryHit(name, run)
+        for words, keys_of, run in self._commands():
+            yield DiscoveryHit(_line(words, keys_of), run)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for name, run in self._commands():
-            score = matcher.match(name)
+        for words, keys_of, run in self._commands():
+            score = matcher.match(f"{words} {keys_of}")
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run)
+                yield Hit(score, matcher.highlight(_line(words, keys_of)), run)
 
-    def _commands(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def _commands(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
         app = cast("NaqConsole", self.app)
         place = getattr(self.screen, "place", "dialog")
         for action in keys.palette(place, app.actions):
             if action.owner == "main" and self.screen is not app.main:
                 continue
             target = app if action.owner == "app" else self.screen
-            yield f"{action.help:<54}{action.all_key_labels:>10}", partial(app.run_action, action.call, target)
+            yield action.help, action.all_key_labels, partial(app.run_action, action.call, target)
         for theme in sorted(app.available_themes):
-            yield f"Theme {theme}", partial(setattr, app, "theme", theme)
+            yield f"Theme {theme}", "", partial(setattr, app, "theme", theme)
+
+
+def _line(words: str, keys_of: str) -> str:
+    """One command; all of it is searched, also what is cut off here."""
+    return f"{fit(words, _WORDS)}{keys_of:>{_KEYS}}"

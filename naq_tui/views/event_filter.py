@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from naq.models.event import JobEventType, StoredEvent
 from naq_tui import status
 from naq_tui.feed.query import Query
 from naq_tui.store.rows import EventRow, event_row
 from naq_tui.text import safe
+from naq_tui.views.moment import parse_moment
 from naq_tui.views.search import Needle, Term
 
 
@@ -55,7 +57,9 @@ _READ: dict[str, Callable[[EventRow], str]] = {
     "reason": _fact("reason"),
     "entity": _fact("entity"),
 }
-FIELDS = tuple(_READ)
+_MOMENTS = ("since", "until")
+"""Fields whose value is a moment, as `t` takes it: `since:-1h`, `until:14:03`."""
+FIELDS = (*_READ, *_MOMENTS)
 
 _TYPES = {kind.value: (kind.value.casefold(), status.of_event(kind.value).word.casefold()) for kind in JobEventType}
 _PLAIN = re.compile(r"[a-z0-9_@.-]{2,}")
@@ -71,11 +75,15 @@ class EventFilter:
     """A needle as events are searched with it.
 
     A type that is written in full (as its name or as the word the log shows) means that one; a part of it means all
-    types that have it. So does a queue, as far as the server is concerned.
+    types that have it. So does a queue, as far as the server is concerned. What names no moment leaves nothing out.
+
+    Args:
+        now: what `since:-1h` counts from; None is this machine's time.
     """
 
-    def __init__(self, needle: Needle) -> None:
+    def __init__(self, needle: Needle, now: datetime | None = None) -> None:
         self.needle = needle
+        self._moments = {term: _moment(term, now) for term in needle.terms if term.field in _MOMENTS}
         self._types = {term: _types_of(term) for term in needle.terms if term.field == "type"}
 
     def __bool__(self) -> bool:
@@ -86,6 +94,9 @@ class EventFilter:
         for term in self.needle.terms:
             if term.field == "type" and self._types[term]:
                 if (row.type in self._types[term]) is term.is_negated:
+                    return False
+            elif term.field in _MOMENTS:
+                if not _is_in_time(row, term, self._moments[term]):
                     return False
             elif term.field:
                 if not term.holds(_READ[term.field](row)):
@@ -133,11 +144,36 @@ def failures() -> Query:
     )
 
 
+def moment_problem(needle: Needle, now: datetime) -> str:
+    """What is wrong with a moment in it, for the reader; empty where nothing is."""
+    for term in needle.terms:
+        if term.field in _MOMENTS:
+            try:
+                parse_moment(",".join(term.values), now)
+            except ValueError as exc:
+                return f"{term.field}: {exc}"
+    return ""
+
+
+def _moment(term: Term, now: datetime | None) -> datetime | int | None:
+    try:
+        return parse_moment(",".join(term.values), now or datetime.now(UTC))
+    except ValueError:
+        return None
+
+
+def _is_in_time(row: EventRow, term: Term, moment: datetime | int | None) -> bool:
+    if moment is None:
+        return True
+    is_after = row.seq >= moment if isinstance(moment, int) else row.at >= moment
+    return is_after is ((term.field == "since") is not term.is_negated)
+
+
 def known_values(field: str, rows: Iterable[EventRow]) -> set[str]:
     """Values of a field that are worth suggesting."""
     if field == "type":
         return {word for _, word in _TYPES.values()} | {name for name, _ in _TYPES.values()}
-    if field in ("error", "reason", "job"):
+    if field in ("error", "reason", "job", *_MOMENTS):
         return set()
     return {safe(_READ[field](row).strip(), 60) for row in rows} - {""}
 
@@ -153,7 +189,7 @@ def _types_of(term: Term) -> frozenset[str]:
 
 def _is_in_bytes(term: Term) -> bool:
     """Whether an event for which the term holds has one of its values in its bytes, as it is written."""
-    if term.is_negated or term.field in ("type", "queue", "entity"):
+    if term.is_negated or term.field in ("type", "queue", "entity", *_MOMENTS):
         return False
     if not all(_PLAIN.fullmatch(value) for value in term.values):
         return False

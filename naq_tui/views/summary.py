@@ -8,7 +8,7 @@ from naq_tui.format import count, plural, until
 from naq_tui.store.state import State
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.schedules import next_run
-from naq_tui.views.table import Cell, Lens, spread
+from naq_tui.views.table import Cell, Lens, spread, waiting_for
 from naq_tui.views.workers import worker_counts
 
 
@@ -32,7 +32,7 @@ def summary(state: State, lens: Lens) -> list[SummaryLine]:
 
 def _workers(state: State, lens: Lens) -> tuple[Cell, ...]:
     if not state.workers:
-        return (Cell("none yet: w starts one here", "muted"),)
+        return (Cell(waiting_for(state, "workers", "none yet: w starts one here"), "muted"),)
     counted = worker_counts(state, lens)
     return spread(
         [
@@ -47,7 +47,7 @@ def _workers(state: State, lens: Lens) -> tuple[Cell, ...]:
 
 def _queues(state: State, lens: Lens) -> tuple[Cell, ...]:
     if not state.queues:
-        return (Cell("none yet", "muted"),)
+        return (Cell(waiting_for(state, "queues", "none yet"), "muted"),)
     served = served_queues(state, lens)
     unserved = [row for row in state.queues if is_unserved(row, served)]
     waiting = sum(row.stats.waiting for row in state.queues)
@@ -64,7 +64,7 @@ def _queues(state: State, lens: Lens) -> tuple[Cell, ...]:
 
 def _schedules(state: State, lens: Lens) -> tuple[Cell, ...]:
     if not state.schedules:
-        return (Cell("none yet", "muted"),)
+        return (Cell(waiting_for(state, "schedules", "none yet"), "muted"),)
     statuses = [row.status for row in state.schedules.values()]
     failed, paused, active = (statuses.count(name) for name in ("FAILED", "PAUSED", "ACTIVE"))
     moment = next_run(state)
@@ -80,7 +80,7 @@ def _schedules(state: State, lens: Lens) -> tuple[Cell, ...]:
 
 def _results(state: State) -> tuple[Cell, ...]:
     if not state.results:
-        return (Cell("none yet", "muted"),)
+        return (Cell(waiting_for(state, "results", "none yet"), "muted"),)
     newest = next(reversed(state.results.values()))  # type: ignore[call-overload]
     tone = "failed" if newest.status == "FAILED" else "muted"
     return spread([Cell(f"{count(state.results_total)} stored"), Cell(f"newest {newest.function} {newest.text}", tone)])

@@ -10,6 +10,7 @@ from naq_tui import status
 from naq_tui.format import count, since, size
 from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
+from naq_tui.text import safe
 from naq_tui.views.judging import is_dead, worker_status
 from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for
 
@@ -23,6 +24,7 @@ class WorkersView(TableView[WorkerRow]):
     columns = (
         Column(id="status", title="  status", width=10, keep=10),
         Column(id="worker", title="worker", width=13, most=30, grow=6, keep=10),
+        Column(id="id", title="id", width=9, keep=4),
         Column(id="queues", title="queues", width=11, most=20, grow=9, keep=6, fill=True),
         Column(id="jobs", title="jobs", width=6, right=True, keep=8),
         Column(id="beat", title="beat", width=6, right=True, keep=9),
@@ -58,6 +60,7 @@ class WorkersView(TableView[WorkerRow]):
         return (
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
             Cell(item.name, tone or "strong"),
+            Cell(safe(item.worker_id, 40), tone or "muted"),
             Cell("scheduler" if item.is_scheduler else item.queues, "muted" if item.is_scheduler else tone),
             jobs,
             Cell(since(record.beat_at, lens.now), tone or "muted"),
@@ -76,6 +79,8 @@ class WorkersView(TableView[WorkerRow]):
         match column:
             case "status":
                 return _rank(item, lens)
+            case "id":
+                return item.worker_id
             case "queues":
                 return item.queues
             case "jobs":

@@ -365,7 +365,7 @@ class EventLog(EventLines, can_focus=True):
         self.found = None
         if self.needle:
             first = self.pages.tail_start or self._state.last_seq + 1
-            self.found = Found(EventFilter(self.needle), first)
+            self.found = Found(EventFilter(self.needle, self._lens.now if self._lens else None), first)
             self._match_new(self.found)
             if first <= self._state.first_seq:
                 self.found.state = "complete"

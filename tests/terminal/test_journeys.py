@@ -196,7 +196,7 @@ def test_clone_a_job_with_other_arguments(
     assert outside.fetch_job_result(job.job_id, timeout=5) == 5, "the first one stays as it was"
 
 
-def test_export_the_failures(
+def test_export_the_failures_of_the_last_hour(
     console_env: dict[str, str], outside: SyncClient, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     start_worker("default")
@@ -211,7 +211,7 @@ def test_export_the_failures(
         terminal.keys("2")
         terminal.wait("✗ failed")
         terminal.keys("/")
-        terminal.type("type:failed")
+        terminal.type("type:failed since:-1h")
         terminal.keys("Enter")
         terminal.wait(lambda s: "3 found" in s)
         terminal.keys("x")

@@ -19,7 +19,7 @@ from naq_tui.screens import log_reading
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.rows import event_row
 from naq_tui.store.updates import EventsAppended, EventsRange
-from naq_tui.views.event_filter import EventFilter
+from naq_tui.views.event_filter import FIELDS, EventFilter, moment_problem
 from naq_tui.views.search import Needle
 from naq_tui.widgets import found as found_module
 from naq_tui.widgets.event_log import EventLog
@@ -398,3 +398,20 @@ async def test_from_an_event_its_job_and_worker_are_one_key_away() -> None:
         assert (opened.kind, opened.key) == ("worker", event.worker_id)
         await pilot.press("escape", "escape")
         assert console.screen is console.main
+
+
+def test_a_filter_has_moments() -> None:
+    rows = [event_row(old_event(seq)) for seq in (10, 90_000, 180_000)]
+    noon = rows[1].at
+    for text, wanted in {
+        "since:-1h": rows[1:],
+        "!since:-1h": rows[:1],
+        "until:-1h": rows[:1],
+        f"since:#{rows[2].seq}": rows[2:],
+        "since:nonsense": rows,
+    }.items():
+        kept = EventFilter(Needle(text, FIELDS), noon + timedelta(hours=1))
+        assert [row for row in rows if kept.matches(row)] == wanted, text
+        assert kept.query().is_by_subject is False
+    assert moment_problem(Needle("since:nonsense", FIELDS), noon).startswith("since: ")
+    assert moment_problem(Needle("since:-1h type:failed", FIELDS), noon) == ""

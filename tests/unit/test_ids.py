@@ -88,6 +88,7 @@ def test_time_of_another_id(job_id: str) -> None:
     ("job_id", "shown"),
     [
         ("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "07398f"),
+        ("nightly.now.017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "07398f"),
         ("order-17", "order-17"),
         ("twelve-chars", "twelve-chars"),
         ("an-id-longer-than-that", "an-id-longe…"),
