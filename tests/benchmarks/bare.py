@@ -25,7 +25,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 
 AT_ONCE = 100
 OUTSTANDING = 500
-"""Publishes without an ack yet, in `many`."""
+"""Publishes of `many` that are awaited together."""
 
 
 class Bare:
@@ -34,7 +34,7 @@ class Bare:
     def __init__(self, client: Client, name: str) -> None:
         self.name = name
         self.client = client
-        self.js = client.jetstream(publish_async_max_pending=OUTSTANDING)
+        self.js = client.jetstream()
 
     async def make(self) -> None:
         """Streams of jobs and events, and a bucket of results, all on file."""
@@ -63,10 +63,10 @@ class Bare:
         )
 
     async def many(self, jobs: int) -> None:
-        waiting = [
-            await self.js.publish_async(f"{self.name}.jobs", _job(uuid.uuid4().hex), wait_stall=30) for _ in range(jobs)
-        ]
-        await asyncio.gather(*waiting)
+        """Store jobs, `OUTSTANDING` at once (`publish_async` of nats-py 2.16 is five times slower)."""
+        for first in range(0, jobs, OUTSTANDING):
+            count = min(OUTSTANDING, jobs - first)
+            await asyncio.gather(*(self.js.publish(f"{self.name}.jobs", _job(uuid.uuid4().hex)) for _ in range(count)))
 
     async def call(self) -> None:
         """Store a job and wait for its result, watched for in the bucket."""

@@ -64,7 +64,7 @@ async def rows(stage: Stage) -> list[Row]:
             what="the same",
             unit=unit,
             values=naq["many"],
-            rival="bare: publish_async, jobs alone",
+            rival="bare: 500 at once, jobs alone",
             rival_values=rival["many"],
         ),
     ]
