@@ -35,7 +35,7 @@ GROUPS: dict[str, Measure] = {
     "server-memory": server_memory.rows,
 }
 LONG = frozenset({"million"})
-"""Left out by `--quick`, unless they are named."""
+"""Left out by `--quick` unless named: too long, and of one size only."""
 
 
 def main() -> int:
@@ -57,10 +57,15 @@ def main() -> int:
     names = arguments.only or [name for name in GROUPS if name not in LONG or not arguments.quick]
     about = machine()
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
-    measured, failed = asyncio.run(measure(names, Stage(quick=arguments.quick)))
+    measured: dict[str, list[Row]] = {}
+    failed: dict[str, str] = {}
+    try:
+        asyncio.run(measure(names, Stage(quick=arguments.quick), measured, failed))
+    except KeyboardInterrupt:  # what is measured by then still counts
+        failed.update({name: "interrupted" for name in names if name not in measured | failed})
     print(table(row for rows in measured.values() for row in rows))
     for name, why in failed.items():
-        print(f"{name} could not be measured: {why}")
+        print(f"{name} was not measured: {why}")
     records = [row.to_record(name) for name, rows in measured.items() for row in rows]
     if arguments.json is not None:
         report = {"machine": about, "quick": arguments.quick, "rows": records, "failed": failed}
@@ -68,10 +73,8 @@ def main() -> int:
     return int(bool(failed) or any(record.get("is_met") is False for record in records))
 
 
-async def measure(names: Iterable[str], stage: Stage) -> tuple[dict[str, list[Row]], dict[str, str]]:
-    """The rows of each group, and why others have none."""
-    measured: dict[str, list[Row]] = {}
-    failed: dict[str, str] = {}
+async def measure(names: Iterable[str], stage: Stage, measured: dict[str, list[Row]], failed: dict[str, str]) -> None:
+    """Put the rows of each group into `measured`, or the reason why there are none into `failed`."""
     for name in names:
         print(name, file=sys.stderr, flush=True)
         begun = time.monotonic()
@@ -80,7 +83,6 @@ async def measure(names: Iterable[str], stage: Stage) -> tuple[dict[str, list[Ro
         except Exception as exc:  # the figures of the other groups still count
             failed[name] = f"{type(exc).__name__}: {exc}"
         stage.tell(f"{time.monotonic() - begun:.0f} s, load {os.getloadavg()[0]:.1f}")
-    return measured, failed
 
 
 def machine() -> dict[str, Any]:

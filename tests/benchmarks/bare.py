@@ -108,7 +108,7 @@ async def bare(url: str) -> AsyncIterator[Bare]:
 
 
 async def outcome(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    """What a worker prints when it has done its jobs: `seconds` from first to last start, and `waits` in seconds."""
+    """What a worker prints at its end: `seconds` from first to last start, `cpu_s`, and `waits` of each job."""
     out, _ = await process.communicate()
     printed: dict[str, Any] = json.loads(out)
     return printed
@@ -130,6 +130,7 @@ async def work(url: str, name: str, jobs: int, *, stores: bool) -> None:
     results = await js.key_value(f"{name}-results")
     pull = await js.pull_subscribe(f"{name}.jobs", durable="w", config=ConsumerConfig(max_ack_pending=4 * AT_ONCE))
     free = asyncio.Semaphore(AT_ONCE)
+    cpu_s = time.process_time()
     starts: list[float] = []
     waits: list[float] = []
     running: set[asyncio.Task[None]] = set()
@@ -164,7 +165,8 @@ async def work(url: str, name: str, jobs: int, *, stores: bool) -> None:
             task.add_done_callback(running.discard)
     await asyncio.gather(*running)
     ended = time.time() if stores else starts[-1]
-    print(json.dumps({"seconds": ended - starts[0], "waits": waits}))
+    cpu_s = time.process_time() - cpu_s
+    print(json.dumps({"seconds": ended - starts[0], "cpu_s": cpu_s, "waits": waits}))
     await client.close()
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import subprocess
 
 from naq.bench import measures
 from naq.bench.trial import Trial, trial
 from naq.server import EmbeddedServer
-from tests.benchmarks.stage import Stage, cpu_s, rss_mib, settings_for
+from tests.benchmarks.stage import MICROSECONDS, Stage, cpu_s, rss_mib, settings_for
 from tests.benchmarks.table import Bound, Row
 
 SMALL = 1_000
@@ -20,7 +21,6 @@ WAVES = 8
 """Of the small backlog; with what warms the worker up they are 10,000 jobs."""
 OBEYED_S = 0.5
 """Until a worker that is told that its queue is paused has surely stopped to take jobs."""
-MICROSECONDS = 1e6
 
 
 async def rows(stage: Stage) -> list[Row]:
@@ -51,9 +51,9 @@ async def _grown(stage: Stage, backlog: int) -> list[Row]:
             Row(
                 what=f"CPU of {what} {backlog:,} jobs",
                 unit="µs/job",
-                values=[large[which]] * WAVES,
+                values=[large[which]],
                 rival=f"with {SMALL:,}",
-                rival_values=[costs[which] for costs in small],
+                rival_values=[statistics.median(costs[which] for costs in small)],
                 bound=flat,
             )
             for what, which in pairs

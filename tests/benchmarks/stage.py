@@ -16,6 +16,8 @@ from naq.settings import Settings
 from tests.benchmarks.table import Row
 
 MIB = 2**20
+MICROSECONDS = 1e6
+"""In a second."""
 
 
 @dataclass(frozen=True, slots=True)
