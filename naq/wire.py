@@ -54,8 +54,13 @@ class Wire(Client):
         async def on_message(message: Any) -> None:  # only from a nats-py that does not use our parser
             handler(message.subject.encode(), message.reply, message.data, _header_block(message.headers))
 
-        self._frames.handlers[b"%d" % (self._sid + 1)] = handler
-        return await self.subscribe(subject, cb=on_message)
+        sid = b"%d" % (self._sid + 1)  # what `subscribe` takes next, before it awaits anything
+        self._frames.handlers[sid] = handler
+        try:
+            return await self.subscribe(subject, cb=on_message)
+        except BaseException:
+            self._frames.handlers.pop(sid, None)
+            raise
 
     async def receive(self, subject: str, handler: Callable[[Message], None]) -> Subscription:
         """`listen` for a handler of whole messages."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
-from nats.errors import ProtocolError
+from nats.errors import ConnectionClosedError, ProtocolError
 
 from naq.wire import Frames, Wire, _header_block, headers_of, status_of
 
@@ -162,6 +162,14 @@ async def test_what_is_not_plain_is_left_to_nats_py() -> None:
     wire._status = Client.RECONNECTING
     assert not wire.write("a", "r", b"")
     assert wire._pending == []
+
+
+async def test_a_subscription_that_fails_leaves_no_handler() -> None:
+    wire = connected(Wire())
+    wire._status = Client.CLOSED
+    with pytest.raises(ConnectionClosedError):
+        await wire.listen("a", lambda *message: None)
+    assert wire._frames.handlers == {}
 
 
 def test_header_blocks() -> None:
