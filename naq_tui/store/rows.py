@@ -252,22 +252,26 @@ def _event_text(event: JobEvent) -> str:
     if event.error is not None:
         return _error_of(event)
     if kind in _ACTS:
-        return told(": ".join(filter(None, (f"{_deed(kind, details)} {_by(event.actor)}".strip(), event.reason))))
+        return told(": ".join(filter(None, (f"{_deed(event, details)} {_by(event.actor)}".strip(), event.reason))))
     if event.reason:
         return told(event.reason)
     if kind == "SCHEDULE_TRIGGERED":
         return safe(event.schedule_id or "", 60)
+    if kind in ("WORKER_STARTED", "WORKER_STOPPED") and details.get("kind") == "scheduler":
+        return safe(f"scheduler on {details['host']}" if details.get("host") else "scheduler", 60)
     if kind == "WORKER_STARTED":
-        return safe(str(details.get("host") or ""), 60)
+        return safe("/".join(str(details[name]) for name in ("host", "name") if details.get(name)), 60)
     if details:
         shown = masking.active().value(dict(list(details.items())[:6]))
         return told(", ".join(f"{key} {_plain(value)}" for key, value in shown.items()))
     return safe(event.schedule_id or "", 60)
 
 
-def _deed(kind: str, details: Mapping[str, Any]) -> str:
-    """What was done, in figures: `retry jobs, 12`, `retry jobs, done 11, refused 1`, `5 jobs`."""
-    number = details.get("jobs")
+def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
+    """To what, or what in figures: `nightly`, `5 jobs`, `retry jobs, 12`, `retry jobs, done 11, refused 1`."""
+    kind, number = event.type, details.get("jobs")
+    if kind.startswith("SCHEDULE"):
+        return event.schedule_id or ""
     if kind == "QUEUE_PURGED" and isinstance(number, int):
         return plural(number, "job")
     if kind != "OPERATOR_ACTION":

@@ -24,7 +24,7 @@ class WorkersView(TableView[WorkerRow]):
     columns = (
         Column(id="status", title="  status", width=10, keep=10),
         Column(id="worker", title="worker", width=13, most=30, grow=6, keep=10),
-        Column(id="id", title="id", width=9, keep=4),
+        Column(id="id", title="id", width=9, keep=3),
         Column(id="queues", title="queues", width=11, most=20, grow=9, keep=6, fill=True),
         Column(id="jobs", title="jobs", width=6, right=True, keep=8),
         Column(id="beat", title="beat", width=6, right=True, keep=9),
