@@ -44,20 +44,27 @@ class HelpScreen(Dialog[None]):
 
 
 def help_lines(place: str, actions: Sequence[keys.Action] = keys.ACTIONS) -> list[list[tuple[str, str]]]:
-    """Every action of the registry by group; those that don't work in `place` are muted and say where they do."""
+    """Every action of the registry: by group those that work in `place`, then the others, muted, and where they do."""
     lines: list[list[tuple[str, str]]] = [
         [("Upper case changes the system, and asks first. Lower case only looks,", "muted")],
         [("except for launching.", "muted")],
     ]
-    for group in (group for group in keys.GROUPS if any(action.group == group for action in actions)):
-        lines += [[], [(group, "accent")]]
-        for action in (action for action in actions if action.group == group):
-            works = action.works_in(place) or place in ("dialog", "overview")
-            tone = "" if works else "muted"
-            where = "" if works or not action.where else f"  in {_places(action.where)}"
-            key_tone = "waiting" if action.acts and action.keys[0].isupper() else "key" if works else "muted"
-            lines.append([("  ", ""), (fit(action.all_key_labels, _KEYS), key_tone), (action.help + where, tone)])
+    here = [action for action in actions if action.works_in(place) or place in ("dialog", "overview")]
+    for group in keys.GROUPS:
+        mine = [action for action in here if action.group == group]
+        if mine:
+            lines += [[], [(group, "accent")], *(_line(action) for action in mine)]
+    elsewhere = [action for action in actions if action not in here]
+    if elsewhere:
+        lines += [[], [("Elsewhere", "accent")], *(_line(action, is_here=False) for action in elsewhere)]
     return lines
+
+
+def _line(action: keys.Action, *, is_here: bool = True) -> list[tuple[str, str]]:
+    tone = "" if is_here else "muted"
+    key_tone = tone or ("waiting" if action.acts and action.keys[0].isupper() else "key")
+    where = "" if is_here or not action.where else f"  in {_places(action.where)}"
+    return [("  ", ""), (fit(action.all_key_labels, _KEYS), key_tone), (action.help + where, tone)]
 
 
 def _places(where: frozenset[str]) -> str:
