@@ -79,7 +79,7 @@ class Wire(Client):
             or self._flush_queue is None
             or self._pending_data_size + size >= self._max_pending_size
             or size > self._max_payload
-            or not (subject.isascii() and subject.isprintable())
+            or not (subject and subject.isascii() and subject.isprintable())
             or " " in subject
         ):
             return False

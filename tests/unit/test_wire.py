@@ -155,6 +155,7 @@ async def test_a_slow_socket_is_waited_for_by_nats_py() -> None:
 
 async def test_what_is_not_plain_is_left_to_nats_py() -> None:
     wire = connected(Wire())
+    assert not wire.write("", "r", b"")
     assert not wire.write("a b", "r", b"")
     assert not wire.write("a\r\nPUB x 0\r\n", "r", b"")
     assert not wire.write("a", "r", b"", {"Nats-Msg-Id": "x\r\nKV-Operation: PURGE"})
