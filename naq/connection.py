@@ -22,7 +22,7 @@ from naq.errors import JetStreamUnavailableError, NaqConnectionError, NaqExcepti
 from naq.models.times import parse_time, utcnow
 from naq.natsclient import NatsClient
 from naq.outbox import Outbox
-from naq.requests import Requests
+from naq.requests import Answer, Requests
 from naq.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ REFUSED_WAIT_S = 5.0
 PING_INTERVAL_S = 5
 """With two pings unanswered a half-open link counts as lost, so within 15 s."""
 
+
+ASK_AGAIN_S = 1.5
+_REPEATABLE = ("STREAM.INFO.", "STREAM.CREATE.", "CONSUMER.CREATE.", "CONSUMER.DURABLE.CREATE.", "CONSUMER.INFO.")
 
 MAX_DENIALS = 1000
 """Kept of what the server did not permit."""
@@ -196,7 +199,7 @@ class Connection:
         """
         data = b"" if payload is None else codec.dumps(payload)
         try:
-            reply = await self.requests.ask(f"$JS.API.{verb}", data, timeout=timeout or self.settings.connect_timeout_s)
+            reply = await self._ask(verb, data, timeout or self.settings.connect_timeout_s)
         except nats.errors.NoRespondersError:
             raise JetStreamUnavailableError(
                 f"JetStream is not available on {self.settings.server_label}: "
@@ -220,6 +223,16 @@ class Connection:
                 )
             raise JetStreamError(f"{verb}: {text}", code)
         return answer
+
+    async def _ask(self, verb: str, data: bytes, timeout: float) -> Answer:
+        """What a cluster is asked while it elects a leader is never answered: asked again, where that is harmless."""
+        left = timeout
+        while left > ASK_AGAIN_S and verb.startswith(_REPEATABLE):
+            try:
+                return await self.requests.ask(f"$JS.API.{verb}", data, timeout=ASK_AGAIN_S)
+            except TimeoutError:
+                left -= ASK_AGAIN_S
+        return await self.requests.ask(f"$JS.API.{verb}", data, timeout=left)
 
     async def sync_clock(self) -> timedelta:
         """Compare clocks with the server (half a round trip exact); keeps and returns the offset."""

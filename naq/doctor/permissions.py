@@ -13,7 +13,8 @@ import nats.errors
 
 from naq.connection import Connection
 from naq.doctor.checks import Check, ok, problem
-from naq.errors import NaqConnectionError
+from naq.errors import ConflictError, NaqConnectionError, PermissionDeniedError
+from naq.outbox import StorageRefusedError
 
 PROBE = "naq-doctor-probe"
 _NO_STREAM = {"Nats-Expected-Stream": PROBE}
@@ -85,16 +86,13 @@ async def forbids_acting(connection: Connection) -> str:
         NaqConnectionError: the server does not answer.
     """
     control = connection.names.control
-    subject = f"$KV.{control}.{PROBE}"
     try:
-        await connection.client.publish(subject, b"", headers=_NO_STREAM)
-        for _ in range(2):
-            await connection.client.flush(timeout=max(1, round(connection.settings.connect_timeout_s)))
-    except (nats.errors.Error, TimeoutError) as exc:
-        raise NaqConnectionError(f"no answer from {connection.settings.server_label}: {exc}") from exc
-    if not connection.is_denied(subject):
-        return ""
-    return f"this user may only look: to act it needs to publish to $KV.{control}.> ('naq permissions operator')"
+        await connection.outbox.publish(f"$KV.{control}.{PROBE}", b"", headers=_NO_STREAM)
+    except PermissionDeniedError:
+        return f"this user may only look: to act it needs to publish to $KV.{control}.> ('naq permissions operator')"
+    except (StorageRefusedError, ConflictError):
+        pass  # as asked for: it is another stream's
+    return ""
 
 
 def has_no_answers(connection: Connection) -> bool:

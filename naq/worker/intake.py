@@ -253,9 +253,10 @@ class _QueuePull:
         self._subscription = await self._connection.client.listen(inbox, functools.partial(self._on_message, inbox))
 
     async def unsubscribe(self) -> None:
-        if self._subscription is not None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
             try:
-                await self._subscription.unsubscribe()
+                await subscription.unsubscribe()
             except (nats.errors.Error, OSError):
                 log.debug("unsubscribe failed", exc_info=True)
 
@@ -278,7 +279,8 @@ class _QueuePull:
             await self.subscribe()
         except (NaqException, nats.errors.Error, OSError) as exc:
             log.debug("queue %s: %s", self.queue, exc)
-            self.heard_at = asyncio.get_running_loop().time()
+            # tried again at the next look: a cluster may be electing a leader
+            self.asked, self.heard_at = max(1, self.asked), float("-inf")
             return
         self.asked = 0
         self._intake._refill()

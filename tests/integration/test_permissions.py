@@ -207,7 +207,7 @@ async def test_the_console_of_an_observer_is_complete_and_offers_nothing(tmp_pat
                 console = make_console(feed, Supervisor(tmp_path / role), commands=feed.commands)
                 async with console.run_test(size=(120, 40)) as pilot:
                     async with asyncio.timeout(20):
-                        while console.state.loaded < {"events", "workers", "queues", "schedules", "results"}:
+                        while not console.state.loaded >= {"events", "workers", "queues", "schedules", "results"}:
                             await pilot.pause(0.05)
                     assert console.is_read_only is is_read_only
                     assert (console.commands is None) is is_read_only
