@@ -38,6 +38,8 @@ PATIENCE_S = 30.0
 
 WRONG_LAST_SEQUENCE = 10071
 NO_RESPONDERS = "503"
+ROOM_RETRY_S = 1.0
+STORE_FAILED, STORAGE_EXCEEDED = 10077, 10047
 CONFLICT_CODES = (WRONG_LAST_SEQUENCE, 10164)
 
 
@@ -54,7 +56,7 @@ class StorageRefusedError(NaqException):
 
 
 class _Write:
-    __slots__ = ("answer", "data", "give_up_at", "headers", "resend_at", "subject")
+    __slots__ = ("answer", "data", "give_up_at", "headers", "resend_at", "subject", "waits_for_room", "was_refused")
 
     def __init__(
         self,
@@ -67,6 +69,8 @@ class _Write:
     ) -> None:
         self.subject, self.data, self.headers, self.answer = subject, data, headers, answer
         self.resend_at, self.give_up_at = resend_at, give_up_at
+        self.waits_for_room = give_up_at - resend_at > PATIENCE_S
+        self.was_refused = False
 
 
 class Outbox:
@@ -125,7 +129,8 @@ class Outbox:
 
         Args:
             msg_id: makes a repeated send harmless. Without it the write must be harmless to repeat by itself.
-            patience_s: seconds of silence after which it is given up.
+            patience_s: seconds of silence after which it is given up; with more than the default (`PATIENCE_S`) a
+                stream or bucket that is full is waited for as well.
 
         The future raises:
             ConflictError: an expected sequence did not hold.
@@ -221,6 +226,12 @@ class Outbox:
             return
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"
+        if write.waits_for_room and (code == STORAGE_EXCEEDED or (code == STORE_FAILED and "exceeded" in text)):
+            if not write.was_refused:
+                log.warning("%s; tried again until there is room", text)
+            write.was_refused, write.resend_at = True, self._loop.time() + ROOM_RETRY_S
+            self._rearm(ROOM_RETRY_S)
+            return
         self._fail(token, ConflictError(text) if code in CONFLICT_CODES else StorageRefusedError(text))
 
     def _sweep(self) -> None:

@@ -1,0 +1,90 @@
+"""Limits that are reached: producers are told in one line, nothing accepted is dropped, and room is used again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from naq.client import AsyncClient
+from naq.doctor.verify import verify
+from naq.errors import EnqueueError
+from naq.examples import tasks
+from naq.settings import Settings
+from tests.conftest import WorkerFactory, run_naq
+from tests.integration.log import all_events
+
+pytestmark = pytest.mark.nats
+
+FULL = 64 * 1024
+PAYLOAD = "x" * 4000
+
+
+async def limit(client: AsyncClient, stream: str, **limits: Any) -> None:
+    config = (await client.connection.api(f"STREAM.INFO.{stream}"))["config"]
+    await client.connection.api(f"STREAM.UPDATE.{stream}", {**config, **limits})
+
+
+async def test_a_full_stream_of_jobs_refuses_and_keeps_what_it_has(settings: Settings, worker: WorkerFactory) -> None:
+    small = settings.with_(jobs_max_bytes=FULL)
+    async with AsyncClient(small) as client:
+        stored = []
+
+        async def fill() -> None:
+            for _ in range(100):
+                stored.append(await client.enqueue(tasks.echo, PAYLOAD))
+
+        with pytest.raises(EnqueueError, match="maximum bytes exceeded") as refused:
+            await fill()
+        assert len(str(refused.value).splitlines()) == 1
+        assert 5 < len(stored) < 20
+        with pytest.raises(EnqueueError, match=r"^0 of 3 jobs were stored in queue 'default': .*maximum bytes"):
+            await client.enqueue_many([(tasks.echo, (PAYLOAD,))] * 3)
+        code, _, err = await run_naq(small, "enqueue", "naq.examples.tasks:echo", PAYLOAD)
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert "maximum bytes exceeded" in err
+        (queue,) = await client.list_queues()
+        assert queue.waiting == len(stored), "none of the accepted ones made room"
+        told = [each.event for each in await all_events(client) if each.event is not None]
+        gone = [event for event in told if event.type == "CANCELLED"]
+        assert len(gone) == 5
+        assert all((event.details or {}).get("refused") for event in gone)
+        async with worker():
+            for job in stored:
+                assert await job.result(timeout=20) == PAYLOAD
+            again = await client.enqueue(tasks.echo, PAYLOAD)
+            assert await again.result(timeout=20) == PAYLOAD
+        assert (await verify(client.connection)).findings == ()
+
+
+async def test_a_job_whose_result_finds_no_room_stays_until_there_is_some(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket = f"KV_{client.connection.names.results}"
+    await limit(client, bucket, max_bytes=2000)
+    async with worker():
+        job = await client.enqueue(tasks.echo, PAYLOAD)
+        async with asyncio.timeout(20):
+            while "maximum bytes exceeded" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        (queue,) = await client.list_queues()
+        assert queue.waiting + queue.running == 1
+        await limit(client, bucket, max_bytes=-1)
+        assert await job.result(timeout=30) == PAYLOAD
+    assert "Traceback" not in caplog.text
+    told = [each.event.type for each in await all_events(client) if each.event and each.event.job_id == job.job_id]
+    assert told == ["ENQUEUED", "STARTED", "COMPLETED"], "it ran once"
+
+
+async def test_a_consumer_too_many_is_one_line(client: AsyncClient, settings: Settings, worker: WorkerFactory) -> None:
+    names = client.connection.names
+    config = (await client.connection.api(f"STREAM.INFO.{names.jobs}"))["config"]
+    await client.connection.api(f"STREAM.DELETE.{names.jobs}")
+    await client.connection.api(f"STREAM.CREATE.{names.jobs}", {**config, "max_consumers": 1})
+    async with worker("one"):
+        code, out, err = await run_naq(settings, "worker", "two", "-m", "naq.examples.tasks")
+        assert (code, out, len(err.splitlines())) == (1, "", 1), err
+        assert "maximum consumers limit reached" in err
+        job = await client.enqueue(tasks.add, 1, 2, queue_name="one")
+        assert await job.result(timeout=20) == 3
