@@ -56,6 +56,7 @@ def steps(jobs: int, *, concurrency: int, round_trip_s: float) -> list[Step]:
         round_trip_s: to the server and back: what takes a round trip or two can't be faster.
     """
     few = max(1, jobs // 10)
+    timed = min(250, few)
     round_trip = round_trip_s * MILLISECONDS
 
     async def one(trial: Trial, number: int, progress: Progress) -> Figure:
@@ -106,9 +107,10 @@ def steps(jobs: int, *, concurrency: int, round_trip_s: float) -> list[Step]:
         Step("enqueue_many", jobs, many),
         Step("drain, async jobs", jobs, drain),
         Step("drain, sync jobs", jobs, drain_sync),
-        Step("latency", min(250, few), latency),
-        Step("event to its reader", min(250, few), told),
-        Step("read the log", 3 * jobs, log),
+        Step("latency", timed, latency),
+        Step("event to its reader", timed, told),
+        # what the steps before have written: one or three events of a job
+        Step("read the log", few + 8 * jobs + 7 * timed, log),
     ]
 
 
