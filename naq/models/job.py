@@ -13,6 +13,7 @@ from naq.errors import ConfigurationError, SerializationError
 from naq.limits import Limit, limits_from_wire
 from naq.models.retry import NEVER, RetryPolicy
 from naq.models.times import format_time, parse_time
+from naq.names import check_key, check_queue_name
 
 if TYPE_CHECKING:
     from naq.results import Results
@@ -292,6 +293,11 @@ class Job:
         if not isinstance(record, dict):
             raise SerializationError("not a job: a JSON object was expected", raw=raw)
         job = cls.from_record(record, raw=raw)
+        try:
+            check_key(job.job_id, "job id")  # parts of subjects: the server ends the connection over some
+            check_queue_name(job.queue_name)
+        except ConfigurationError as exc:
+            raise SerializationError(f"not a job: {exc}"[:500], raw=raw) from None
         job.wire_bytes = len(raw)
         return job
 

@@ -23,6 +23,9 @@ HOSTILE = [
     b'"text"',
     b'{"job_id": 5}',
     b'{"v": 1, "job_id": "x", "function": []}',
+    b'{"v": 1, "job_id": "a b", "function": "naq.examples.tasks:add", "args": [1, 2], "kwargs": {}}',
+    b'{"v": 1, "job_id": "%s", "function": "naq.examples.tasks:add", "args": [1, 2], "kwargs": {}}' % (b"z" * 6000),
+    b'{"v": 1, "job_id": "x", "function": "naq.examples.tasks:add", "args": [1, 2], "queue": "a b"}',
 ]
 
 
