@@ -16,7 +16,7 @@ from naq.models.job import JobStatus
 from naq.models.result import JobResult
 from naq.objects import Objects
 from naq.settings import Settings
-from tests.conftest import WorkerFactory, child, environment_of
+from tests.conftest import WorkerFactory, child
 from tests.integration import sample_tasks
 from tests.integration.log import event_when, events_of
 
@@ -80,14 +80,10 @@ async def test_a_small_result_makes_no_object_store(client: AsyncClient, worker:
 
 async def test_a_result_above_the_limit_fails_the_job(client: AsyncClient, settings: Settings) -> None:
     job = await client.enqueue(sample_tasks.many_bytes, LARGE)
-    environment = {**environment_of(settings), "NAQ_MAX_RESULT_BYTES": "9000000"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        async with child(settings, "worker", "-m", SAMPLES):
-            with pytest.raises(JobExecutionError, match="NAQ_MAX_RESULT_BYTES") as caught:
-                await job.result(timeout=20)
-            await event_when(client, lambda event: event.type == "FAILED")
+    async with child(settings.with_(max_result_bytes=9_000_000), "worker", "-m", SAMPLES):
+        with pytest.raises(JobExecutionError, match="NAQ_MAX_RESULT_BYTES") as caught:
+            await job.result(timeout=20)
+        await event_when(client, lambda event: event.type == "FAILED")
     assert caught.value.error_type == "ResultTooLarge"
     assert [event.type for event in await events_of(client, job.job_id)] == ["ENQUEUED", "STARTED", "FAILED"]
 
