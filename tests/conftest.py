@@ -103,7 +103,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """The environment that gives a child process these settings."""
     return {
         **os.environ,
-        **settings.to_env(),
+        **{name: value for name, value in settings.to_env().items() if name != "NAQ_CONNECT_TIMEOUT"},
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
 
