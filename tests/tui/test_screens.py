@@ -202,8 +202,8 @@ def test_confirm(snap_compare: Any, size: tuple[int, int]) -> None:
 
 @BOTH
 def test_filter(snap_compare: Any, size: tuple[int, int]) -> None:
-    """While a filter is typed; the frame shows it, and only rows with it are left."""
-    assert snap_compare(fake_console(), terminal_size=size, run_before=after("2", "slash", *"failed"))
+    """While a filter is typed; the frame shows it, and only rows with it are left. (The log's: test_log_screens.)"""
+    assert snap_compare(fake_console(), terminal_size=size, run_before=after("7", "slash", *"failed"))
 
 
 def test_filter_without_match(snap_compare: Any) -> None:
