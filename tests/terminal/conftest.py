@@ -102,11 +102,3 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
         if process.poll() is None:
             process.kill()
         process.wait()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run by one process, one after the other: they share a tmux server, whose windows have one size."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("terminal"))

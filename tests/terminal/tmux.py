@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_HIDDEN = ("NO_COLOR", "COLORTERM", "TMUX", "TEXTUAL_THEME", "PYTHONDONTWRITEBYTECODE")
+_HIDDEN = ("NO_COLOR", "COLORTERM", "TMUX", "TEXTUAL_THEME", "PYTHONDONTWRITEBYTECODE", "COLUMNS", "LINES")
+"""The last two are set where tests run in several processes: the console would believe them."""
 
 
 class Tmux:
