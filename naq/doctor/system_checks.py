@@ -71,7 +71,7 @@ async def _failed(connection: Connection) -> Check:
                 counted += len(page)
     except TimeoutError:
         is_all = False
-    told = f"{'' if is_all else 'at least '}{counted:,} failed jobs are kept"
+    told = f"{'' if is_all else 'at least '}{counted:,} failed {'job is' if counted == 1 else 'jobs are'} kept"
     if counted:
         return warning("dead letter", told, "'naq job retry --all' puts them back, 'naq job delete --all' removes them")
     return ok("dead letter", told)

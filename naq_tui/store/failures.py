@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from naq_tui.store.identity import Same
 from naq_tui.store.rows import EventRow, error_text
 from naq_tui.text import safe
 
@@ -83,28 +84,15 @@ def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
     return merged
 
 
-class _Same:
-    """A mapping that is compared by identity: states never change theirs in place."""
-
-    def __init__(self, failures: Failures) -> None:
-        self.failures = failures
-
-    def __hash__(self) -> int:
-        return id(self.failures)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.failures is self.failures
-
-
 def groups(failures: Failures) -> tuple[ErrorGroup, ...]:
     """One group per cause, the one that failed last first."""
-    return _groups(_Same(failures))
+    return _groups(Same(failures))
 
 
 @lru_cache(maxsize=2)
-def _groups(same: _Same) -> tuple[ErrorGroup, ...]:
+def _groups(same: Same[Failures]) -> tuple[ErrorGroup, ...]:
     found: dict[str, ErrorGroup] = {}
-    for failure in same.failures.values():
+    for failure in same.value.values():
         key = failure.fingerprint or failure.type
         group = found.get(key)
         if group is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from naq_tui.format import count, since, sparkline
+from naq_tui.format import count, plural, since, sparkline
 from naq_tui.store.failures import FAILURES_KEPT, ErrorGroup, groups
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
@@ -75,7 +75,7 @@ class ErrorsView(TableView[ErrorGroup]):
         if not state.failures:
             return ()
         number = len(state.failures)
-        some = f"newest {count(number)} failures" if number >= FAILURES_KEPT else f"{count(number)} failures"
+        some = f"newest {plural(number, 'failure')}" if number >= FAILURES_KEPT else plural(number, "failure")
         return spread([Cell(some, "muted"), Cell("since a day ago", "muted")])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from naq_tui import status
 from naq_tui.format import age, at, count, milliseconds, until
+from naq_tui.store.identity import Same
 from naq_tui.store.jobs import JobRow, Jobs
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
@@ -37,7 +38,7 @@ class JobsView(TableView[JobRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[JobRow]:
-        return _newest_first(_Identity(state.jobs))
+        return _newest_first(Same(state.jobs))
 
     def depends_on(self, state: State) -> tuple[object, ...]:
         return (state.jobs,)
@@ -97,7 +98,7 @@ class JobsView(TableView[JobRow]):
         return f"{item.status} {word} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
 
     def facets(self, state: State) -> Sequence[Facet]:
-        counted = _counted(_Identity(state.jobs))
+        counted = _counted(Same(state.jobs))
         shown = [name for name in FACETS if counted[name]]
         looks = {name: status.of_job(name) for name in shown}
         return tuple(
@@ -116,7 +117,7 @@ class JobsView(TableView[JobRow]):
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         stored = sum(row.stats.waiting for row in state.queues)
-        known = _counted(_Identity(state.jobs))["PENDING"]
+        known = _counted(Same(state.jobs))["PENDING"]
         if stored > known:
             return (Cell(f"{count(stored)} waiting in the queues, {count(known)} of them here", "muted"),)
         return (Cell("what was heard of last", "muted"),) if state.jobs else ()
@@ -129,25 +130,12 @@ def took(item: JobRow, lens: Lens) -> str:
     return milliseconds(item.run_ms)
 
 
-class _Identity:
-    """Jobs compared by identity: states never change theirs in place."""
-
-    def __init__(self, jobs: Jobs) -> None:
-        self.jobs = jobs
-
-    def __hash__(self) -> int:
-        return id(self.jobs)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.jobs is self.jobs
-
-
 @lru_cache(maxsize=2)
-def _newest_first(jobs: _Identity) -> tuple[JobRow, ...]:
+def _newest_first(jobs: Same[Jobs]) -> tuple[JobRow, ...]:
     # what is told of the past comes after what is new: the order of arrival says little
-    return tuple(sorted(jobs.jobs.values(), key=lambda row: row.changed_at, reverse=True))
+    return tuple(sorted(jobs.value.values(), key=lambda row: row.changed_at, reverse=True))
 
 
 @lru_cache(maxsize=2)
-def _counted(jobs: _Identity) -> Counter[str]:
-    return Counter(row.status for row in jobs.jobs.values())
+def _counted(jobs: Same[Jobs]) -> Counter[str]:
+    return Counter(row.status for row in jobs.value.values())

@@ -70,3 +70,17 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
         await pilot.pause()
 
     return run
+
+
+async def shown(pilot: Pilot[Any], kind: type) -> None:
+    """Wait until a screen of this kind is in front."""
+    async with asyncio.timeout(5):
+        while not isinstance(pilot.app.screen, kind):
+            await pilot.pause(0.02)
+
+
+async def gone(pilot: Pilot[Any], kind: type) -> None:
+    """Wait until a screen of this kind is in front no more."""
+    async with asyncio.timeout(5):
+        while isinstance(pilot.app.screen, kind):
+            await pilot.pause(0.02)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from naq.errors import ConflictError
@@ -28,7 +27,7 @@ from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, gone, settle, shown
 
 A = job_id(1)
 
@@ -182,22 +181,6 @@ async def test_marks_outlive_the_filter_and_escape_takes_them_off() -> None:
 def commands_of(console: NaqConsole) -> FakeCommands:
     assert isinstance(console.commands, FakeCommands)
     return console.commands
-
-
-async def shown(pilot: Pilot[None], kind: type) -> None:
-    for _ in range(100):
-        if isinstance(pilot.app.screen, kind):
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"{kind.__name__} was not shown")
-
-
-async def gone(pilot: Pilot[None], kind: type) -> None:
-    for _ in range(200):
-        if not isinstance(pilot.app.screen, kind):
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"{kind.__name__} stays")
 
 
 async def test_one_job_is_retried_with_a_reason() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from naq_tui.app import NaqConsole
@@ -15,7 +14,7 @@ from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.edit_schedule import EditScheduleScreen, changes_of, next_of, texts_of
 from naq_tui.store.updates import QueuesSampled
 from naq_tui.views.queues import QueueItem, drains
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, settle, shown
 
 NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "nightly")
 
@@ -23,14 +22,6 @@ NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "
 def calls_of(console: NaqConsole) -> list[tuple[str, str]]:
     assert isinstance(console.commands, FakeCommands)
     return console.commands.calls
-
-
-async def shown(pilot: Pilot[None], kind: type) -> None:
-    for _ in range(100):
-        if isinstance(pilot.app.screen, kind):
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"{kind.__name__} was not shown")
 
 
 async def test_a_queue_is_paused_and_resumed() -> None:
