@@ -206,7 +206,7 @@ async def test_what_needs_somebody(client: AsyncClient, settings: Settings, work
         "schedules": "1 active schedules and no scheduler",
         "queue alone": "3 jobs wait and nobody consumes it",
         "queue held": "is paused (provider is down), 1 jobs wait",
-        "dead letter": "1 failed jobs are kept",
+        "dead letter": "1 failed job is kept",
     }
     assert "1 dead: w-ghost" in [check.found for check in await diagnose(settings)]
 
