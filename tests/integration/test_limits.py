@@ -90,6 +90,19 @@ async def test_first_come_first_served_within_a_worker(client: AsyncClient, work
     assert max(abs(places[job_id or ""] - at) for at, job_id in enumerate(order)) <= 4, "but for those fetched together"
 
 
+async def test_a_place_goes_to_each_worker_in_its_turn(client: AsyncClient, worker: WorkerFactory) -> None:
+    limit = naq.ConcurrencyLimit("k")
+    jobs = [
+        job
+        for queue in ("left", "right")
+        for job in await client.enqueue_many([(tasks.sleep, (0.01,))] * 40, limits=[limit], queue_name=queue)
+    ]
+    async with worker("left", concurrency=4), worker("right", concurrency=4):
+        await asyncio.gather(*(job.result(timeout=30) for job in jobs))
+    first = Counter(s.event.queue for s in (await told(client, "STARTED"))[:40] if s.event)
+    assert min(first["left"], first["right"]) >= 10, "neither waits until the other has nothing left"
+
+
 async def test_the_place_of_a_killed_holder_is_free_again(
     client: AsyncClient, settings: Settings, worker: WorkerFactory
 ) -> None:
