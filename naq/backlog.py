@@ -80,6 +80,20 @@ async def waiting_jobs(connection: Connection, queue: str, first_seq: int) -> li
     return await _page(connection, {"seq": first_seq}, connection.names.queue_subject(queue))
 
 
+async def oldest_jobs(connection: Connection, count: int) -> list[WaitingJob]:
+    """The oldest stored jobs of all queues, up to `count` of them."""
+    found: list[WaitingJob] = []
+    held = await stream_range(connection, connection.names.jobs)
+    while held.messages and len(found) < count:
+        page = await _page(
+            connection, {"seq": found[-1].seq + 1 if found else held.first_seq}, connection.names.queue_wildcard
+        )
+        if not page:
+            break
+        found += page
+    return found[:count]
+
+
 async def stored_job_ids(connection: Connection) -> set[str]:
     """The ids of all jobs stored in any queue, those that run or wait for a retry included."""
     found: set[str] = set()

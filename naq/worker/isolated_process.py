@@ -92,11 +92,11 @@ class IsolatedProcess:
                     async with asyncio.timeout(GRACE_S):
                         while True:
                             on_message(await self._receive())
-        finally:
+        finally:  # also of a caller that is cancelled while it waits here
             self.kill()
+            if self._writer is not None:
+                self._writer.transport.abort()
         await self.ended.wait()
-        if self._writer is not None:
-            self._writer.transport.abort()
 
     def kill(self) -> None:
         """SIGKILL it, and all of its group."""

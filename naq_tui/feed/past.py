@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from naq import backlog
 from naq.client import AsyncClient
 from naq.clone import payload
 from naq.errors import ConflictError, JobNotFoundError, SerializationError
-from naq.eventlog import read_page, stream_range
 from naq.jobfilter import JobFilter
 from naq.models.event import JobEventType, StoredEvent
 from naq.models.job import Job, JobStatus
@@ -23,15 +23,10 @@ _PAGE = 1_000
 
 async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
     """The oldest jobs that lie in the queues; what can't be read is left out, a worker will tell of it."""
-    stream = client.connection.names.jobs
-    held = await stream_range(client.connection, stream)
-    if not held.messages:
-        return ()
-    request = {"seq": held.first_seq, "batch": WAITING_READ, "next_by_subj": client.connection.names.queue_wildcard}
     found: list[Job] = []
-    for message in (await read_page(client.connection, stream, request)).messages:
+    for waiting in await backlog.oldest_jobs(client.connection, WAITING_READ):
         try:
-            found.append(Job.from_wire(message.data))
+            found.append(Job.from_wire(waiting.data))
         except SerializationError:
             continue
     return tuple(found)
