@@ -5,14 +5,19 @@ no task or timer each. One timer serves all of them and runs only while somethin
 answer by its deadline is sent again under the same token and the same `Nats-Msg-Id`, so the server stores it once;
 after a reconnect everything outstanding is sent again at once. What this gives up is only knowledge: a write that
 failed with NaqConnectionError may have been stored.
+
+Acks of one turn of the loop share one answer: a consumer takes them in the order in which they came, so that the word
+that it has the last is the word that it has all. Without that word all of them are sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import nats.errors
@@ -55,22 +60,34 @@ class StorageRefusedError(NaqException):
     """The server refused a write for good (stream full, message too large, …); the message is the server's."""
 
 
+Answer = PublishAck | NaqException
+"""What a write comes to."""
+Then = Callable[[Answer], None]
+"""Told what a write came to, once, in the turn of the loop in which that is read; must not take long, nor raise."""
+
+
 class _Write:
-    __slots__ = ("answer", "data", "give_up_at", "headers", "resend_at", "subject", "waits_for_room", "was_refused")
+    __slots__ = (
+        "data",
+        "earlier",
+        "give_up_at",
+        "headers",
+        "resend_at",
+        "subject",
+        "then",
+        "waits_for_room",
+        "was_refused",
+    )
 
     def __init__(
-        self,
-        subject: str,
-        data: bytes,
-        headers: dict[str, str] | None,
-        answer: asyncio.Future[PublishAck] | None,
-        resend_at: float,
-        give_up_at: float,
+        self, subject: str, data: bytes, headers: dict[str, str] | None, then: Then, resend_at: float, give_up_at: float
     ) -> None:
-        self.subject, self.data, self.headers, self.answer = subject, data, headers, answer
+        self.subject, self.data, self.headers, self.then = subject, data, headers, then
         self.resend_at, self.give_up_at = resend_at, give_up_at
         self.waits_for_room = give_up_at - resend_at > PATIENCE_S
         self.was_refused = False
+        self.earlier: list[str] = []
+        """Where else the same goes, each time before this one."""
 
 
 class Outbox:
@@ -80,7 +97,10 @@ class Outbox:
         self._connection = connection
         self._client = connection.client
         self._writes: dict[str, _Write] = {}
+        """By token, the end of the subject that the answer goes to."""
         self._tokens = itertools.count(1)
+        self._acks: dict[str, list[str]] = {}
+        """Deliveries to acknowledge at the end of this turn of the loop, by consumer."""
         self._has_room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
@@ -95,6 +115,7 @@ class Outbox:
 
     def stop(self) -> None:
         """Fail everything outstanding; the connection does this as it closes."""
+        self._send_acks()
         if self._timer:
             self._timer.cancel()
         for token in list(self._writes):
@@ -139,49 +160,64 @@ class Outbox:
         """
         if msg_id is not None:
             headers = {**headers, "Nats-Msg-Id": msg_id} if headers else {"Nats-Msg-Id": msg_id}
-        answer = self._loop.create_future()
-        await self._send(subject, data, headers, answer, patience_s)
-        return answer
-
-    async def _send(
-        self,
-        subject: str,
-        data: bytes,
-        headers: dict[str, str] | None,
-        answer: asyncio.Future[PublishAck] | None,
-        patience_s: float,
-    ) -> None:
         while len(self._writes) >= WINDOW:
             self._has_room.clear()
             await self._has_room.wait()
+        answer: asyncio.Future[PublishAck] = self._loop.create_future()
+        token, is_written = self._begin(subject, data, headers, functools.partial(_resolve, answer), patience_s)
+        if not is_written:
+            try:
+                await self._write_nats_own_way(token)
+            except asyncio.CancelledError:
+                self._drop(token)
+                raise
+        return answer
+
+    def post(
+        self, subject: str, data: bytes, headers: dict[str, str] | None, then: Then, patience_s: float = PATIENCE_S
+    ) -> None:
+        """`send` for what comes by the thousand: no future, and the caller bounds what is under way."""
+        token, is_written = self._begin(subject, data, headers, then, patience_s)
+        if not is_written:
+            self._write_aside(token)
+
+    def _begin(
+        self, subject: str, data: bytes, headers: dict[str, str] | None, then: Then, patience_s: float
+    ) -> tuple[str, bool]:
+        """Note a write, and write it where that takes no waiting: its token, and whether it is written."""
         now = self._loop.time()
         token = str(next(self._tokens))
-        write = _Write(subject, data, headers, answer, now + ANSWER_WITHIN_S, now + patience_s)
-        self._writes[token] = write
-        reply = self._inbox + token
-        try:
-            if not self._client.write(subject, reply, data, headers):
-                await self._client.publish(subject, data, reply=reply, headers=headers)
-        except nats.errors.OutboundBufferLimitError:
-            pass  # the link is down and the buffer full: the timer sends it again
-        except (nats.errors.Error, OSError, ValueError) as exc:
-            self._fail(token, _write_error(exc, subject, data))
-        except asyncio.CancelledError:
-            self._drop(token)
-            raise
-        if self._timer is None and self._writes:
+        self._writes[token] = _Write(subject, data, headers, then, now + ANSWER_WITHIN_S, now + patience_s)
+        if self._timer is None:
             self._timer = self._loop.call_later(ANSWER_WITHIN_S / 2, self._sweep)
+        return token, self._client.write(subject, self._inbox + token, data, headers)
 
-    async def ack(self, reply: str, kind: bytes = b"+ACK") -> None:
+    def ack(self, reply: str, kind: bytes = b"+ACK") -> None:
         """Acknowledge a delivery; nobody waits for the server's word that it has it.
 
         A plain ack is lost when either side dies at once; this one is sent again until it is confirmed. Where it never
         is, the server delivers the message again, or has forgotten it.
         """
-        await self._send(reply, kind, None, None, ACK_PATIENCE_S)
+        if kind != b"+ACK":
+            self.post(reply, kind, None, _confirmed, ACK_PATIENCE_S)
+            return
+        if not self._acks:
+            self._loop.call_soon(self._send_acks)
+        self._acks.setdefault(reply.rsplit(".", 5)[0], []).append(reply)
+
+    def _send_acks(self) -> None:
+        acks, self._acks = self._acks, {}
+        for replies in acks.values():
+            last = replies.pop()
+            is_written = all(self._client.write(reply, "", b"+ACK") for reply in replies)
+            token, is_last_written = self._begin(last, b"+ACK", None, _confirmed, ACK_PATIENCE_S)
+            self._writes[token].earlier = replies
+            if not (is_written and is_last_written):
+                self._write_aside(token)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until everything under way is answered, at most `timeout_s` seconds; never raises."""
+        self._send_acks()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._writes:
@@ -213,7 +249,8 @@ class Outbox:
             self._rearm(UNAVAILABLE_RETRY_S)
             return
         if not data:
-            self._finish(token, write, PublishAck(0, False))
+            self._drop(token)
+            write.then(PublishAck(0, False))
             return
         try:
             answer = codec.loads(data)
@@ -222,7 +259,8 @@ class Outbox:
             return
         error = answer.get("error")
         if error is None:
-            self._finish(token, write, PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
+            self._drop(token)
+            write.then(PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
             return
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"
@@ -256,41 +294,51 @@ class Outbox:
 
     def _again(self, token: str) -> None:
         self._writes[token].resend_at = self._loop.time() + ANSWER_WITHIN_S
-        task = self._loop.create_task(self._write_again(token), name="outbox-resend")
+        self._write_aside(token)
+
+    def _write_aside(self, token: str) -> None:
+        task = self._loop.create_task(self._write_nats_own_way(token), name="outbox-write")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _write_again(self, token: str) -> None:
+    async def _write_nats_own_way(self, token: str) -> None:
         write = self._writes.get(token)
         if write is None:
             return
         try:
+            for subject in write.earlier:
+                await self._client.publish(subject, write.data)
             await self._client.publish(write.subject, write.data, reply=self._inbox + token, headers=write.headers)
         except nats.errors.OutboundBufferLimitError:
-            return
-        except (nats.errors.Error, OSError) as exc:
+            return  # the link is down and the buffer full: the timer sends it again
+        except (nats.errors.Error, OSError, ValueError) as exc:
             self._fail(token, _write_error(exc, write.subject, write.data))
 
-    def _finish(self, token: str, write: _Write, ack: PublishAck) -> None:
-        self._drop(token)
-        if write.answer is not None and not write.answer.done():
-            write.answer.set_result(ack)
-
-    def _fail(self, token: str, error: Exception) -> None:
+    def _fail(self, token: str, error: NaqException) -> None:
         write = self._drop(token)
-        if write is None:
-            return
-        if write.answer is None:
-            log.debug("not confirmed: %s", error)
-        elif not write.answer.done():
-            write.answer.set_exception(error)
-            write.answer.exception()  # seen: who sent several may look no further than the first that failed
+        if write is not None:
+            write.then(error)
 
     def _drop(self, token: str) -> _Write | None:
         write = self._writes.pop(token, None)
         if write is not None:
             self._has_room.set()
         return write
+
+
+def _resolve(answer: asyncio.Future[PublishAck], given: Answer) -> None:
+    if answer.done():
+        return
+    if isinstance(given, PublishAck):
+        answer.set_result(given)
+    else:
+        answer.set_exception(given)
+        answer.exception()  # seen: who sent several may look no further than the first that failed
+
+
+def _confirmed(given: Answer) -> None:
+    if not isinstance(given, PublishAck):
+        log.debug("not confirmed: %s", given)
 
 
 async def settled(answer: asyncio.Future[PublishAck]) -> PublishAck | NaqException:

@@ -83,8 +83,9 @@ class Wire(Client):
             or " " in subject
         ):
             return False
+        to = f"{subject} {reply}" if reply else subject
         if headers is None:
-            frame = b"".join((f"PUB {subject} {reply} {size}\r\n".encode(), data, b"\r\n"))
+            frame = b"%b%b\r\n" % (f"PUB {to} {size}\r\n".encode(), data)
         else:
             lines = ""
             for name, value in headers.items():
@@ -93,9 +94,7 @@ class Wire(Client):
                 lines += f"{name}: {value}\r\n"
             head = f"NATS/1.0\r\n{lines}\r\n"
             head_size = len(head)
-            frame = b"".join(
-                (f"HPUB {subject} {reply} {head_size} {head_size + size}\r\n{head}".encode(), data, b"\r\n")
-            )
+            frame = b"%b%b\r\n" % (f"HPUB {to} {head_size} {head_size + size}\r\n{head}".encode(), data)
         self._pending.append(frame)
         self._pending_data_size += len(frame)
         if not self._will_flush:

@@ -13,7 +13,7 @@ WOUND_UP_S = 0.25
 
 async def ack(connection: Connection, reply: str, kind: bytes = b"+ACK") -> None:
     """Ack without holding the slot for the answer: what decides is stored, and a job delivered again finds it."""
-    await connection.outbox.ack(reply, kind)
+    connection.outbox.ack(reply, kind)
 
 
 def again_in(delay_s: float) -> bytes:

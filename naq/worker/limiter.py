@@ -279,7 +279,7 @@ class Limiter:
         kind = b"-NAK"
         if delay_s is not None:
             kind += b" " + codec.dumps({"delay": int(max(0.02, delay_s) * NANOSECONDS)})
-        await self._connection.outbox.ack(received.reply, kind)
+        self._connection.outbox.ack(received.reply, kind)
         self._has_waited.discard(received.reply)
         self._let_go(received)
 
