@@ -33,6 +33,10 @@ class Progress(NamedTuple):
     note: str | None
 
 
+def to_nobody(_progress: Progress) -> None:
+    """What becomes of progress before a run and after it."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class JobContext:
     """One run of one job, as its own function sees it."""
@@ -51,7 +55,7 @@ class JobContext:
     """Seconds this run may take: the job's `timeout`, else its queue's on this worker; None means no limit."""
     cancel_requested: bool = False
     """Somebody asked to cancel this job. Coroutines are stopped anyway; a function in a thread has to look here."""
-    tell: Callable[[Progress], None] = lambda progress: None
+    tell: Callable[[Progress], None] = to_nobody
     """Hands a progress on to the worker; set by the worker, called in the function's own thread."""
     tell_every_s: float = PROGRESS_EVERY_S
     """Least seconds between two calls of `tell`."""
@@ -83,6 +87,11 @@ class JobContext:
         """Raise `naq.Cancel` where somebody asked to cancel this job: for functions in threads, at good moments."""
         if self.cancel_requested:
             raise Cancel("cancelled on request")
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether there is progress that no event has told yet."""
+        return self._untold is not None
 
     def take_untold(self) -> Progress | None:
         """The newest progress that no event has told yet, handed out once."""

@@ -27,3 +27,13 @@ class Delivery(NamedTuple):
         if len(tokens) < 9:
             raise ValueError(f"not a JetStream delivery: {reply!r}")
         return cls(int(tokens[4]), int(tokens[5]), from_nanoseconds(int(tokens[7])), int(tokens[8]))
+
+
+class Received(NamedTuple):
+    """One job as delivered."""
+
+    queue: str
+    data: bytes
+    reply: str
+    """Where to acknowledge it."""
+    delivery: Delivery

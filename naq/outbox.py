@@ -164,7 +164,7 @@ class Outbox:
             self._has_room.clear()
             await self._has_room.wait()
         answer: asyncio.Future[PublishAck] = self._loop.create_future()
-        token, is_written = self._begin(subject, data, headers, functools.partial(_resolve, answer), patience_s)
+        token, is_written = self._begin(subject, data, headers, functools.partial(resolve, answer), patience_s)
         if not is_written:
             try:
                 await self._write_nats_own_way(token)
@@ -326,7 +326,8 @@ class Outbox:
         return write
 
 
-def _resolve(answer: asyncio.Future[PublishAck], given: Answer) -> None:
+def resolve(answer: asyncio.Future[PublishAck], given: Answer) -> None:
+    """Give a future what its write came to."""
     if answer.done():
         return
     if isinstance(given, PublishAck):

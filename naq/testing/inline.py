@@ -10,7 +10,7 @@ from typing import Any
 from naq import ids
 from naq.calls import build_job, split_options
 from naq.context import Progress
-from naq.delivery import Delivery
+from naq.delivery import Delivery, Received
 from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobResult
 from naq.models.times import utcnow
@@ -65,7 +65,8 @@ async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: 
     try:
         while True:
             record = JobResult(job_id=job.job_id, status=JobStatus.RETRY, attempts=earlier) if earlier else None
-            run = Run.of(job, Delivery(1, 0, utcnow(), 0), "", record, ids.worker_id())
+            received = Received(job.queue_name, b"", "", Delivery(1, 0, utcnow(), 0))
+            run = Run.of(job, received, record, ids.worker_id())
             run.context.tell, run.context.tell_every_s = progress.append, 0.0
             outcome = await executor.run(job, run.context)
             ending, finished_at = run.ending(outcome), utcnow()

@@ -16,13 +16,13 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import nats.errors
 
 from naq import codec
 from naq.connection import Connection, LinkState
-from naq.delivery import Delivery
+from naq.delivery import Delivery, Received
 from naq.errors import NaqException
 from naq.topology import ensure_consumer
 from naq.wire import headers_of, status_of
@@ -39,16 +39,6 @@ ANSWER_WITHIN_S = 0.02
 LOOKAHEAD_S = 0.2
 """Jobs of each queue held beyond the slots: what this worker starts of them in that time, at its latest pace."""
 NANOSECONDS = 1_000_000_000
-
-
-class Received(NamedTuple):
-    """One job as delivered."""
-
-    queue: str
-    data: bytes
-    reply: str
-    """Where to acknowledge it."""
-    delivery: Delivery
 
 
 class Intake:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import nats.errors
 
@@ -29,13 +29,20 @@ PROBE_S = 1.0
 RETRY_S = 0.25
 
 
+class Leased(Protocol):
+    """Something with a delivery, which may be replaced."""
+
+    @property
+    def reply(self) -> str: ...
+
+
 class Keeper:
     """Keeps one worker (or scheduler) known and its jobs leased."""
 
     def __init__(self, settings: Settings, status: WorkerStatusManager) -> None:
         self._settings = settings
         self._status = status
-        self._leases: dict[str, Callable[[], str]] = {}
+        self._leases: dict[str, Leased] = {}
         self._worker_loop = asyncio.get_running_loop()
         self._probe_sent: float | None = None
         self._ready = threading.Event()
@@ -68,9 +75,9 @@ class Keeper:
         self.wake()
         await asyncio.to_thread(self._thread.join, 5)
 
-    def hold(self, key: str, reply_of: Callable[[], str]) -> None:
-        """Renew the delivery whose reply subject `reply_of` tells, until `release(key)`."""
-        self._leases[key] = reply_of
+    def hold(self, key: str, leased: Leased) -> None:
+        """Renew the delivery of `leased` until `release(key)`."""
+        self._leases[key] = leased
 
     def release(self, key: str) -> None:
         self._leases.pop(key, None)
@@ -152,9 +159,9 @@ class Keeper:
             log.debug("heartbeat record not removed: %s", exc)
 
     async def _renew(self, connection: Connection) -> None:
-        for reply_of in list(self._leases.values()):
+        for leased in list(self._leases.values()):
             try:
-                await connection.client.publish(reply_of(), b"+WPI")
+                await connection.client.publish(leased.reply, b"+WPI")
             except (nats.errors.Error, OSError):
                 log.debug("lease not renewed", exc_info=True)
                 return

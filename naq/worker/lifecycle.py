@@ -22,12 +22,12 @@ from typing import Any
 from naq import codec
 from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
-from naq.delivery import Delivery
+from naq.delivery import Delivery, Received
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
 from naq.ids import uuid7
 from naq.kv import Entry
-from naq.models.event import JobEvent, JobEventType
+from naq.models.event import JobEvent, JobEventType, job_event
 from naq.models.job import Job, JobStatus
 from naq.models.result import JobError, JobResult
 from naq.models.times import utcnow
@@ -57,29 +57,44 @@ class Lifecycle:
     """Writes events and results for one worker."""
 
     def __init__(self, connection: Connection, topology: Topology, worker_id: str) -> None:
+        self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._topology = topology
         self._worker_id = worker_id
         self._events = Events(connection)
         self.results = Results(connection)
 
-    async def begin(self, job: Job, delivery: Delivery, reply: str, record: JobResult | None) -> Run:
+    def begin(self, job: Job, received: Received, record: JobResult | None) -> Run:
         """Tell that a job starts. `record` is what its earlier runs left, if there were any."""
-        run = Run.of(job, delivery, reply, record, self._worker_id)
-        earlier, attempt = run.earlier, run.attempt
+        run = Run.of(job, received, record, self._worker_id)
+        deliveries = received.delivery.deliveries
         details: dict[str, Any] = {}
-        if delivery.deliveries > 1 and not earlier:
+        if deliveries > 1 and not run.earlier:
             details["redelivered"] = True
         if run.crashes:
             details["crashes"] = run.crashes
-        run.started = await self._send(
-            JobEventType.STARTED,
-            run,
-            msg_id=f"{job.job_id}:{attempt}:started:{delivery.deliveries}:{self._worker_id}",
-            from_status=JobStatus.RETRY if earlier or job.retries_asked else JobStatus.PENDING,
-            to_status=JobStatus.RUNNING,
-            wait_ms=run.wait_ms,
-            details=details or None,
+        fields: dict[str, Any] = {
+            "from": "RETRY" if run.earlier or job.retry_seqs else "PENDING",
+            "to": "RUNNING",
+            "job_id": job.job_id,
+            "queue": job.queue_name,
+            "function": job.function,
+            "worker_id": self._worker_id,
+        }
+        if job.schedule_id is not None:
+            fields["schedule_id"] = job.schedule_id
+        fields["attempt"] = run.attempt
+        if run.wait_ms is not None:
+            fields["wait_ms"] = run.wait_ms
+        if details:
+            fields["details"] = details
+        run.started = self._loop.create_future()
+        self._connection.outbox.post(
+            self._connection.names.event_subject("job", "started", job.queue_name),
+            job_event("STARTED", fields),
+            {"Nats-Msg-Id": f"{job.job_id}:{run.attempt}:started:{deliveries}:{self._worker_id}"},
+            run.note_started,
+            PATIENCE_S,
         )
         return run
 
@@ -92,7 +107,7 @@ class Lifecycle:
 
     async def finish(self, run: Run, outcome: Outcome) -> str:
         """Store what became of a run, tell it and ack; returns the counter it belongs to."""
-        finished_at = utcnow()
+        finished_at = run.finished_at = run.finished_at or utcnow()
         if run.started is not None:
             run.started_seq = (await run.started).seq
         untold = run.context.take_untold()
@@ -120,13 +135,13 @@ class Lifecycle:
         actor = order.get("actor")
         return await self._end(run, record, "cancelled", actor=actor if isinstance(actor, dict) else None)
 
-    async def cancel_delivered(self, job: Job, delivery: Delivery, reply: str, order: Mapping[str, Any]) -> None:
+    async def cancel_delivered(self, job: Job, received: Received, order: Mapping[str, Any]) -> None:
         """A job came that somebody has asked to cancel: end it without a start."""
         record = await self.results.get_record(job.job_id)
         if record is not None and record.is_final:
-            await self.settle_again(record, job, reply, order)
+            await self.settle_again(record, job, received.reply, order)
             return
-        run = Run.of(job, delivery, reply, record, self._worker_id)
+        run = Run.of(job, received, record, self._worker_id)
         run.order = order
         run.attempt = record.attempt if record else 0
         await self.cancel(run)
@@ -198,9 +213,9 @@ class Lifecycle:
                 log.debug("claim of %s not given back, it will count as a death: %s", run.job.job_id, exc)
         await ack(self._connection, run.reply, b"-NAK")
 
-    async def lose(self, job: Job, record: JobResult, delivery: Delivery, reply: str) -> None:
+    async def lose(self, job: Job, record: JobResult, received: Received) -> None:
         """Give up a job whose workers keep dying: LOST in the log, a final failure in its result."""
-        run = Run.of(job, delivery, reply, record, self._worker_id)
+        run = Run.of(job, received, record, self._worker_id)
         run.crashes, run.wait_ms = record.crashes + 1, None
         run.started_at = record.started_at or run.started_at
         error = JobError(

@@ -26,13 +26,13 @@ import nats.errors
 
 from naq import codec
 from naq.connection import Connection
+from naq.delivery import Received
 from naq.errors import NaqException
 from naq.kv import Entry
 from naq.limits import ConcurrencyLimit, Limit, RateLimit
 from naq.models.job import Job
 from naq.models.times import utcnow
 from naq.topology import NANOSECONDS
-from naq.worker.intake import Received
 from naq.worker.limit_store import LimitStore, holders_of
 
 log = logging.getLogger(__name__)

@@ -26,6 +26,11 @@ class Quota:
         self._left = max_jobs
 
     @property
+    def is_set(self) -> bool:
+        """Whether there is any limit."""
+        return self._left is not None
+
+    @property
     def is_used_up(self) -> bool:
         return self._left == 0
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from naq.context import JobContext, Progress, new_log
-from naq.delivery import Delivery
+from naq.context import JobContext, Progress, new_log, to_nobody
+from naq.delivery import Delivery, Received
 from naq.models.job import Job, JobStatus
 from naq.models.result import Attempt, JobError, JobResult
 from naq.models.times import milliseconds_between, utcnow
-from naq.outbox import PublishAck
+from naq.outbox import Answer, PublishAck, resolve
 from naq.worker.outcome import WISH_RETRY, Outcome, Wish, refusal
 
 MAX_ATTEMPTS = 1_000
@@ -46,6 +46,10 @@ class Run:
     delivery: Delivery
     reply: str
     """Where to acknowledge it; replaced where the server delivers it again while it runs."""
+    lease: str
+    """Where it was to be acknowledged at first: what its keeper knows it by."""
+    wire: bytes
+    """The job as it came."""
     worker_id: str
     attempt: int
     earlier: tuple[Attempt, ...]
@@ -63,10 +67,15 @@ class Run:
     task: asyncio.Task[Any] | None = None
     """What awaits the function, while it runs."""
     started: asyncio.Future[PublishAck] | None = None
+    """Whether STARTED is stored; None where none was written."""
+    when_started: Callable[[], None] | None = None
+    """Called once `started` is done."""
     started_seq: int | None = None
+    finished_at: datetime | None = None
+    """When the function had ended; None while it runs."""
 
     @classmethod
-    def of(cls, job: Job, delivery: Delivery, reply: str, record: JobResult | None, worker_id: str) -> Run:
+    def of(cls, job: Job, received: Received, record: JobResult | None, worker_id: str) -> Run:
         """A run that begins now; `record` is what earlier ones left."""
         now = utcnow()
         earlier = record.attempts if record else ()
@@ -74,8 +83,10 @@ class Run:
         attempt = len(earlier) + 1
         return cls(
             job=job,
-            delivery=delivery,
-            reply=reply,
+            delivery=received.delivery,
+            reply=received.reply,
+            lease=received.reply,
+            wire=received.data,
             worker_id=worker_id,
             attempt=attempt,
             earlier=earlier,
@@ -95,6 +106,17 @@ class Run:
                 logs=new_log() if job.capture_logs else None,
             ),
         )
+
+    def note_started(self, answer: Answer) -> None:
+        """What became of the STARTED event."""
+        assert self.started is not None
+        resolve(self.started, answer)
+        if self.when_started is not None:
+            self.when_started()
+
+    def let_go(self) -> None:
+        """It is over: let go of what refers back to it, so that its memory comes free at once."""
+        self.context.tell, self.when_started = to_nobody, None
 
     @property
     def failures_before(self) -> int:

@@ -6,28 +6,43 @@ import asyncio
 import os
 import signal
 import sys
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
 from naq.client import AsyncClient
 from naq.deadletter import DeadLetters
 from naq.examples import tasks
 from naq.kv import Bucket
+from naq.middleware import Middleware
 from naq.queue import Queue
 from naq.settings import Settings
-from naq.worker import Worker, lifecycle
+from naq.worker import Worker, lifecycle, straight
 from naq.worker.executor import Executor
 from naq.worker.lifecycle import Lifecycle
+from naq.worker.run import Run
+from naq.worker.runs import Runs
+
+LEFT_S = 0.2
+"""Seconds after which what was written before has left."""
 
 POINTS = {
-    "before the start": (Worker, "_begin"),
+    "before the start": (Runs, "accept"),
     "during the run": (Executor, "run"),
-    "before the result": (Lifecycle, "finish"),
+    "before the result": (straight._Settling, "store"),
+    "before the terminal event": (straight._Settling, "tell"),
+    "before the ack": (straight._Settling, "ack"),
+    "before the result, not straight": (Lifecycle, "finish"),
     "before the callback": (lifecycle, "enqueue_callback"),
-    "before the terminal event": (Lifecycle, "_tell_end"),
-    "before the ack": (lifecycle, "ack"),
+    "before the terminal event, not straight": (Lifecycle, "_tell_end"),
+    "before the ack, not straight": (lifecycle, "ack"),
     "before the retry is told": (lifecycle, "retry_event"),
 }
-"""Where a worker dies: as it calls this method."""
+"""Where a worker dies: as it calls this method. Middleware keeps it off the straight way."""
+
+
+class Onlooker(Middleware):
+    def on_start(self, run: Run) -> None:
+        """Be there."""
 
 
 def die() -> NoReturn:
@@ -39,11 +54,18 @@ async def work(point: str) -> None:
     owner, name = POINTS[point]
 
     async def at_the_point(*_args: Any, **_options: Any) -> NoReturn:
-        await asyncio.sleep(0.2)  # what was written before this point has left by then
+        await asyncio.sleep(LEFT_S)
         die()
 
-    setattr(owner, name, at_the_point if name != "retry_event" else lambda *_: die())
-    await Worker(modules=["naq.examples.tasks", "tests.integration.sample_tasks"]).run()
+    def at_the_straight_point(*_args: Any) -> None:
+        asyncio.get_running_loop().call_later(LEFT_S, die)
+
+    if name == "retry_event":
+        setattr(owner, name, lambda *_: die())
+    else:
+        setattr(owner, name, at_the_point if iscoroutinefunction(getattr(owner, name)) else at_the_straight_point)
+    middleware = [Onlooker()] if point.endswith("not straight") else []
+    await Worker(modules=["naq.examples.tasks", "tests.integration.sample_tasks"], middleware=middleware).run()
 
 
 async def produce(job_id: str) -> None:

@@ -114,7 +114,9 @@ async def test_a_cancelled_job_calls_nothing(client: AsyncClient, worker: Worker
     assert [event.job_id for event in enqueued] == [job.job_id]
 
 
-@pytest.mark.parametrize("point", ["before the callback", "before the terminal event", "before the ack"])
+@pytest.mark.parametrize(
+    "point", ["before the callback", "before the terminal event, not straight", "before the ack, not straight"]
+)
 async def test_a_worker_killed_around_the_callback(
     client: AsyncClient, settings: Settings, worker: WorkerFactory, point: str
 ) -> None:

@@ -57,6 +57,9 @@ async def all_settled(client: AsyncClient) -> None:
         ("before the result", ["ENQUEUED", "STARTED", "STARTED", "COMPLETED"]),
         ("before the terminal event", ["ENQUEUED", "STARTED", "COMPLETED"]),
         ("before the ack", ["ENQUEUED", "STARTED", "COMPLETED"]),
+        ("before the result, not straight", ["ENQUEUED", "STARTED", "STARTED", "COMPLETED"]),
+        ("before the terminal event, not straight", ["ENQUEUED", "STARTED", "COMPLETED"]),
+        ("before the ack, not straight", ["ENQUEUED", "STARTED", "COMPLETED"]),
     ],
 )
 async def test_a_worker_dies(
