@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_MILLISECONDS = re.compile(r"[0-9]{13}")
+"""Since 1970, as the job of a run carries them behind the name of its schedule."""
 _VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,10 +50,13 @@ def time_of(job_id: str) -> datetime | None:
 
 
 def short(job_id: str) -> str:
-    """What people see of an id: the last six characters of a UUID, also of one behind the name of a schedule, else at
-    most its first twelve."""
-    if _UUID.fullmatch(job_id.rpartition(".")[2]):
+    """What people see of an id: the last six characters of a UUID, also of one behind the name of a schedule, and the
+    last six digits of a run's second, by which the runs of a schedule differ; else at most its first twelve."""
+    made_of = job_id.rpartition(".")
+    if _UUID.fullmatch(made_of[2]):
         return job_id[-6:]
+    if made_of[0] and _MILLISECONDS.fullmatch(made_of[2]):
+        return job_id[-9:-3]
     return job_id if len(job_id) <= 12 else f"{job_id[:11]}…"
 
 

@@ -9,7 +9,7 @@ from textual.actions import ActionParseResult, parse
 from textual.dom import DOMNode
 from textual.reactive import var
 
-from naq_tui import keys, masking
+from naq_tui import hints, keys, masking
 from naq_tui.config import Config, Problem
 from naq_tui.launcher.recipe import recipes_of
 from naq_tui.terminal import PatientApp
@@ -61,6 +61,7 @@ class GuardedApp(PatientApp[None]):
         self.problems = problems_of(config)
         """Entries of the user's file that have no effect."""
         masking.use(masking.Rules(config.mask_keys, config.mask_shown, config.mask_patterns))
+        hints.use(self.actions)
         self._moved = {action.id: action.keys for action in self._rebound if action.id in config.keys}
 
     @property
@@ -92,6 +93,7 @@ class GuardedApp(PatientApp[None]):
             screen.reveal(not screen.is_revealed)
 
     def watch_is_read_only(self) -> None:
+        hints.use(self.actions)
         for screen in self.screen_stack:
             for line in screen.query(KeyLine):
                 line.refresh()

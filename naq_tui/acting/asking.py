@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from naq.errors import NaqException
 from naq_tui.format import plural
 from naq_tui.screens.confirm import ConfirmScreen
+from naq_tui.widgets.consent import Consent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +33,12 @@ class Asking:
         return self.app.commands
 
     async def _agreed(self, question: str, effect: str, verb: str) -> bool:
-        screen: ConfirmScreen = ConfirmScreen(question, effect, verb)
+        """Whether something local is to be done, of which the log says nothing."""
+        return await self.app.push_screen_wait(ConfirmScreen(question, effect, verb)) is not None
+
+    async def _consent(self, question: str, effect: str, verb: str, number: int = 1, noun: str = "") -> Consent | None:
+        """Whether the system is to be changed, and the reason for the log; None is no."""
+        screen = ConfirmScreen(question, effect, verb, number=number, noun=noun, is_logged=True)
         return await self.app.push_screen_wait(screen)
 
     async def _do_each(
@@ -43,20 +49,21 @@ class Asking:
         effect: str,
         answer: str,
         past: str,
-        act: Callable[[str], Awaitable[Any]],
+        act: Callable[..., Awaitable[Any]],
     ) -> None:
-        """Ask once for all `targets` (name and key of each), then act on one after the other."""
+        """Ask once for all `targets` (name and key of each), then `act(key, reason=…)` on one after the other."""
         names = [name for name, _ in targets]
         if len(names) == 1:
             question = f"{verb.capitalize()} {noun} {names[0]}?"
         else:
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
             question = f"{verb.capitalize()} {plural(len(names), noun)}: {shown}?"
-        if not await self._agreed(question, effect, answer):
+        consent = await self._consent(question, effect, answer, len(names), f"{noun}s")
+        if consent is None:
             return
         for name, key in targets:
             try:
-                await act(key)
+                await act(key, reason=consent.reason)
             except NaqException as exc:
                 self.app.say(str(exc), severity="error")
                 return

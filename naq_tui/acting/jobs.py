@@ -45,7 +45,7 @@ RETRY = Verb(
     "put back into its queue",
     "Each goes back into its queue under its own id; its attempts are kept.",
     frozenset({"FAILED", "CANCELLED"}),
-    "Only failed and cancelled jobs can be retried. C clones any other.",
+    "Only failed and cancelled jobs can be retried; any other can be cloned.",
 )
 CANCEL = Verb(
     "cancel",

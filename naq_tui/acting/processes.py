@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from naq.errors import NaqException
+from naq_tui import hints
 from naq_tui.acting.asking import Asking
 from naq_tui.text import safe
 
@@ -59,7 +60,7 @@ class ActingOnProcesses(Asking):
         if row is None:
             return
         if row.view.is_recipe:
-            self.app.say(f"Nothing of {row.name} runs: + starts one.")
+            self.app.say(hints.advice(f"Nothing of {row.name} runs", hints.hint("process.more", "starts one")))
             return
         if not row.view.is_running:
             effect = "It is started again now, with the command it had."

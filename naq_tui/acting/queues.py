@@ -34,9 +34,8 @@ class ActingOnQueues(Asking):
             return
         stats, name = item.row.stats, item.row.name
         jobs = plural(stats.waiting, "waiting job")
-        if await self._agreed(
-            f"Delete {jobs} of queue {name}?", "They will not run and can't be brought back.", "delete"
-        ):
-            await self._do(
-                commands.purge_queue(stats.queue), lambda jobs: f"Queue {name}: {plural(jobs, 'job')} deleted."
-            )
+        effect = "They will not run and can't be brought back."
+        consent = await self._consent(f"Delete {jobs} of queue {name}?", effect, "delete", stats.waiting, "jobs")
+        if consent is not None:
+            purging = commands.purge_queue(stats.queue, reason=consent.reason)
+            await self._do(purging, lambda jobs: f"Queue {name}: {plural(jobs, 'job')} deleted.")

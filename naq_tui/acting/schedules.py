@@ -38,8 +38,9 @@ class ActingOnSchedules(Asking):
         if row is None or commands is None:
             return
         effect = f"{row.function} is enqueued once, now. Its own times stay as they are."
-        if await self._agreed(f"Fire schedule {row.name} now?", effect, "fire it"):
-            firing = commands.trigger_schedule(row.schedule_id)
+        consent = await self._consent(f"Fire schedule {row.name} now?", effect, "fire it")
+        if consent is not None:
+            firing = commands.trigger_schedule(row.schedule_id, reason=consent.reason)
             await self._do(firing, lambda job_id: f"Schedule {row.name} fired: job {safe(str(job_id))[-6:]}.")
 
     @work(group="acting", exit_on_error=False)
@@ -52,9 +53,9 @@ class ActingOnSchedules(Asking):
         if row.status not in GOING:
             self.app.say("It has ended: there is nothing to edit.")
             return
-        changes = await self.app.push_screen_wait(EditScheduleScreen(row.record))
+        changes, reason = await self.app.push_screen_wait(EditScheduleScreen(row.record))
         if changes:
-            modifying = commands.modify_schedule(row.schedule_id, changes)
+            modifying = commands.modify_schedule(row.schedule_id, changes, reason=reason)
             await self._do(modifying, lambda _: f"Schedule {row.name} changed: {', '.join(sorted(changes))}.")
 
     @work(group="acting", exit_on_error=False)

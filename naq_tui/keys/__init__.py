@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from textual.binding import Binding, BindingType
 
+from naq_tui import hints
 from naq_tui.keys.acting import ACTING
 from naq_tui.keys.action import Action, Owner
 from naq_tui.keys.console import CONSOLE
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *OUTPUT, *SCREEN_KEYS, *MOVING, *CONSOLE)
+hints.use(ACTIONS)
 GROUPS = ("Launching", "Acting", "Looking", "Moving", "Screens", "Console")
 
 

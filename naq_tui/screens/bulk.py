@@ -8,7 +8,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Label, Static
+from textual.widgets import Static
 
 from naq.errors import NaqException
 from naq_tui.acting.bulk import BulkAction
@@ -18,13 +18,12 @@ from naq_tui.format import count, plural
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, fit, safe
 from naq_tui.widgets.choice import Choice
+from naq_tui.widgets.consent import ConsentFields
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
     from naq_tui.feed.protocol import Commands
 
-TYPED_FROM = 10
-"""So many targets need their number typed."""
 BAR = 40
 
 
@@ -42,8 +41,6 @@ class BulkScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("p", "pause", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
     ]
     AUTO_FOCUS = "#field-count, Choice"
 
@@ -51,6 +48,7 @@ class BulkScreen(Dialog[None]):
         super().__init__()
         self.verb, self.targets, self.left_out = verb, targets, left_out
         self._commands = commands
+        self._fields = ConsentFields(len(targets), "jobs")
         self._action: BulkAction | None = None
         self._is_over = False
 
@@ -61,14 +59,7 @@ class BulkScreen(Dialog[None]):
             with Vertical(id="asking"):
                 yield Static(self._about(), classes="say", markup=False)
                 yield Static(self.verb.effect, classes="say -soft", markup=False)
-                with Horizontal(classes="field"):
-                    yield Label("reason", markup=False)
-                    yield self._field("reason", "for the log; may stay empty")
-                if len(self.targets) >= TYPED_FROM:
-                    with Horizontal(classes="field"):
-                        yield Label("how many", markup=False)
-                        yield self._field("count", f"type {len(self.targets)} to go on")
-                yield Static("", id="mistake", classes="mistake", markup=False)
+                yield self._fields
                 with Horizontal(classes="buttons"):
                     yield Choice("no", "no")
                     yield Choice(f"yes, {self.verb.name}", "yes", is_dangerous=True)
@@ -79,12 +70,6 @@ class BulkScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         self.query_one("#acting").display = False
-
-    @staticmethod
-    def _field(name: str, hint: str) -> Input:
-        field = Input(placeholder=hint, id=f"field-{name}", compact=True)
-        field.cursor_blink = False
-        return field
 
     def _about(self) -> str:
         if len(self.targets) == 1:
@@ -100,25 +85,12 @@ class BulkScreen(Dialog[None]):
 
     @on(Choice.Chosen)
     def _chosen(self, message: Choice.Chosen) -> None:
-        if message.value == "yes" and self._is_confirmed():
-            self._begin()
-        elif message.value == "no":
+        if message.value == "no":
             self.dismiss()
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        # enter in a field only moves on: the answer itself is always chosen
-        self.query_one(Choice).focus()
-
-    def _is_confirmed(self) -> bool:
-        if len(self.targets) < TYPED_FROM:
-            return True
-        typed = self.query_one("#field-count", Input).value.strip().replace(",", "")
-        if typed == str(len(self.targets)):
-            return True
-        self.query_one("#mistake", Static).update(f"Type {len(self.targets)}, the number of jobs, to go on.")
-        self.query_one("#field-count", Input).focus()
-        return False
+            return
+        consent = self._fields.consent()
+        if consent is not None:
+            self._begin(consent.reason)
 
     def action_pause(self) -> None:
         if self._action is not None and not self._is_over:
@@ -131,8 +103,7 @@ class BulkScreen(Dialog[None]):
             self._action.cancel()
 
     @work(exit_on_error=False)
-    async def _begin(self) -> None:
-        reason = self.query_one("#field-reason", Input).value.strip() or None
+    async def _begin(self, reason: str | None) -> None:
         self.query_one("#asking").display = False
         self.query_one("#acting").display = True
         self.set_focus(None)

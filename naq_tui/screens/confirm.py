@@ -12,39 +12,53 @@ from textual.widgets import Static
 
 from naq_tui.screens.dialog import Dialog
 from naq_tui.widgets.choice import Choice
+from naq_tui.widgets.consent import Consent, ConsentFields
 
 
-class ConfirmScreen(Dialog[bool]):
-    """What will happen, on what; "no" has the focus.
+class ConfirmScreen(Dialog[Consent | None]):
+    """What will happen, on what; "no" has the focus. Returns None for no.
 
     Args:
         question: one sentence that names the target; safe text.
         effect: what it does, in one or two sentences.
         verb: the words of the choice that does it.
+        number: how many it is done to: ten or more have to be typed.
+        noun: what those are, in the plural.
+        is_logged: whether the log tells of it, so that a reason can be given.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "answer(False)", show=False),
         Binding("y", "answer(True)", show=False),
     ]
-    AUTO_FOCUS = "Choice"
+    AUTO_FOCUS = "#field-count, Choice"
 
-    def __init__(self, question: str, effect: str, verb: str) -> None:
+    def __init__(
+        self, question: str, effect: str, verb: str, *, number: int = 1, noun: str = "", is_logged: bool = False
+    ) -> None:
         super().__init__()
         self.question, self.effect, self.verb = question, effect, verb
+        self._fields = ConsentFields(number, noun) if is_logged else None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -danger") as dialog:
             dialog.border_title = "Are you sure?"
             yield Static(self.question, classes="say", markup=False)
             yield Static(self.effect, classes="say -soft", markup=False)
+            if self._fields is not None:
+                yield self._fields
             with Horizontal(classes="buttons"):
                 yield Choice("no", "no")
                 yield Choice(f"yes, {self.verb}", "yes", is_dangerous=True)
 
     @on(Choice.Chosen)
     def _chosen(self, message: Choice.Chosen) -> None:
-        self.dismiss(message.value == "yes")
+        self.action_answer(message.value == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        self.dismiss(answer)
+        if not answer:
+            self.dismiss(None)
+            return
+        consent = Consent() if self._fields is None else self._fields.consent()
+        if consent is not None:
+            self.dismiss(consent)

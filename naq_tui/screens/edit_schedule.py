@@ -19,6 +19,7 @@ from naq_tui.format import exact
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
+from naq_tui.widgets.consent import reason_field
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
@@ -36,8 +37,8 @@ FIELDS = (
 PREVIEWED = 5
 
 
-class EditScheduleScreen(Dialog[Mapping[str, Any] | None]):
-    """Returns what differs, as `naq.modify_scheduled_job` takes it; None where it is left as it was.
+class EditScheduleScreen(Dialog[tuple[Mapping[str, Any], str | None]]):
+    """Returns what differs, as `naq.modify_scheduled_job` takes it (nothing where it is left as it was), and why.
 
     Args:
         schedule: as it is stored now.
@@ -65,6 +66,9 @@ class EditScheduleScreen(Dialog[Mapping[str, Any] | None]):
                     field = Input(self._before[name], placeholder=hint, id=f"field-{name}", compact=True)
                     field.cursor_blink = False
                     yield field
+            with Horizontal(classes="field"):
+                yield Label("reason", markup=False)
+                yield reason_field()
             yield Static("", id="mistake", classes="mistake", markup=False)
             yield Static("", id="preview", classes="note", markup=False)
             with Horizontal(classes="buttons"):
@@ -85,14 +89,14 @@ class EditScheduleScreen(Dialog[Mapping[str, Any] | None]):
     @on(Choice.Chosen)
     def _chosen(self, message: Choice.Chosen) -> None:
         if message.value == "no":
-            self.dismiss(None)
+            self.action_leave()
             return
         changes = self._check()
         if changes is not None:
-            self.dismiss(changes)
+            self.dismiss((changes, self.query_one("#field-reason", Input).value.strip() or None))
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        self.dismiss(({}, None))
 
     def _check(self) -> dict[str, Any] | None:
         """What differs; None where something can't be used, which is told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.screens.log_reading import LogReading
 from naq_tui.views.event_filter import FIELDS, EventFilter, failures, moment_problem
 from naq_tui.views.moment import parse_moment
@@ -97,7 +97,7 @@ class Looking(LogReading):
         needle = self._last_needle
         nothing = f"No {'further' if step > 0 else 'earlier'} row matches {needle.text}."
         if not needle:
-            self.app.say("No filter yet: / sets one.")
+            self.app.say(hints.advice("No filter yet", hints.hint("list.filter", "sets one")))
         elif self.place == "events":
             wanted = EventFilter(Needle(needle.text, FIELDS), self.app.lens().now)
             if self.log_view.found is not None:

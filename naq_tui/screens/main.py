@@ -10,7 +10,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Static
 
-from naq_tui import keys
+from naq_tui import hints, keys
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.processes import ActingOnProcesses
 from naq_tui.acting.queues import ActingOnQueues
@@ -163,7 +163,7 @@ class MainScreen(
                     # the rows tell the time of day only
                     Cell(f"{row.at:%a %d %b}", "strong") if row is not None and row.at.date() != today else None,
                     Cell(f"+{count(new)} new" if new else "not following", "waiting"),
-                    Cell("G", "muted"),
+                    Cell(hints.hint("list.last", "{}"), "muted"),
                 ]
             )
         pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())

@@ -30,6 +30,7 @@ _ACTS = frozenset(
         "QUEUE_PURGED",
         "QUEUE_RESUMED",
         "SCHEDULE_CANCELLED",
+        "SCHEDULE_MODIFIED",
         "SCHEDULE_PAUSED",
         "SCHEDULE_RESUMED",
     }
@@ -251,7 +252,7 @@ def _event_text(event: JobEvent) -> str:
         return "  ".join(filter(None, (soon, _error_of(event))))
     if event.error is not None:
         return _error_of(event)
-    if kind in _ACTS:
+    if kind in _ACTS or (kind == "SCHEDULE_TRIGGERED" and event.actor):
         return told(": ".join(filter(None, (f"{_deed(event, details)} {_by(event.actor)}".strip(), event.reason))))
     if event.reason:
         return told(event.reason)
@@ -268,16 +269,17 @@ def _event_text(event: JobEvent) -> str:
 
 
 def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
-    """To what, or what in figures: `nightly`, `5 jobs`, `retry jobs, 12`, `retry jobs, done 11, refused 1`."""
+    """To what, or what in figures: `nightly cron`, `5 jobs`, `stop worker`, `retry jobs, 12`, `retry jobs, done 11`."""
     kind, number = event.type, details.get("jobs")
     if kind.startswith("SCHEDULE"):
-        return event.schedule_id or ""
+        changed = details.get("after")
+        return " ".join((event.schedule_id or "", ", ".join(changed) if isinstance(changed, dict) else "")).strip()
     if kind == "QUEUE_PURGED" and isinstance(number, int):
         return plural(number, "job")
     if kind != "OPERATOR_ACTION":
         return ""
     counts = [f"{name} {details[name]}" for name in ("done", "refused") if details.get(name)]
-    return ", ".join(filter(None, (str(details.get("action") or ""), str(number or ""), *counts)))
+    return ", ".join(filter(None, (str(details.get("action") or "").replace("_", " "), str(number or ""), *counts)))
 
 
 def _by(actor: Mapping[str, Any] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from naq_tui import hints
 from naq_tui.format import age, count, plural
 from naq_tui.launcher.crashes import CRASHES
 from naq_tui.store.rows import ProcessRow
@@ -104,7 +105,10 @@ def _overdue_schedules(state: State, lens: Lens) -> list[Alarm]:
         return []
     alive = any(row.is_scheduler and not is_dead(row.record, lens) for row in state.workers.values())
     words = f"{plural(len(late), 'schedule')} should have fired"
-    return [Alarm(f"{words}, but no scheduler runs: s starts one" if not alive else f"{words} by now", "6", False)]
+    if alive:
+        return [Alarm(f"{words} by now", "6", False)]
+    starts = hints.hint("launch.scheduler", "starts one")
+    return [Alarm(hints.advice(f"{words}, but no scheduler runs", starts, end=""), "6", False)]
 
 
 def _malformed(state: State) -> list[Alarm]:

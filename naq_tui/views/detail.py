@@ -7,7 +7,7 @@ from typing import Literal
 
 from naq.errors import NaqException
 from naq.models.schedule import Schedule
-from naq_tui import masking, status
+from naq_tui import hints, masking, status
 from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
 from naq_tui.jsontext import Span, one_line
 from naq_tui.store.failures import groups
@@ -214,7 +214,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
     report.section("Its workers")
     mine = [worker for worker in state.workers.values() if key in worker.record.queues]
     if not mine:
-        report.note("none: w starts one here")
+        report.note(hints.advice("none", hints.hint("launch.worker", "starts one here"), end=""))
     for worker in mine:
         look = status.of_worker(worker_status(worker, lens))
         report.lines.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import at_ms, count
 from naq_tui.store.rows import EventRow
 from naq_tui.store.state import State
@@ -49,12 +49,13 @@ def total(state: State) -> str:
 
 def nothing_found(search_state: str) -> str:
     """What stands in a filtered log with no row."""
+    shows_all = hints.hint("back", "shows all")
     match search_state:
         case "searching":
             return "Nothing yet: the search goes on through the whole log."
         case "stopped":
-            return "Nothing found before the search was stopped: esc shows all."
-    return "Nothing in the whole log matches: esc shows all."
+            return hints.advice("Nothing found before the search was stopped", shows_all)
+    return hints.advice("Nothing in the whole log matches", shows_all)
 
 
 def found_words(search_state: str, number: int, progress: float) -> tuple[Cell, ...]:
@@ -64,7 +65,7 @@ def found_words(search_state: str, number: int, progress: float) -> tuple[Cell, 
         case "searching":
             return (
                 Cell(f"scanning … {int(progress * 100)} %", "waiting"),
-                Cell(f" · {found} · esc stops", "muted"),
+                Cell(f" · {found} · {hints.hint('back', 'stops')}", "muted"),
             )
         case "stopped":
             return (Cell(f"{found} · stopped after {int(progress * 100)} % of the log", "muted"),)
@@ -75,4 +76,4 @@ def found_words(search_state: str, number: int, progress: float) -> tuple[Cell, 
 
 def looking_words(progress: float) -> tuple[Cell, ...]:
     """What the frame says while the next event of some kind is looked for."""
-    return (Cell(f"looking … {int(progress * 100)} %", "waiting"), Cell(" · esc stops", "muted"))
+    return (Cell(f"looking … {int(progress * 100)} %", "waiting"), Cell(f" · {hints.hint('back', 'stops')}", "muted"))

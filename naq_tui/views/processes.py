@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import age, duration, size, until
 from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
@@ -19,6 +19,11 @@ class ProcessItem(NamedTuple):
     row: ProcessRow
     worker: WorkerRow | None
     """None where no heartbeat of it was seen."""
+
+
+def launching() -> tuple[str, str]:
+    """The keys that start something here."""
+    return hints.hint("launch.worker", "starts a worker"), hints.hint("launch.scheduler", "a scheduler")
 
 
 class ProcessesView(TableView[ProcessItem]):
@@ -52,9 +57,10 @@ class ProcessesView(TableView[ProcessItem]):
     def cells(self, item: ProcessItem, lens: Lens) -> tuple[Cell, ...]:
         row, view = item.row, item.row.view
         if view.is_recipe:
-            up = ""
+            up, last = "", Cell(hints.hint("process.more", "starts one"), "muted")
         else:
             up = age(view.started_at, lens.local_now) if view.is_running else duration(view.uptime)
+            last = Cell(*message(row.last_line))
         record = item.worker.record if item.worker is not None and not item.worker.is_scheduler else None
         is_known = record is not None and view.is_running
         return (
@@ -64,7 +70,7 @@ class ProcessesView(TableView[ProcessItem]):
             Cell(f"{len(record.running)}/{record.concurrency}") if record is not None and is_known else BLANK,
             Cell(up, "muted"),
             Cell(str(view.pid) if view.pid else "", "muted"),
-            Cell("+ starts one", "muted") if view.is_recipe else Cell(*message(row.last_line)),
+            last,
             Cell("" if view.cpu_percent is None else f"{view.cpu_percent:.0f} %", "muted"),
             Cell("" if view.rss_bytes is None else size(view.rss_bytes), "muted"),
             Cell(str(view.restarts) if view.restarts else "", "waiting"),
@@ -104,7 +110,7 @@ class ProcessesView(TableView[ProcessItem]):
         return f"{row.name} {row.recipe} {row.kind} {row.status} {row.status_text} {row.command} {row.last_line}"
 
     def empty(self, state: State) -> str:
-        return "Nothing runs here yet: w starts a worker, s a scheduler."
+        return hints.advice("Nothing runs here yet", *launching())
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         crashed = sum(row.status == "crashed" for row in state.processes)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import count, duration, rate, since, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
@@ -34,7 +34,7 @@ class QueuesView(TableView[QueueItem]):
     name = "queues"
     title = "Queues"
     columns = (
-        Column(id="queue", title="  queue", width=11, most=26, grow=3, keep=10, fill=True),
+        Column(id="queue", title="  queue", width=11, most=40, grow=3, keep=10),
         Column(id="waiting", title="waiting", width=7, right=True, keep=10, starts_descending=True),
         Column(id="running", title="running", width=7, right=True, keep=8, starts_descending=True),
         Column(id="failed", title="fail/h", width=6, right=True, keep=6, starts_descending=True),
@@ -112,7 +112,9 @@ class QueuesView(TableView[QueueItem]):
         return {**super().fields(item, lens), "queue": item.row.name}
 
     def empty(self, state: State) -> str:
-        return waiting_for(state, "queues", "No queues yet: a queue begins with its first worker or its first job.")
+        starts = hints.hint("launch.worker", "starts a worker here")
+        words = hints.advice("No queues yet", "a first job or worker makes one", starts)
+        return waiting_for(state, "queues", words)
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         if not state.queues:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import count, due, since, until
 from naq_tui.store.rows import ScheduleRow
 from naq_tui.store.state import State
@@ -87,9 +87,9 @@ class SchedulesView(TableView[ScheduleRow]):
         return f"{item.schedule_id} {item.status} {item.spec} {item.function} {item.queue} {item.error}"
 
     def empty(self, state: State) -> str:
-        return waiting_for(
-            state, "schedules", "No schedules yet: naq.schedule(…) makes them, and s starts a scheduler."
-        )
+        starts = hints.hint("launch.scheduler", "starts a scheduler")
+        words = hints.advice("No schedules yet", "naq.schedule(…) makes them", starts)
+        return waiting_for(state, "schedules", words)
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         moment = next_run(state)

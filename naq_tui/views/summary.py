@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from naq_tui import hints
 from naq_tui.format import count, plural, until
 from naq_tui.store.state import State
+from naq_tui.views.processes import launching
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.schedules import next_run
 from naq_tui.views.table import Cell, Lens, spread, waiting_for
@@ -32,7 +34,8 @@ def summary(state: State, lens: Lens) -> list[SummaryLine]:
 
 def _workers(state: State, lens: Lens) -> tuple[Cell, ...]:
     if not state.workers:
-        return (Cell(waiting_for(state, "workers", "none yet: w starts one here"), "muted"),)
+        starts = hints.hint("launch.worker", "starts one here")
+        return (Cell(waiting_for(state, "workers", hints.advice("none yet", starts, end="")), "muted"),)
     counted = worker_counts(state, lens)
     return spread(
         [
@@ -88,7 +91,7 @@ def _results(state: State) -> tuple[Cell, ...]:
 
 def _processes(state: State) -> tuple[Cell, ...]:
     if not state.processes:
-        return (Cell("none here: w starts a worker, s a scheduler", "muted"),)
+        return (Cell(hints.advice("none here", *launching(), end=""), "muted"),)
     running = [row for row in state.processes if row.view.is_running]
     crashed = [row for row in state.processes if row.status == "crashed"]
     return spread(

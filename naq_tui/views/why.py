@@ -8,6 +8,7 @@ from typing import Any
 from naq.callables import ModuleAllowList
 from naq.errors import NaqException
 from naq.models.job import FINAL_STATUSES
+from naq_tui import hints
 from naq_tui.format import age, count, plural, until
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import WorkerRow, told
@@ -60,11 +61,12 @@ def _retry(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
 
 def _scheduled(state: State, row: JobRow, lens: Lens) -> list[str]:
     if row.status == "PAUSED":
-        return ["It is paused: P on screen 6 resumes it."]
+        return [hints.advice("It is paused", hints.hint("schedule.toggle", "on screen 6 resumes it"))]
     reasons = [f"It is due {until(row.retry_at, lens.now)}."] if row.retry_at is not None else []
     living = [worker for worker in state.workers.values() if worker.is_scheduler and not is_dead(worker.record, lens)]
     if not living:
-        reasons.insert(0, "No scheduler runs, so nothing puts it into its queue: s starts one here.")
+        starts = hints.hint("launch.scheduler", "starts one here")
+        reasons.insert(0, hints.advice("No scheduler runs, so nothing puts it into its queue", starts))
     return reasons
 
 
@@ -83,7 +85,8 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
     if stats is not None and stats.is_paused:
         reason = f" ({told(stats.paused_reason)})" if stats.paused_reason else ""
         since = f" for {age(stats.paused_at, lens.now)}" if stats.paused_at else ""
-        reasons.append(f"Its queue {row.queue} is paused{since}{reason}: P on screen 4 resumes it.")
+        resumes = hints.hint("queue.toggle", "on screen 4 resumes it")
+        reasons.append(hints.advice(f"Its queue {row.queue} is paused{since}{reason}", resumes))
     queue = stats.queue if stats is not None else row.queue
     takers = [
         worker
@@ -91,7 +94,8 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         if queue in worker.record.queues and not worker.is_scheduler and not is_dead(worker.record, lens)
     ]
     if not takers:
-        return [*reasons, f"No living worker takes jobs from queue {row.queue}: w starts one here."]
+        starts = hints.hint("launch.worker", "starts one here")
+        return [*reasons, hints.advice(f"No living worker takes jobs from queue {row.queue}", starts)]
     function = payload.get("function")
     if isinstance(function, str) and not any(_may_run(worker, function) for worker in takers):
         module = safe(function.partition(":")[0], 100)
@@ -101,8 +105,8 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
     if used >= slots:
         waiting = f", and {count(stats.waiting)} wait" if stats is not None and stats.waiting else ""
         reasons.append(f"All workers of queue {row.queue} are full: {used:,} of {slots:,} jobs run{waiting}.")
-    keys = [limit.get("key") for limit in _limits(payload)]
-    names = ", ".join(safe(key, 60) for key in keys if isinstance(key, str))
+    named = [limit.get("key") for limit in _limits(payload)]
+    names = ", ".join(safe(key, 60) for key in named if isinstance(key, str))
     if names:
         reasons.append(f"Its limits may hold it back: {names}.")
     if not reasons and stats is not None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import count, since, size
 from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
@@ -111,7 +111,8 @@ class WorkersView(TableView[WorkerRow]):
         return {**super().fields(item, lens), **more, "module": item.modules, "kind": item.record.kind}
 
     def empty(self, state: State) -> str:
-        return waiting_for(state, "workers", "No workers yet: press w to start one here.")
+        starts = hints.hint("launch.worker", "press {} to start one here")
+        return waiting_for(state, "workers", hints.advice("No workers yet", starts))
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         if not state.workers:

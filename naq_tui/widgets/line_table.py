@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from naq_tui import keys
+from naq_tui import hints, keys
 from naq_tui.format import short_count
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
@@ -324,9 +324,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     def _empty_line(self, y: int) -> Strip:
         text = self.view.empty(self._state)
         if self.needle:
-            text = f"Nothing matches {self.needle.text}: esc shows all."
+            text = hints.advice(f"Nothing matches {self.needle.text}", hints.hint("back", "shows all"))
         elif self.facet:
-            text = "None of these now: → shows the others."
+            text = hints.advice("None of these now", hints.hint("list.next_facet", "shows the others"))
         lines = wrap(text, max(8, self.size.width - 4))
         return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
 

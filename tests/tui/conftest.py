@@ -13,10 +13,34 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from naq_tui import hints, keys
 from naq_tui.app import NaqConsole, make_console
 from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, FixedClock, first_batch
+from naq_tui.feed.sample import T0, link
+from naq_tui.store.updates import (
+    EventsAppended,
+    EventsRange,
+    FailuresFound,
+    JobsFound,
+    QueuesSampled,
+    ResultsChanged,
+    SchedulesChanged,
+    WorkersChanged,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTHING = (
+    link(),
+    EventsRange(1, 0),
+    EventsAppended(()),
+    WorkersChanged(),
+    QueuesSampled((), T0),
+    ResultsChanged(total=0),
+    SchedulesChanged(),
+    JobsFound(()),
+    FailuresFound(()),
+)
+"""A system in which nothing has happened."""
 
 
 class RepoSVGExtension(snapshots.SVGImageExtension):
@@ -33,6 +57,7 @@ def _stable_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(App.theme, "_default", "textual-dark")
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
+    hints.use(keys.ACTIONS)
 
 
 def fake_console(*batches: Any, processes: FakeProcesses | None = None, **options: Any) -> NaqConsole:
@@ -84,3 +109,9 @@ async def gone(pilot: Pilot[Any], kind: type) -> None:
     async with asyncio.timeout(5):
         while isinstance(pilot.app.screen, kind):
             await pilot.pause(0.02)
+
+
+def text_on(pilot: Pilot[Any]) -> str:
+    """What stands on the screen."""
+    strips = pilot.app.screen._compositor.render_strips(pilot.app.size)
+    return "\n".join(strip.text for strip in strips)

@@ -6,33 +6,11 @@ from typing import Any
 
 import pytest
 
-from naq_tui.feed.sample import T0, link
-from naq_tui.store.updates import (
-    EventsAppended,
-    EventsRange,
-    FailuresFound,
-    JobsFound,
-    QueuesSampled,
-    ResultsChanged,
-    SchedulesChanged,
-    WorkersChanged,
-)
-from tests.tui.conftest import after, fake_console
+from tests.tui.conftest import NOTHING, after, fake_console
 
 SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 60)
 BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
 ALL = pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE], ids=["80x24", "120x40", "200x60"])
-NOTHING = (
-    link(),
-    EventsRange(1, 0),
-    EventsAppended(()),
-    WorkersChanged(),
-    QueuesSampled((), T0),
-    ResultsChanged(total=0),
-    SchedulesChanged(),
-    JobsFound(()),
-    FailuresFound(()),
-)
 
 
 @ALL

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from naq_tui import keys
+from naq_tui import hints, keys
 from naq_tui.app import NaqConsole
+from naq_tui.config import parse_config
+from naq_tui.feed.fake import FakeProcesses
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.help import help_lines
 from naq_tui.screens.main import MainScreen
@@ -16,7 +19,7 @@ from naq_tui.widgets.document import Document
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.output_view import OutputView
-from tests.tui.conftest import ROOT, fake_console, settle
+from tests.tui.conftest import NOTHING, ROOT, fake_console, settle, text_on
 
 PLACES = (*keys.PANES, *keys.REPORTS)
 OWNERS = {
@@ -87,6 +90,27 @@ async def test_an_acting_key_does_nothing_elsewhere() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert console.screen is console.main
+
+
+async def test_sentences_name_the_keys_of_this_console() -> None:
+    """With other keys those are named, read-only none that acts; the next console begins anew."""
+    config = parse_config('[keys]\n"launch.worker" = "f7"\n"back" = "f3"\n', Path("config.toml"))
+    console = fake_console(NOTHING, processes=FakeProcesses(), config=config)
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        assert "No workers yet: press f7 to start one here." in text_on(pilot)
+        await pilot.press("slash", *"zzz", "enter", "8")
+        assert "f7 starts a worker, s a scheduler" in text_on(pilot)
+        await pilot.press("2", "slash", *"zzz", "enter")
+        assert "f3 shows all" in text_on(pilot)
+        console.is_read_only = True
+        await pilot.press("5", "f3")
+        assert "No workers yet." in text_on(pilot)
+        await pilot.press("8")
+        assert "Nothing runs here yet." in text_on(pilot)
+    fake_console()
+    assert hints.hint("launch.worker", "starts one") == "w starts one"
 
 
 def readme_rows() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from naq_tui.app import NaqConsole
@@ -58,6 +59,57 @@ async def test_marked_schedules_are_paused_together_after_one_question() -> None
         assert not console.main.tables["schedules"].marks
 
 
+async def say_yes_because(pilot: Pilot[None], reason: str) -> None:
+    """From "no": up into the reason, enter back, right to the other answer."""
+    await pilot.press("up", *reason, "enter", "right", "enter")
+    await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("keys", "verb"),
+    [
+        (("4", "P"), "pause queue"),
+        (("6", "P"), "resume"),
+        (("6", "T"), "trigger"),
+        (("6", "X"), "cancel"),
+        (("5", "j", "K"), "stop"),
+        (("5", "D"), "forget"),
+    ],
+)
+async def test_a_reason_can_be_given_for_whatever_the_log_tells(keys: tuple[str, ...], verb: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*keys)
+        await shown(pilot, ConfirmScreen)
+        key = console.main.tables[console.main.current].selected_key
+        await say_yes_because(pilot, "any")
+        assert isinstance(console.commands, FakeCommands)
+        assert calls_of(console) == [(verb, key)]
+        assert console.commands.reasons == ["any"]
+
+
+async def test_the_number_of_jobs_to_be_purged_is_typed_where_they_are_many() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        table = console.main.tables["queues"]
+        while table.selected_key != "reports":
+            await pilot.press("j")
+        await pilot.press("D")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press(*"49", "enter", "y")
+        await pilot.pause()
+        assert isinstance(console.screen, ConfirmScreen)
+        assert "Type 4910, the number of jobs" in str(console.screen.query_one("#mistake", Static).render())
+        await pilot.press(*"4910", "up", *"old", "enter", "y")
+        await pilot.pause()
+        assert isinstance(console.commands, FakeCommands)
+        assert calls_of(console) == [("purge", "reports")]
+        assert console.commands.reasons == ["old"]
+
+
 async def test_a_schedule_is_fired_now() -> None:
     console = fake_console()
     async with console.run_test(size=(120, 40)) as pilot:
@@ -103,10 +155,13 @@ async def test_a_schedule_is_edited_with_its_next_times_in_sight() -> None:
         preview = str(console.screen.query_one("#preview", Static).render())
         assert "2026-11-25 02:30:00" in preview
         assert preview.count("UTC") == 5
+        console.screen.query_one("#field-reason", Input).value = "later is quieter"
         await pilot.press("enter", "right", "enter")
         await pilot.pause()
         await pilot.pause()
+        assert isinstance(console.commands, FakeCommands)
         assert calls_of(console) == [("modify cron", "nightly")]
+        assert console.commands.reasons == ["later is quieter"]
 
 
 def test_only_what_differs_is_changed() -> None:

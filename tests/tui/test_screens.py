@@ -9,28 +9,11 @@ import pytest
 from naq_tui.feed.fake import FakeProcesses, first_batch
 from naq_tui.feed.sample import T0, link, process
 from naq_tui.launcher import ProcessStatus
-from naq_tui.store.updates import (
-    EventsAppended,
-    EventsRange,
-    Malformed,
-    QueuesSampled,
-    ResultsChanged,
-    SchedulesChanged,
-    WorkersChanged,
-)
-from tests.tui.conftest import after, fake_console
+from naq_tui.store.updates import Malformed
+from tests.tui.conftest import NOTHING, after, fake_console
 
 SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 50)
 BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
-NOTHING = (
-    link(),
-    EventsRange(1, 0),
-    EventsAppended(()),
-    WorkersChanged(),
-    QueuesSampled((), T0),
-    ResultsChanged(total=0),
-    SchedulesChanged(),
-)
 
 
 @pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE], ids=["80x24", "120x40", "200x50"])

@@ -89,6 +89,8 @@ def test_time_of_another_id(job_id: str) -> None:
     [
         ("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "07398f"),
         ("nightly.now.017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "07398f"),
+        ("nightly.1795492800000", "492800"),
+        ("nightly.1795579200000", "579200"),
         ("order-17", "order-17"),
         ("twelve-chars", "twelve-chars"),
         ("an-id-longer-than-that", "an-id-longe…"),
