@@ -38,9 +38,12 @@ __all__ = [
     "text_items",
     "texts",
     "unpack",
+    "whole",
 ]
 
 _INT64 = 2**63
+_WRITABLE_DEPTH = 200
+"""Levels of nesting that can be written for sure."""
 _COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -60,12 +63,17 @@ def loads(raw: bytes) -> Any:
     """The JSON value in `raw`.
 
     Raises:
-        SerializationError: it is not JSON; the message has the position, `raw` the bytes.
+        SerializationError: it is not JSON, or nested too deep; the message has the position, `raw` the bytes.
     """
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
+        if raw.count(b"[") + raw.count(b"{") > _WRITABLE_DEPTH:
+            orjson.dumps(value)  # it reads what is nested deeper than it writes, and what is read is stored again
     except orjson.JSONDecodeError as exc:
         raise SerializationError(f"not JSON: {exc}", raw=bytes(raw)) from None
+    except TypeError as exc:
+        raise SerializationError(f"nested deeper than can be stored: {exc}", raw=bytes(raw)) from None
+    return value
 
 
 def text(record: Mapping[str, Any], key: str, default: str) -> str:
@@ -102,6 +110,19 @@ def number(record: Mapping[str, Any], key: str, default: float | None) -> float 
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return value
     return default
+
+
+@overload
+def whole(record: Mapping[str, Any], key: str, default: int) -> int: ...
+@overload
+def whole(record: Mapping[str, Any], key: str, default: None) -> int | None: ...
+def whole(record: Mapping[str, Any], key: str, default: int | None) -> int | None:
+    """`record[key]` where it is a number of at most 64 bits, its fraction cut off, else `default`.
+
+    A larger one could be read but never be written again.
+    """
+    value = number(record, key, None)
+    return default if value is None or not -_INT64 <= value < 2 * _INT64 else int(value)
 
 
 def pack(value: Any, name: str = "value") -> Any:

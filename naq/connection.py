@@ -214,7 +214,7 @@ class Connection:
             raise JetStreamError(f"unexpected answer to $JS.API.{verb}", 0)
         error = answer.get("error")
         if isinstance(error, dict):
-            code = int(codec.number(error, "err_code", 0))
+            code = codec.whole(error, "err_code", 0)
             text = codec.text(error, "description", "unknown error")
             if code in (10039, 10076):
                 raise JetStreamUnavailableError(

@@ -76,7 +76,7 @@ def load_context(name: str | None, env: Mapping[str, str]) -> NatsContext | None
             return None
         known = ", ".join(context_names(env)) or "none"
         raise ConfigurationError(f"nats context {name!r} does not exist (known: {known})") from None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ConfigurationError(f"nats context {selected!r}: {path} can't be read: {exc}") from None
     if not isinstance(values, dict):
         raise ConfigurationError(f"nats context {selected!r}: {path} is not a JSON object")

@@ -69,7 +69,7 @@ class StreamCursor:
             f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}
         )
         self._consumer = str(answer["name"])
-        self.pending = int(codec.number(answer, "num_pending", 0))
+        self.pending = codec.whole(answer, "num_pending", 0)
         return self
 
     async def __aexit__(

@@ -26,7 +26,11 @@ class Delivery(NamedTuple):
             tokens = tokens[2:]
         if len(tokens) < 9:
             raise ValueError(f"not a JetStream delivery: {reply!r}")
-        return cls(int(tokens[4]), int(tokens[5]), from_nanoseconds(int(tokens[7])), int(tokens[8]))
+        try:
+            stored_at = from_nanoseconds(int(tokens[7]))
+        except OverflowError:
+            raise ValueError(f"not a JetStream delivery: {reply!r}") from None
+        return cls(int(tokens[4]), int(tokens[5]), stored_at, int(tokens[8]))
 
 
 class Received(NamedTuple):

@@ -52,7 +52,7 @@ def display_call(args: Any, kwargs: Any, limit: int | None) -> str:
             line.write(value, 0)
             gap = ", "
         for name, value in kwargs.items() if isinstance(kwargs, dict) else ():
-            line.add(f"{gap}{_inert(str(name))}=")
+            line.add(f"{gap}{inert_json(str(name))}=")
             line.write(value, 0)
             gap = ", "
     return cut("".join(line.pieces), limit)
@@ -61,6 +61,13 @@ def display_call(args: Any, kwargs: Any, limit: int | None) -> str:
 def cut(line: str, limit: int | None) -> str:
     """`line`, its end replaced by `…` where it is longer than `limit` characters."""
     return line if limit is None or len(line) <= limit else f"{line[: max(limit - 1, 0)]}…"
+
+
+def inert(text: str) -> str:
+    """`text` on one line with nothing in it that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
 
 
 def _tagged(packed: dict[Any, Any], depth: int) -> Any:
@@ -152,7 +159,7 @@ class _Line:
             self.add(_plain(packed))
 
     def _quoted(self, value: str) -> str:
-        return _inert(encode_basestring(value if self._limit is None else value[: self._limit + 1]))
+        return inert_json(encode_basestring(value if self._limit is None else value[: self._limit + 1]))
 
 
 def _plain(value: Any) -> str:
@@ -164,7 +171,8 @@ def _plain(value: Any) -> str:
         return hex(value)
 
 
-def _inert(value: str) -> str:
+def inert_json(value: str) -> str:
+    """JSON on one line, of the same value, with what a terminal would obey written as `\\u009b`."""
     if value.isprintable():
         return value
     return "".join(c if c.isprintable() else encode_basestring_ascii(c)[1:-1] for c in value)

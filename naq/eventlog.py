@@ -139,13 +139,13 @@ async def read_page(connection: Connection, stream: str, request: Mapping[str, A
 async def stream_range(connection: Connection, stream: str) -> StreamRange:
     """What `stream` holds now."""
     state = (await connection.api(f"STREAM.INFO.{stream}")).get("state", {})
-    first = int(codec.number(state, "first_seq", 0))
-    last = int(codec.number(state, "last_seq", 0))
+    first = codec.whole(state, "first_seq", 0)
+    last = codec.whole(state, "last_seq", 0)
     return StreamRange(
         first_seq=max(1, first),
         last_seq=last,
-        messages=int(codec.number(state, "messages", 0)),
-        size_bytes=int(codec.number(state, "bytes", 0)),
+        messages=codec.whole(state, "messages", 0),
+        size_bytes=codec.whole(state, "bytes", 0),
     )
 
 

@@ -139,7 +139,7 @@ class Inspector:
                 subject = consumer.get("config", {}).get("filter_subject", "")
                 found[names.queue_of(subject)] = consumer
             offset += len(page)
-            if not page or offset >= int(codec.number(answer, "total", 0)):
+            if not page or offset >= codec.whole(answer, "total", 0):
                 return found
 
 
@@ -154,10 +154,10 @@ def _stats(
     figures = consumer or {}
     return QueueStats(
         queue=queue,
-        waiting=stored if consumer is None else int(codec.number(figures, "num_pending", 0)),
-        running=int(codec.number(figures, "num_ack_pending", 0)),
-        redelivered=int(codec.number(figures, "num_redelivered", 0)),
-        pulls=int(codec.number(figures, "num_waiting", 0)),
+        waiting=stored if consumer is None else codec.whole(figures, "num_pending", 0),
+        running=codec.whole(figures, "num_ack_pending", 0),
+        redelivered=codec.whole(figures, "num_redelivered", 0),
+        pulls=codec.whole(figures, "num_waiting", 0),
         oldest_at=oldest,
         has_consumer=consumer is not None,
         is_paused=pause is not None,

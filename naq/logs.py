@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
+
+from naq.display import inert
+
+
+class InertFormatter(logging.Formatter):
+    """Log lines that can neither steer a terminal nor pass for more than one: messages hold texts of jobs."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = inert(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(map(inert, super().formatException(ei).split("\n")))
 
 
 def setup_logging(level: int | str = logging.INFO) -> None:
@@ -13,7 +27,7 @@ def setup_logging(level: int | str = logging.INFO) -> None:
     """
     import time
 
-    formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter = InertFormatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

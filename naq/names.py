@@ -25,7 +25,7 @@ def check_queue_name(queue: str) -> str:
     """
     if not isinstance(queue, str) or not _TOKEN.fullmatch(queue):
         raise InvalidQueueNameError(
-            f"queue name {queue!r} is not valid: use 1 to 64 letters, digits, '_' or '-' (for example 'mail')"
+            f"queue name {queue!r:.120} is not valid: use 1 to 64 letters, digits, '_' or '-' (for example 'mail')"
         )
     return queue
 
@@ -38,7 +38,7 @@ def check_key(key: str, what: str) -> str:
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key) or key[0] == "." or key[-1] == "." or ".." in key:
         raise ConfigurationError(
-            f"{what} {key!r} is not valid: use 1 to 128 letters, digits, '_', '-', '=' or single inner dots"
+            f"{what} {key!r:.160} is not valid: use 1 to 128 letters, digits, '_', '-', '=' or single inner dots"
         )
     return key
 
@@ -52,7 +52,7 @@ def key_of_text(text: str) -> str:
     try:
         raw = text.encode()
     except UnicodeEncodeError:
-        raise ConfigurationError(f"key {text!r} is no valid text: it has lone surrogates") from None
+        raise ConfigurationError(f"key {text!r:.160} is no valid text: it has lone surrogates") from None
     return "".join(chr(byte) if chr(byte) in _PLAIN else f"={byte:02X}" for byte in raw)
 
 
@@ -65,7 +65,7 @@ class Names:
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.prefix):
             raise ConfigurationError(
-                f"prefix {self.prefix!r} is not valid: use 1 to 64 letters, digits, '_' or '-' (NAQ_PREFIX)"
+                f"prefix {self.prefix!r:.120} is not valid: use 1 to 64 letters, digits, '_' or '-' (NAQ_PREFIX)"
             )
 
     @property

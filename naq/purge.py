@@ -84,7 +84,7 @@ class Purge:
                 return 0
             raise
         delivered = info.get("delivered")
-        return int(codec.number(delivered, "stream_seq", 0)) if isinstance(delivered, dict) else 0
+        return codec.whole(delivered, "stream_seq", 0) if isinstance(delivered, dict) else 0
 
     async def _remove(self, chunk: Sequence[WaitingJob]) -> int:
         gone = await asyncio.gather(*(remove(self._connection, job.seq) for job in chunk))

@@ -211,6 +211,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 def _checked(settings: Settings) -> Settings:
     settings.names  # noqa: B018  (checks the prefix)
+    if not settings.servers:
+        raise ConfigurationError("the server address is empty: expected nats://host:port (NAQ_NATS_URL or --server)")
     for url in settings.servers:
         try:
             parts = urlsplit(url if "//" in url else f"nats://{url}")

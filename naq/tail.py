@@ -204,8 +204,8 @@ class Tail:
         )
         if self._only_new and self._next is None:
             # a resume must not skip what is stored while the link is down
-            self._next = int(codec.number(answer.get("delivered", {}), "stream_seq", 0)) + 1
-        return str(answer["name"]), int(codec.number(answer, "num_pending", 0))
+            self._next = codec.whole(answer.get("delivered", {}), "stream_seq", 0) + 1
+        return str(answer["name"]), codec.whole(answer, "num_pending", 0)
 
     async def _resume_at(self, wanted: int) -> int:
         """`wanted`, or 1 where the stream was made anew and counts from the start again."""
@@ -213,7 +213,7 @@ class Tail:
             state = (await self._connection.api(f"STREAM.INFO.{self._stream}")).get("state", {})
         except JetStreamError:
             return wanted
-        return wanted if int(codec.number(state, "last_seq", 0)) >= wanted - 1 else 1
+        return wanted if codec.whole(state, "last_seq", 0) >= wanted - 1 else 1
 
 
 def parse_delivered(message: Message) -> tuple[TailMessage, int]:

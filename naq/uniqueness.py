@@ -224,12 +224,11 @@ def claim_of(entry: Entry) -> Claim | None:
         return None
     if not isinstance(record, dict) or not isinstance(record.get("job_id"), str):
         return None
-    seq = codec.number(record, "seq", None)
     return Claim(
         entry.key,
         record["job_id"],
         parse_time(record.get("until")),
-        None if seq is None else int(seq),
+        codec.whole(record, "seq", None),
         entry.revision,
         entry.saved_at,
     )

@@ -227,7 +227,7 @@ def _hand_over(handler: Handler, words: list[bytes], data: bytes, body: int, end
 
 def status_of(headers: bytes) -> str | None:
     """The status a header block carries ("100", "503", …); None for an ordinary message."""
-    return headers[9:12].decode() if headers.startswith(b"NATS/1.0 ") else None
+    return headers[9:12].decode("ascii", "replace") if headers.startswith(b"NATS/1.0 ") else None
 
 
 def headers_of(block: bytes) -> dict[str, str]:

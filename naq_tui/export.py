@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 from naq.errors import ConfigurationError
 from naq_tui.views.copying import copy_text
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet run a cell."""
+_FORMULA = re.compile(r"(^(?=[\t\r\n])|(?:^|[;\t\r\n])(?=[\s\ufeff\u200b]*[=+\-@＝＋－＠]))")
+"""Where a spreadsheet would run what follows. Half of them part cells at semicolons or tabs, whatever is quoted; those
+of the Far East take wide signs for plain ones."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMATS = (".json", ".csv")
 
 
@@ -55,20 +58,27 @@ def record_csv(record: Any) -> str:
 
 
 def harmless(cell: str) -> str:
-    """The cell as text to any spreadsheet: an apostrophe goes before what would be run as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """The cell as text to any spreadsheet: an apostrophe goes before what would be run as a formula.
+
+    Control characters, which no spreadsheet takes, become U+FFFD; a file in JSON has the text as it is.
+    """
+    return _FORMULA.sub(r"\1'", _CONTROLS.sub("\ufffd", cell))
 
 
 def checked_path(text: str) -> Path:
     """The file to write. Raises ExportError where its name says no format, or it is there already."""
-    path = Path(text.strip()).expanduser()
-    if path.suffix.lower() not in FORMATS:
-        raise ExportError("the name has to end in .json or .csv")
-    if path.exists():
-        raise ExportError("there is a file of this name already")
-    if not path.parent.is_dir():
-        raise ExportError(f"there is no folder {path.parent}")
-    return path
+    try:
+        path = Path(text.strip()).expanduser()
+        if path.suffix.lower() not in FORMATS:
+            raise ExportError("the name has to end in .json or .csv")
+        if not path.parent.is_dir():
+            raise ExportError(f"there is no folder {path.parent}")
+        path.lstat()
+    except FileNotFoundError:
+        return path
+    except (OSError, RuntimeError, ValueError):  # too long, the home of nobody, a NUL
+        raise ExportError("no file can have this name") from None
+    raise ExportError("there is a file of this name already")
 
 
 def write(path: Path, text: str) -> None:
@@ -84,9 +94,11 @@ def write(path: Path, text: str) -> None:
 
 def _plain(record: Any) -> Any:
     text, _ = copy_text(record)
+    if isinstance(record, str):
+        return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -32,13 +32,16 @@ _NAMES = (
 _WORDS = ("pwd", "auth", "creds")
 """Hidden where they are a whole word of the name."""
 _PATTERNS = (
-    r"(?P<url>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?:[^\s/@:\"']{0,200}:(?!\d+[/?#])[^\s@\"']{0,300}|[^\s/@\"']{1,300})@",
+    # possessive, here and below: what is anybody's text must not be gone through more than once
+    r"(?P<url>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)"
+    r"(?:[^\s/@:\"']{0,200}+:(?!\d+[/?#])[^\s@\"']{0,300}+|[^\s/@\"']{1,300}+)@",
     r"(?P<scheme>\b(?i:bearer)\s+|\b(?i:basic)\s+(?=[a-z+/]*[0-9A-Z=]))[A-Za-z0-9._~+/=-]{6,}",
     r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}",
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END[A-Z0-9 ]{0,40}-----)?",
     r"\b(?:S[ACNOUX][A-Z2-7]{56}|AKIA[0-9A-Z]{16}|gh[oprsu]_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,})",
 )
 """Logins in addresses, bearer and basic credentials, JWTs, private keys, NATS seeds and the keys of some services."""
+_NAME = re.compile(r"[\w.-]*")
 _GIVEN = r"[\w.-]{0,40}(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
 _SECRET = (
     r"(?:(?i:bearer|basic|digest|token)\s+)?"
@@ -66,11 +69,10 @@ class Rules:
             [*(name.replace("_", r"[_\-. ]?") for name in _NAMES), *(rf"\b{re.escape(name)}" for name in keys)]
         )
         self._named = re.compile(rf"((?:{names}){_GIVEN})({_SECRET})", re.IGNORECASE)
-        self._patterns = [re.compile(pattern) for pattern in (*_PATTERNS, *patterns)]
-        always = "" if not patterns else "|"  # patterns of others have no mark to look for: every text is searched
-        self._trigger = re.compile(
-            rf"{names}|://|eyJ|bearer|basic|PRIVATE KEY|S[ACNOUX]|AKIA|gh._|xox|sk-{always}", re.I
-        )
+        self._begins = tuple(name.split("_")[0] for name in _NAMES) + tuple(name.lower() for name in keys)
+        self._patterns = [re.compile(pattern) for pattern in _PATTERNS]
+        self._own = [re.compile(pattern) for pattern in patterns]
+        self._trigger = re.compile(rf"{names}|://|eyJ|bearer|basic|PRIVATE KEY|S[ACNOUX]|AKIA|gh._|xox|sk-", re.I)
 
     def hides(self, key: Any) -> bool:
         """Whether values of this name are hidden."""
@@ -93,11 +95,21 @@ class Rules:
 
     def text(self, text: str) -> str:
         """`text` with what looks like a secret hidden."""
-        if not self._trigger.search(text):
-            return text
-        for pattern in self._patterns:
+        if self._trigger.search(text):
+            for pattern in self._patterns:
+                text = pattern.sub(self._hide_match, text)
+            if self._may_name(text):
+                text = self._named.sub(self._hide_named if self._shown else rf"\1{MASK}", text)
+        for pattern in self._own:
             text = pattern.sub(self._hide_match, text)
-        return self._named.sub(self._hide_named, text)
+        return text
+
+    def _may_name(self, text: str) -> bool:
+        """Whether one of the names may occur in it; spares long texts the dearest of the searches."""
+        if not text.isascii():
+            return True
+        lower = text.lower()
+        return any(name in lower for name in self._begins)
 
     def _hide_match(self, found: re.Match[str]) -> str:
         groups = found.groupdict()
@@ -106,9 +118,9 @@ class Rules:
         return f"{groups.get('scheme') or ''}{MASK}"
 
     def _hide_named(self, found: re.Match[str]) -> str:
-        before = re.search(r"[\w.-]{0,40}$", found.string[max(0, found.start() - 40) : found.start()])
-        name = re.match(r"[\w.-]*", found.group(1))
-        whole = f"{before.group() if before else ''}{name.group() if name else ''}"
+        before = _NAME.match(found.string[max(0, found.start() - 40) : found.start()][::-1])
+        name = _NAME.match(found.group(1))
+        whole = f"{before.group()[::-1] if before else ''}{name.group() if name else ''}"
         return found.group() if _joined(whole) in self._shown else f"{found.group(1)}{MASK}"
 
     def value(self, value: Any, depth: int = 0) -> Any:

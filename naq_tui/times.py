@@ -41,9 +41,12 @@ def zone_of(name: str) -> tzinfo | None:
 
 
 def in_zone(moment: datetime) -> datetime:
-    """The same moment by the chosen zone's clock."""
+    """The same moment by the chosen zone's clock; as it is where that clock has no such year."""
     zone = _active.zone
-    return moment if moment.tzinfo is zone else moment.astimezone(zone)
+    try:
+        return moment if moment.tzinfo is zone else moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def zone_label(moment: datetime) -> str:

@@ -10,7 +10,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from naq.cli.common import command, counted, inert, print_json, print_table, settings_of
+from naq.cli.common import command, counted, print_json, print_table, settings_of
+from naq.display import inert
 from naq.errors import ConfigurationError
 
 if TYPE_CHECKING:

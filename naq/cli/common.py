@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naq.client import AsyncClient
+from naq.display import inert, inert_json
 from naq.errors import ConfigurationError, ScheduleSpecError
 from naq.models.times import parse_time, utcnow
 from naq.settings import Settings
@@ -78,10 +79,10 @@ def import_from_here() -> None:
 
 
 def print_json(record: Any) -> None:
-    """One JSON object on one line."""
+    """One JSON object on one line, with nothing in it that a terminal would obey."""
     from naq import codec
 
-    sys.stdout.write(codec.dumps(record).decode() + "\n")
+    sys.stdout.write(inert_json(codec.dumps(record).decode()) + "\n")
     sys.stdout.flush()
 
 
@@ -97,13 +98,6 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: 
             gap = " " * (width - cell_len(cell))
             cells.append(gap + cell if title in right else cell + gap)
         print("  ".join(cells).rstrip())
-
-
-def inert(text: str) -> str:
-    """`text` on one line with nothing in it that a terminal would obey."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
 
 
 def age(moment: datetime | None, now: datetime) -> str:

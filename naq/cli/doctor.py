@@ -6,8 +6,9 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from naq.cli.common import command, inert, print_json, print_table, settings_of
+from naq.cli.common import command, print_json, print_table, settings_of
 from naq.connection import Connection
+from naq.display import inert
 
 if TYPE_CHECKING:
     from naq.doctor.verify import Verdict

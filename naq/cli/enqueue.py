@@ -131,7 +131,7 @@ def parse_arguments(words: list[str]) -> tuple[list[Any], dict[str, Any]]:
 
 def _value(text: str) -> Any:
     try:
-        return codec.loads(text.encode())
+        return codec.loads(text.encode("utf-8", "surrogatepass"))
     except SerializationError:
         return text
 

@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from naq import codec
-from naq.cli.common import command, duration, inert, json_option, moment, print_json, with_client
+from naq.cli.common import command, duration, json_option, moment, print_json, with_client
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.errors import ConfigurationError, SerializationError
 from naq.eventquery import EventQuery, in_order, log_range, newest
 from naq.models.event import JobEvent, StoredEvent

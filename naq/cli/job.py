@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from naq import callables, codec
-from naq.cli.common import command, counted, import_from_here, inert, json_option, moment, print_json, verb, with_client
+from naq.cli.common import command, counted, import_from_here, json_option, moment, print_json, verb, with_client
 from naq.client import AsyncClient
 from naq.deadletter import BulkOutcome
+from naq.display import inert
 from naq.errors import ConfigurationError, FunctionReferenceError, NaqException, SerializationError
 from naq.jobfilter import JobFilter
 from naq.models.job import JobStatus
@@ -190,7 +191,7 @@ async def _act_on_each(args: argparse.Namespace, act: Callable[[str], Awaitable[
         except NaqException as exc:
             if args.debug or len(args.job_ids) == 1:
                 raise
-            print(f"naq: {exc}", file=sys.stderr)
+            print(f"naq: {inert(str(exc))}", file=sys.stderr)
             code = max(code, exc.exit_code)
             continue
         if args.json:
@@ -265,7 +266,7 @@ def _json(text: str | None, kind: type, option: str, example: str) -> Any:
     if text is None:
         return None
     try:
-        value = codec.loads(text.encode())
+        value = codec.loads(text.encode("utf-8", "surrogatepass"))
     except SerializationError as exc:
         raise ConfigurationError(f"{option}: {exc}") from None
     if not isinstance(value, kind):

@@ -7,9 +7,10 @@ from typing import Any
 
 from naq import codec
 from naq.backlog import find_job
-from naq.cli.common import duration, inert, print_json
+from naq.cli.common import duration, print_json
 from naq.cli.result import summary
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.errors import JobNotFoundError, ScheduleNotFoundError, SerializationError
 from naq.models.event import StoredEvent
 from naq.models.job import JobStatus
@@ -90,7 +91,10 @@ def _as_json(
 
 
 def _event_json(stored: StoredEvent) -> dict[str, Any]:
-    event = codec.loads(stored.raw)
+    try:
+        event = codec.loads(stored.raw)
+    except SerializationError:
+        event = None
     return {"seq": stored.seq, **event} if isinstance(event, dict) else {"seq": stored.seq}
 
 

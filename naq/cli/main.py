@@ -14,6 +14,7 @@ from importlib import import_module
 
 from naq import __version__
 from naq.cli.parser import Parser, nearest
+from naq.display import inert
 from naq.errors import NaqException
 
 EPILOG = """examples:
@@ -85,7 +86,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split()) or "no more is known"
+    return inert(" ".join(str(exc).split())) or "no more is known"
 
 
 def _parser(argv: Sequence[str]) -> Parser:

@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from naq import codec
-from naq.cli.common import command, duration, inert, json_option, print_json, seconds, with_client
+from naq.cli.common import command, duration, json_option, print_json, seconds, with_client
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.errors import JobNotFoundError
 from naq.models.job import JobStatus
 from naq.models.result import JobResult

@@ -7,11 +7,12 @@ from typing import Any
 
 from naq import callables, codec
 from naq.calls import split_options
-from naq.cli.common import import_from_here, inert, print_json, with_client
+from naq.cli.common import import_from_here, print_json, with_client
 from naq.cli.enqueue import parse_arguments
 from naq.cli.schedule_options import given
 from naq.cli.schedule_show import print_next, show, summary
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.errors import ConfigurationError
 from naq.models.schedule import Schedule
 from naq.scheduler.changes import difference, modified
@@ -69,7 +70,7 @@ def run_edit(args: argparse.Namespace) -> int:
 
 def _print_changes(before: Schedule, after: Schedule) -> None:
     differs = difference(before, after)
-    print(f"schedule {after.schedule_id!r} is {after.status.lower()}")
+    print(f"schedule {after.schedule_id!r} is {inert(after.status.lower())}")
     for name in {**differs["before"], **differs["after"]}:
         if name != "next_run_at":
             old, new = (_shown(differs[side], name) for side in ("before", "after"))

@@ -120,7 +120,7 @@ def _interval(text: str) -> float:
 def _json(kind: type) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         try:
-            value = codec.loads(text.encode())
+            value = codec.loads(text.encode("utf-8", "surrogatepass"))
         except SerializationError as exc:
             raise argparse.ArgumentTypeError(str(exc)) from None
         if not isinstance(value, kind):

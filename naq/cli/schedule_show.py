@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from naq import codec
-from naq.cli.common import age, counted, duration, inert, print_json
+from naq.cli.common import age, counted, duration, print_json
+from naq.display import inert
 from naq.errors import ScheduleSpecError
 from naq.models.schedule import Schedule
 from naq.models.times import format_time
@@ -43,7 +44,7 @@ def show(schedule: Schedule, now: datetime, *, as_json: bool) -> None:
         runs = [format_time(due) for due in _next(schedule, now)]
         print_json({**summary(schedule), "in_words": spec_in_words(schedule), "next_runs": runs})
         return
-    print(f"{schedule.status}  {inert(schedule.schedule_id)}")
+    print(inert(f"{schedule.status}  {schedule.schedule_id}"))
     for name, value in _facts(schedule, now):
         if value:
             print(f"  {name:<10}{inert(value)}")
@@ -70,10 +71,10 @@ def _next(schedule: Schedule, now: datetime) -> list[datetime]:
 
 def _local(schedule: Schedule, moment: datetime) -> str:
     try:
-        zone = check_timezone(schedule.timezone)
-    except ScheduleSpecError:
+        there = moment.astimezone(check_timezone(schedule.timezone))
+    except (ScheduleSpecError, OverflowError):
         return format_time(moment)
-    return f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}"
+    return f"{there:%a %Y-%m-%d %H:%M:%S %Z}"
 
 
 def _facts(schedule: Schedule, now: datetime) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from naq.cli.schedule_edit import run_add, run_edit
 from naq.cli.schedule_options import argument_options, spec_options
 from naq.cli.schedule_show import show, spec_text, summary
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.models.schedule import Schedule
 from naq.models.times import format_time
 
@@ -112,7 +113,7 @@ def run_change(args: argparse.Namespace) -> int:
         if args.json:
             print_json(summary(schedule))
         else:
-            print(f"schedule {schedule.schedule_id!r} is {schedule.status.lower()}")
+            print(f"schedule {schedule.schedule_id!r} is {inert(schedule.status.lower())}")
         return 0
 
     return with_client(args, use)

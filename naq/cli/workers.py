@@ -7,6 +7,7 @@ from typing import Any
 
 from naq.cli.common import age, command, json_option, print_json, print_table, seconds, verb, with_client
 from naq.client import AsyncClient
+from naq.display import inert
 from naq.models.times import format_time
 from naq.models.worker import WorkerRecord
 
@@ -61,9 +62,9 @@ def run_stop(args: argparse.Namespace) -> int:
         if args.json:
             print_json({**_about(record), "action": "stop", "now": args.now, "is_gone": args.wait is not None})
         elif args.wait is not None:
-            print(f"{record.kind} {record.worker_id} has stopped")
+            print(inert(f"{record.kind} {record.worker_id} has stopped"))
         else:
-            print(f"{record.kind} {record.worker_id} was told to stop (running jobs: {len(record.running)})")
+            print(inert(f"{record.kind} {record.worker_id} was told to stop (running jobs: {len(record.running)})"))
         return 0
 
     return with_client(args, use)
@@ -75,7 +76,7 @@ def run_forget(args: argparse.Namespace) -> int:
         if args.json:
             print_json({**_about(record), "action": "forget"})
         else:
-            print(f"record of {record.kind} {record.worker_id} removed")
+            print(inert(f"record of {record.kind} {record.worker_id} removed"))
         return 0
 
     return with_client(args, use)

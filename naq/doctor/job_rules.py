@@ -101,7 +101,7 @@ class JobRules:
 
     def _started(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
         attempt, worker, details = event.attempt or 0, intern(event.worker_id or ""), event.details or {}
-        crashes = int(codec.number(details, "crashes", 0))
+        crashes = codec.whole(details, "crashes", 0)
         self._check_worker(job_id, worker, stored)
         if job.waits:
             self._report(stored, job_id, "RELEASED before STARTED", "it still waits for other jobs")
@@ -181,7 +181,7 @@ class JobRules:
         self._check_worker(job_id, event.worker_id or "", stored)
         if not job.is_partial and (job.status != RUNNING or event.attempt != job.attempt):
             self._report(stored, job_id, f"a run of attempt {event.attempt} before LOST", _standing(job))
-        job.crashes = int(codec.number(event.details or {}, "crashes", 0))
+        job.crashes = codec.whole(event.details or {}, "crashes", 0)
         job.is_given_up = True
 
     def _ended(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:

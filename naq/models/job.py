@@ -283,7 +283,7 @@ class Job:
             born_on=codec.text(record, "born_on", "") or None,
             headers=codec.text_items(record, "headers"),
             retry_seqs=codec.sequences(record, "retry_seqs"),
-            earlier_attempts=max(0, int(codec.number(record, "earlier_attempts", 0))),
+            earlier_attempts=max(0, codec.whole(record, "earlier_attempts", 0)),
         )
 
     @classmethod

@@ -74,14 +74,13 @@ class Attempt:
 
     @classmethod
     def from_wire(cls, record: Mapping[str, Any]) -> Attempt:
-        seq = codec.number(record, "started_seq", None)
         return cls(
-            number=int(codec.number(record, "number", 0)),
+            number=codec.whole(record, "number", 0),
             worker_id=codec.text(record, "worker_id", ""),
             started_at=parse_time(record.get("started_at")),
             finished_at=parse_time(record.get("finished_at")),
             error=JobError.from_wire(record.get("error")),
-            started_seq=None if seq is None else int(seq),
+            started_seq=codec.whole(record, "started_seq", None),
         )
 
 
@@ -104,11 +103,11 @@ class ValueRef:
         """None where `record` is no reference."""
         if not isinstance(record, dict):
             return None
-        size = codec.number(record, "size", None)
+        size = codec.whole(record, "size", None)
         bucket, name, sha256 = (codec.text(record, key, "") for key in ("bucket", "name", "sha256"))
         if size is None or size < 0 or not (bucket and name and sha256):
             return None
-        return cls(bucket=bucket, name=name, size=int(size), sha256=sha256)
+        return cls(bucket=bucket, name=name, size=size, sha256=sha256)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -228,7 +227,6 @@ class JobResult:
         ):
             raise SerializationError("not a result: a JSON object with 'job_id' and 'status' was expected", raw=raw)
         attempts = record.get("attempts")
-        seq = codec.number(record, "started_seq", None)
         job, schedule_id, reason = record.get("job"), record.get("schedule_id"), record.get("reason")
         return cls(
             job_id=record["job_id"],
@@ -244,7 +242,7 @@ class JobResult:
             finished_at=parse_time(record.get("finished_at")),
             wait_ms=codec.number(record, "wait_ms", None),
             run_ms=codec.number(record, "run_ms", None),
-            attempt=int(codec.number(record, "attempt", 1)),
+            attempt=codec.whole(record, "attempt", 1),
             worker_id=codec.text(record, "worker_id", ""),
             attempts=tuple(
                 Attempt.from_wire(item)
@@ -252,13 +250,13 @@ class JobResult:
                 if isinstance(item, dict)
             ),
             retry_at=parse_time(record.get("retry_at")),
-            started_seq=None if seq is None else int(seq),
+            started_seq=codec.whole(record, "started_seq", None),
             schedule_id=schedule_id if isinstance(schedule_id, str) else None,
             job=job if isinstance(job, dict) else None,
             reason=reason if isinstance(reason, str) else None,
             tags=codec.texts(record, "tags"),
             logs=codec.texts(record, "logs"),
-            crashes=int(codec.number(record, "crashes", 0)),
+            crashes=codec.whole(record, "crashes", 0),
             retry_seqs=codec.sequences(record, "retry_seqs"),
             saved_at=saved_at,
             revision=revision,

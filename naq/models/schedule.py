@@ -170,20 +170,20 @@ class Schedule:
             cron=record["cron"] if isinstance(record.get("cron"), str) else None,
             interval_s=codec.number(record, "interval_s", None),
             timezone=codec.text(record, "timezone", "UTC"),
-            repeat=_whole(record, "repeat"),
+            repeat=codec.whole(record, "repeat", None),
             jitter_s=max(0.0, codec.number(record, "jitter_s", 0.0)),
             misfire=codec.text(record, "misfire", MisfirePolicy.RUN_ONCE),
             misfire_grace_s=codec.number(record, "misfire_grace_s", None),
-            misfire_cap=_whole(record, "misfire_cap"),
+            misfire_cap=codec.whole(record, "misfire_cap", None),
             overlap=codec.text(record, "overlap", OverlapPolicy.ALLOW),
             **{name: parse_time(record.get(name)) for name in _TIMES},
             last_job_id=record["last_job_id"] if isinstance(record.get("last_job_id"), str) else None,
-            last_job_seq=_whole(record, "last_job_seq"),
+            last_job_seq=codec.whole(record, "last_job_seq", None),
             recent_job_ids=codec.texts(record, "recent_job_ids"),
-            run_count=_whole(record, "run_count") or 0,
-            misfire_count=_whole(record, "misfire_count") or 0,
-            skip_count=_whole(record, "skip_count") or 0,
-            failure_count=_whole(record, "failure_count") or 0,
+            run_count=codec.whole(record, "run_count", 0),
+            misfire_count=codec.whole(record, "misfire_count", 0),
+            skip_count=codec.whole(record, "skip_count", 0),
+            failure_count=codec.whole(record, "failure_count", 0),
             last_error=record["last_error"] if isinstance(record.get("last_error"), str) else None,
             revision=revision,
             saved_at=saved_at,
@@ -211,8 +211,3 @@ _OPTIONAL = (
     "last_job_seq",
     "last_error",
 )
-
-
-def _whole(record: Mapping[str, Any], name: str) -> int | None:
-    number = codec.number(record, name, None)
-    return None if number is None else int(number)

@@ -157,10 +157,10 @@ class WorkerRecord:
             kind=codec.text(record, "kind", "worker"),
             name=record["name"] if isinstance(record.get("name"), str) else None,
             host=codec.text(record, "host", ""),
-            pid=int(codec.number(record, "pid", 0)),
+            pid=codec.whole(record, "pid", 0),
             queues=codec.texts(record, "queues"),
             modules=codec.texts(record, "modules"),
-            concurrency=int(codec.number(record, "concurrency", 0)),
+            concurrency=codec.whole(record, "concurrency", 0),
             started_at=parse_time(record.get("started_at")),
             heartbeat_interval_s=min(max(codec.number(record, "heartbeat_interval_s", 5.0), 0.1), 3600.0),
             running=tuple(
@@ -173,19 +173,15 @@ class WorkerRecord:
                 for job in (running if isinstance(running, list) else ())
                 if isinstance(job, dict)
             ),
-            completed=int(codec.number(record, "completed", 0)),
-            failed=int(codec.number(record, "failed", 0)),
-            retried=int(codec.number(record, "retried", 0)),
+            completed=codec.whole(record, "completed", 0),
+            failed=codec.whole(record, "failed", 0),
+            retried=codec.whole(record, "retried", 0),
             cpu_percent=codec.number(record, "cpu_percent", None),
-            rss_bytes=_whole(codec.number(record, "rss_bytes", None)),
+            rss_bytes=codec.whole(record, "rss_bytes", None),
             loop_lag_ms=codec.number(record, "loop_lag_ms", None),
             leader=record.get("leader") is True,
             version=codec.text(record, "version", ""),
             beat_at=beat_at,
             lost_at=lost_at,
-            lost_seq=_whole(codec.number(record, "lost_seq", None)),
+            lost_seq=codec.whole(record, "lost_seq", None),
         )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)

@@ -29,7 +29,14 @@ def next_run(schedule: Schedule, after: datetime) -> datetime | None:
 
 def following(schedule: Schedule, after: datetime) -> datetime | None:
     """`next_run`, however often it ran already."""
-    from naq.scheduler.cron import next_interval
+    try:
+        return _following(schedule, after)
+    except OverflowError:
+        raise ScheduleSpecError("its next run lies outside of the calendar: check its start and its interval") from None
+
+
+def _following(schedule: Schedule, after: datetime) -> datetime | None:
+    from naq.scheduler.cron import MIN_INTERVAL_S, next_interval
     from naq.scheduler.cron import next_run as next_cron_run
 
     if schedule.start_at is not None:
@@ -37,7 +44,7 @@ def following(schedule: Schedule, after: datetime) -> datetime | None:
     if schedule.cron is not None:
         due = next_cron_run(schedule.cron, schedule.timezone, after)
     elif schedule.interval_s is not None:
-        if not 0 < schedule.interval_s <= MAX_SECONDS:
+        if not MIN_INTERVAL_S <= schedule.interval_s <= MAX_SECONDS:
             raise ScheduleSpecError(f"an interval of {schedule.interval_s:g} seconds can't be used")
         anchor = schedule.anchor_at or after
         if schedule.start_at is not None:  # the first run is at the start itself

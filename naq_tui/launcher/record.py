@@ -102,7 +102,10 @@ def _read(path: Path) -> ProcessRecord | None:
     try:
         values: dict[str, Any] = json.loads(path.read_bytes())
         started_at = parse_time(values["started_at"])
+        log_name = os.path.basename(values["log_path"])  # noqa: PTH119  (never outside the folder)
         if started_at is None or values["kind"] not in ("worker", "scheduler") or values["process_id"] != path.stem:
+            return None
+        if log_name in ("", ".", ".."):
             return None
         spec = LaunchSpec(
             kind=values["kind"],
@@ -123,7 +126,7 @@ def _read(path: Path) -> ProcessRecord | None:
             pid=int(values["pid"]),
             identity=str(values["identity"]),
             started_at=started_at,
-            log_path=path.parent / os.path.basename(values["log_path"]),  # noqa: PTH119  (never outside the folder)
+            log_path=path.parent / log_name,
             owner_pid=int(values["owner_pid"]),
             owner_identity=str(values["owner_identity"]),
             spec=spec,
@@ -132,5 +135,5 @@ def _read(path: Path) -> ProcessRecord | None:
             is_stop_asked=values.get("is_stop_asked") is True,
             restarts=int(values.get("restarts", 0)),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -101,7 +101,7 @@ class LaunchSpec:
         for field_name, name in (("name", self.name), ("recipe", self.recipe)):
             if name and not _NAME.fullmatch(name):
                 problems[field_name] = f"{name!r} can't be a name: use 1 to 64 letters, digits, '_', '.' or '-'"
-        if self.cwd is not None and not self.cwd.is_dir():
+        if self.cwd is not None and not _is_folder(self.cwd):
             problems["cwd"] = f"{self.cwd} is not a folder"
         for variable, value in self.env.items():
             if not variable or "=" in variable or "\0" in variable + value:
@@ -134,6 +134,13 @@ class LaunchSpec:
         if not 1 <= self.concurrency <= MAX_CONCURRENCY:
             problems["concurrency"] = f"{self.concurrency} jobs at once is not possible: use 1 to {MAX_CONCURRENCY}"
         return problems
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # longer than any name, or with a NUL in it
+        return False
 
 
 def _is_weight(text: str) -> bool:

@@ -9,6 +9,7 @@ from naq_tui.format import age, count, plural
 from naq_tui.launcher.crashes import CRASHES
 from naq_tui.store.rows import ProcessRow
 from naq_tui.store.state import State
+from naq_tui.text import safe
 from naq_tui.views.judging import is_dead
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.schedules import is_overdue
@@ -51,7 +52,7 @@ def _dead_workers(state: State, lens: Lens) -> list[Alarm]:
     if not dead:
         return []
     latest = max(dead, key=lambda row: row.record.beat_at or lens.now)
-    name = latest.record.kind
+    name = safe(latest.record.kind, 20)
     if len(dead) > 1:
         return [Alarm(f"{len(dead)} workers are dead, the last one {latest.name}", "5", True)]
     jobs = len(latest.jobs)

@@ -170,7 +170,7 @@ def _parents(report: Report, extra: Extra, lens: Lens) -> None:
     report.section("Runs after")
     last = len(extra.parents) - 1
     for place, parent in enumerate(extra.parents):
-        look = status.of_job(parent.status) if parent.status else None
+        look = status.of_job(safe(parent.status, 40)) if parent.status else None
         branch = ("`-" if place == last else "|-") if lens.ascii_only else "└─" if place == last else "├─"
         mark = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else ("? unknown   ", "waiting")
         report.lines.append(

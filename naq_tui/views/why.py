@@ -74,7 +74,9 @@ def _parents(parents: Sequence[Relative]) -> list[str]:
     open_ones = [parent for parent in parents if parent.status not in FINAL_STATUSES]
     if not open_ones:
         return []
-    shown = ", ".join(f"{safe(parent.job_id, 60)} ({parent.status.lower() or 'unknown'})" for parent in open_ones[:3])
+    shown = ", ".join(
+        f"{safe(parent.job_id, 60)} ({safe(parent.status, 40).lower() or 'unknown'})" for parent in open_ones[:3]
+    )
     more = f" and {len(open_ones) - 3:,} more" if len(open_ones) > 3 else ""
     return [f"It waits for {plural(len(open_ones), 'job')} to end: {shown}{more}."]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import json
 import math
 import sys
 import types
@@ -369,7 +370,7 @@ def test_nested_too_deep_to_read() -> None:
     raw = b'{"$naq":"tuple","v":[' * 150 + b"]}" * 150
     with pytest.raises(SerializationError, match="nested deeper"):
         codec.unpack(codec.loads(raw))
-    deep = codec.loads(b'{"$naq":"int","v":' + b"[" * 900 + b"]" * 900 + b"}")
+    deep = json.loads('{"$naq":"int","v":' + "[" * 900 + "]" * 900 + "}")
     with pytest.raises(SerializationError, match="a str was expected"):
         codec.unpack(deep)
     assert codec.display_text(deep, 50).startswith("[[[")
