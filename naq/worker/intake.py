@@ -35,7 +35,9 @@ PULL_EXPIRES_S = 30.0
 HOLD_S = 1.0
 """How long a job waits here for a slot before it goes back to its queue."""
 ANSWER_WITHIN_S = 0.02
-"""How long a free slot waits for the answer of a queue whose turn it is."""
+"""How long a free slot waits at least for the answer of a queue whose turn it is."""
+ANSWERS = 4
+"""How many times the usual time of an answer it waits, on a slow line or a busy server."""
 LOOKAHEAD_S = 0.2
 """Jobs of each queue held beyond the slots: what this worker starts of them in that time, at its latest pace."""
 NANOSECONDS = 1_000_000_000
@@ -66,6 +68,16 @@ class Intake:
         self._pace_s = LOOKAHEAD_S
         self._done_at = 0.0
         self._look_again: asyncio.TimerHandle | None = None
+        self._answer_s = 0.0
+
+    @property
+    def answer_within_s(self) -> float:
+        """The silence after which a queue whose pull is open counts as empty."""
+        return min(HOLD_S, max(ANSWER_WITHIN_S, ANSWERS * self._answer_s))
+
+    def answered(self, seconds: float) -> None:
+        """A queue that was known to have jobs sent the first one that long after it was asked."""
+        self._answer_s += (min(seconds, HOLD_S) - self._answer_s) / 4
 
     @property
     def is_open(self) -> bool:
@@ -182,7 +194,9 @@ class Intake:
 
     def _look_again_soon(self) -> None:
         if self._look_again is None:
-            self._look_again = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._on_look_again)
+            loop = asyncio.get_running_loop()
+            # what has arrived by then is read first: the loop may have been held up longer than that
+            self._look_again = loop.call_later(self.answer_within_s, loop.call_soon, self._on_look_again)
 
     def _on_look_again(self) -> None:
         self._look_again = None
@@ -231,6 +245,9 @@ class _QueuePull:
         self.held: deque[tuple[float, Received]] = deque()
         """Jobs that wait here for a slot, with the time at which they go back."""
         self._empty_at = float("-inf")
+        self._has_more = False
+        self._asked_at: float | None = None
+        """Since when a queue that has jobs owes the first one."""
         self._intake = intake
         self._connection = intake._connection
         names = self._connection.names
@@ -281,8 +298,10 @@ class _QueuePull:
 
     def ask(self, jobs: int) -> None:
         now = asyncio.get_running_loop().time()
-        if self.asked == 0 and now - self._empty_at > ANSWER_WITHIN_S:
-            self.answers_at = now + ANSWER_WITHIN_S
+        if self.asked == 0:
+            self._asked_at = now if self._has_more else None
+            if now - self._empty_at > ANSWER_WITHIN_S:
+                self.answers_at = now + self._intake.answer_within_s
         self.asked += jobs
         self.heard_at = now
         request = {
@@ -303,9 +322,12 @@ class _QueuePull:
             if is_current:
                 self.heard_at = now
                 self.asked = max(0, self.asked - 1)
-                is_last = received.delivery.pending == 0
-                self._empty_at = now if is_last else float("-inf")
-                self.answers_at = now if is_last else now + ANSWER_WITHIN_S
+                if self._asked_at is not None:
+                    self._intake.answered(now - self._asked_at)
+                    self._asked_at = None
+                self._has_more = received.delivery.pending > 0
+                self._empty_at = float("-inf") if self._has_more else now
+                self.answers_at = now + self._intake.answer_within_s if self._has_more else now
             self._intake.receive(received)
             return
         if not is_current:

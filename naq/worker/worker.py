@@ -174,10 +174,10 @@ class Worker:
                     stop=self.stop,
                     is_stopping=self._stopping.is_set,
                 )
+                if handle_signals:
+                    stop_on_signals(self.stop, supervisor)  # before a heartbeat invites anybody to send one
                 await self._keeper.start()
                 try:
-                    if handle_signals:
-                        stop_on_signals(self.stop, supervisor)
                     await self._hooks.startup(self)
                     await self._work(connection, self._runs)
                 finally:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 
 calls: list[object] = []
 
@@ -51,6 +52,13 @@ def fails_until(path: str, times: int) -> str:
 
 async def wait_long() -> None:
     await asyncio.sleep(60)
+
+
+def wait_for(path: str) -> str:
+    """Run until there is a file at `path`."""
+    while not Path(path).exists():
+        time.sleep(0.02)
+    return path
 
 
 def block_thread(seconds: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from naq.models.job import JobStatus
 from naq.settings import Settings
 from naq.worker import Worker
 from tests.conftest import EXAMPLES, WorkerFactory, child, run_naq
+from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when, events_of
+
+SAMPLES = "tests.integration.sample_tasks"
 
 pytestmark = pytest.mark.nats
 
@@ -187,10 +191,10 @@ async def test_a_wrong_weight_on_the_command_line_is_wrong_usage(settings: Setti
 
 
 async def test_a_purge_ends_every_waiting_job_and_leaves_the_running(
-    client: AsyncClient, worker: WorkerFactory
+    client: AsyncClient, worker: WorkerFactory, tmp_path: Path
 ) -> None:
-    async with worker("mail", concurrency=1):
-        running = await client.enqueue(tasks.sleep, 1.0, queue_name="mail")
+    async with worker("mail", concurrency=1, modules=[SAMPLES]):
+        running = await client.enqueue(sample_tasks.wait_for, str(tmp_path / "go"), queue_name="mail")
         await until_running(client, running.job_id)
         jobs = await client.enqueue_many([Call(tasks.add, (1, 1))] * 450, queue_name="mail")
         other = await client.enqueue(tasks.add, 1, 1, queue_name="other")
@@ -198,7 +202,8 @@ async def test_a_purge_ends_every_waiting_job_and_leaves_the_running(
         assert await client.purge_queue("mail", reason="bad deploy") == 450
         with pytest.raises(JobExecutionError, match="cancelled"):
             await waiter
-        assert await running.result(timeout=5) == 1.0
+        (tmp_path / "go").touch()
+        assert await running.result(timeout=5) == str(tmp_path / "go")
     assert await client.get_job_status(other.job_id) is JobStatus.PENDING
     assert await client.get_job_status(jobs[0].job_id) is JobStatus.CANCELLED
     record = await client.results.get_record(jobs[7].job_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,11 @@ from naq.models.event import JobEvent
 from naq.models.worker import WorkerRecord
 from naq.settings import Settings
 from tests.conftest import EXAMPLES, WorkerFactory, child, run_naq
+from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when
 from tests.integration.test_monitor import record_when
+
+SAMPLES = "tests.integration.sample_tasks"
 
 pytestmark = pytest.mark.nats
 
@@ -30,19 +34,21 @@ async def idle_worker(client: AsyncClient) -> WorkerRecord:
     return await record_when(client, lambda r: r.kind == "worker" and r.status == "IDLE")
 
 
-async def test_a_stopped_worker_ends_its_job_first(client: AsyncClient, settings: Settings) -> None:
-    async with child(settings, "worker", "-m", EXAMPLES) as process:
+async def test_a_stopped_worker_ends_its_job_first(client: AsyncClient, settings: Settings, tmp_path: Path) -> None:
+    async with child(settings, "worker", "-m", SAMPLES) as process:
         about = await idle_worker(client)
-        job = await client.enqueue(tasks.sleep, 1.0)
+        job = await client.enqueue(sample_tasks.wait_for, str(tmp_path / "go"))
         await event_when(client, lambda e: e.type == "STARTED")
-        code, out, err = await run_naq(
-            settings, "workers", "stop", about.worker_id, "--wait", "20", "--reason", "update", "--json"
-        )
+        arguments = ("workers", "stop", about.worker_id, "--wait", "20", "--reason", "update", "--json")
+        stop = asyncio.create_task(run_naq(settings, *arguments))
+        await event_when(client, lambda e: e.type == "OPERATOR_ACTION")
+        (tmp_path / "go").touch()
+        code, out, err = await stop
         assert (code, err) == (0, "")
         told = codec.loads(out.encode())
         assert (told["worker_id"], told["action"], told["is_gone"]) == (about.worker_id, "stop", True)
         assert await asyncio.wait_for(process.wait(), 10) == 0
-    assert await job.result(timeout=1) == 1.0
+    assert await job.result(timeout=1) == str(tmp_path / "go")
     (action,) = await actions(client)
     assert (action.worker_id, action.reason) == (about.worker_id, "update")
     assert action.actor is not None
