@@ -14,7 +14,7 @@ from naq import codec
 from naq.connection import Connection
 from naq.errors import NaqConnectionError
 from naq.tail import NANOSECONDS, TailMessage, parse_delivered
-from naq.wire import Message
+from naq.wire import status_of
 
 FORGOTTEN_AFTER_S = 10
 """Unused for so long the server drops the consumer by itself: the reader died before it could."""
@@ -95,7 +95,7 @@ class StreamCursor:
         try:
             if self._subscription is None:
                 self._inbox = client.new_inbox()
-                self._subscription = await client.receive(self._inbox, self._on_message)
+                self._subscription = await client.listen(self._inbox, self._on_frame)
             subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
             with self._connection.requests.refusable(subject, self._done):
                 request = {"batch": self._wanted, "no_wait": True}
@@ -108,13 +108,13 @@ class StreamCursor:
             ) from exc
         return self._arrived
 
-    def _on_message(self, message: Message) -> None:
-        if "Status" in message.headers and not message.data:
+    def _on_frame(self, subject: bytes, reply: str, data: bytes, block: bytes) -> None:
+        if status_of(block) is not None and not data:
             self.pending = 0
             self._end()
             return
         try:
-            parsed, self.pending = parse_delivered(message)
+            parsed, self.pending = parse_delivered(subject, reply, data, block)
         except ValueError:
             return  # nothing that a stream delivers
         self._arrived.append(parsed)

@@ -20,7 +20,7 @@ from naq.connection import Connection, JetStreamError, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException, PermissionDeniedError
 from naq.models.times import format_time
-from naq.wire import Message
+from naq.wire import headers_of, status_of
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Tail:
         self._last_per_subject = last_per_subject
         self._only_new = only_new
         self._next = start_seq
-        self._arrivals: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._arrivals = _Arrivals()
 
     async def batches(self) -> AsyncIterator[TailBatch]:
         """Yield what arrives, as it arrives, for ever; survives lost links and servers. Close it with `aclose`.
@@ -102,20 +102,19 @@ class Tail:
 
     def _on_state(self, state: LinkState) -> None:
         if state in (LinkState.LIVE, LinkState.CLOSED):
-            self._arrivals.put_nowait(None)
+            self._arrivals.end()
 
     async def _follow(self) -> AsyncIterator[TailBatch]:
         """One consumer's life; returns when it must be made again."""
         client = self._connection.client
-        self._arrivals = asyncio.Queue()
+        self._arrivals = arrivals = _Arrivals()
         name, pending = await self._make_consumer()
         inbox = client.new_inbox()
-        arrivals = self._arrivals
-        subscription = await client.receive(inbox, arrivals.put_nowait)
+        subscription = await client.listen(inbox, arrivals.put)
         asked = 0
         pull = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{name}"
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        refused.add_done_callback(lambda _: arrivals.put_nowait(None))
+        refused.add_done_callback(lambda _: arrivals.end())
         watching = contextlib.ExitStack()
         watching.enter_context(self._connection.requests.refusable(pull, refused))
         try:
@@ -127,24 +126,20 @@ class Tail:
                     asked = BATCH
                 # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
                 async with asyncio.timeout(HEARTBEAT_S * 2.5):
-                    arrived = [await arrivals.get()]
-                while not arrivals.empty() and len(arrived) < BATCH:
-                    arrived.append(arrivals.get_nowait())
+                    arrived = await arrivals.take()
                 messages: list[TailMessage] = []
-                restart = False
-                for message in arrived:
-                    if message is None:
-                        restart = True
-                        continue
-                    status = message.headers.get("Status")
+                restart = arrivals.is_ended
+                for subject, reply, data, block in arrived:
+                    status = status_of(block) if block else None
                     if status is None:
                         asked -= 1
-                        parsed = parse_delivered(message)
-                        pending = parsed[1]
-                        if self._next is None or parsed[0].seq >= self._next or self._last_per_subject:
-                            messages.append(parsed[0])
-                    elif status == "408" or (status == "409" and "Nats-Pending-Messages" in message.headers):
-                        asked -= int(message.headers.get("Nats-Pending-Messages", 0))
+                        message, pending = parse_delivered(subject, reply, data, block)
+                        if self._next is None or message.seq >= self._next or self._last_per_subject:
+                            messages.append(message)
+                        continue
+                    headers = headers_of(block)
+                    if status == "408" or (status == "409" and "Nats-Pending-Messages" in headers):
+                        asked -= int(headers.get("Nats-Pending-Messages", 0))
                     elif status != "100":
                         restart = True
                 if messages:
@@ -216,14 +211,36 @@ class Tail:
         return wanted if codec.whole(state, "last_seq", 0) >= wanted - 1 else 1
 
 
-def parse_delivered(message: Message) -> tuple[TailMessage, int]:
-    """The message and how many more wait behind it, from the delivery's reply subject."""
-    delivery = Delivery.parse(message.reply)
-    parsed = TailMessage(
-        seq=delivery.stream_seq,
-        stored_at=delivery.stored_at,
-        subject=message.subject,
-        data=message.data,
-        headers=message.headers,
-    )
-    return parsed, delivery.pending
+def parse_delivered(subject: bytes, reply: str, data: bytes, block: bytes) -> tuple[TailMessage, int]:
+    """The message and how many more wait behind it, from the delivery's reply subject.
+
+    Raises:
+        ValueError: nothing that a stream delivers.
+    """
+    _, seq, stored_at, pending = Delivery.parse(reply)
+    return TailMessage(seq, stored_at, subject.decode("utf-8", "replace"), data, headers_of(block)), pending
+
+
+class _Arrivals:
+    """Frames as the connection reads them, until they are taken together."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[bytes, str, bytes, bytes]] = []
+        self._news = asyncio.Event()
+        self.is_ended = False
+        """Whether whoever reads must begin anew."""
+
+    def put(self, subject: bytes, reply: str, data: bytes, block: bytes) -> None:
+        self._frames.append((subject, reply, data, block))
+        self._news.set()
+
+    def end(self) -> None:
+        self.is_ended = True
+        self._news.set()
+
+    async def take(self) -> list[tuple[bytes, str, bytes, bytes]]:
+        """All that has come by the time there is any, or the end of it."""
+        await self._news.wait()
+        self._news.clear()
+        frames, self._frames = self._frames, []
+        return frames

@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
 from naq_tui import keys, masking
+from naq_tui.collecting import collect_rarely
 from naq_tui.config import Config
 from naq_tui.contexts import Connect, Context
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
@@ -25,7 +26,7 @@ from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
-from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update
+from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update, in_slices
 from naq_tui.switching import CLOSE_S
 from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from naq_tui.launcher.supervisor import CloseMode
 
 TICK_S = 1.0
+SLICE = 100
+"""Records folded between two looks at the keys: a millisecond or two."""
 Severity = Literal["information", "warning", "error"]
 
 
@@ -171,6 +174,18 @@ class NaqConsole(KeysInTurn[None], LooksApp):
         """Fold a batch into the state; the screens follow."""
         self.set_reactive(NaqConsole.now, self.clock.now())
         self.state = apply(self.state, batch)
+        self._heed_permissions()
+
+    async def take_in_slices(self, batch: Iterable[Update]) -> None:
+        """The same for a batch of any size: keys that are pressed meanwhile go first, the screens follow at the end."""
+        for piece in in_slices(batch, SLICE):
+            self.set_reactive(NaqConsole.state, apply(self.state, (piece,)))
+            await self.keys_first()
+        self.set_reactive(NaqConsole.now, self.clock.now())
+        self.mutate_reactive(NaqConsole.state)
+        self._heed_permissions()
+
+    def _heed_permissions(self) -> None:
         forbids = self.state.link.forbids
         if forbids and not self.is_read_only:
             self.is_read_only = True
@@ -179,8 +194,11 @@ class NaqConsole(KeysInTurn[None], LooksApp):
     @work(group="feed", exclusive=True, exit_on_error=False)
     async def _follow_feed(self) -> None:
         async for batch in self.feed.batches():
-            self.take(batch)
-            self.loaded.set()
+            await self.take_in_slices(batch)
+            if not self.loaded.is_set():
+                self.loaded.set()
+                if not self.is_headless:
+                    collect_rarely()
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:

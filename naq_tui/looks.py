@@ -103,7 +103,7 @@ class LooksApp(SwitchingApp):
         times.use(times.Style(times.zone_of(self.zone), self._mode))
         for table in self.main.tables.values():
             table.again()
-        self.main.log_view.refresh()
+        self.main.log_view.again()
         self.mutate_reactive(type(self).state)
         self.say(words)
 

@@ -176,8 +176,15 @@ def active() -> Rules:
 @contextmanager
 def revealed(wanted: bool = True) -> Iterator[None]:
     """Hide nothing (where `wanted`) within the block, which must not await."""
+    with using(_NOTHING if wanted else _chosen):
+        yield
+
+
+@contextmanager
+def using(rules: Rules) -> Iterator[None]:
+    """Hide by these rules within the block, which must not await."""
     global _active
-    before, _active = _active, _NOTHING if wanted else _chosen
+    before, _active = _active, rules
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ way then: of `/type:failed` typed in one go the letters would be taken as comman
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -34,6 +35,20 @@ class KeysInTurn(App[Result]):
         held: deque[events.Key | events.Paste] = self.__dict__.setdefault("_held_keys", deque())
         return held
 
+    @property
+    def _at_rest(self) -> asyncio.Event:
+        """Set while no key is under way."""
+        at_rest: asyncio.Event = self.__dict__.setdefault("_keys_at_rest", asyncio.Event())
+        return at_rest
+
+    async def keys_first(self) -> None:
+        """Return once the keys pressed so far have been dealt with: for work that is done a little at a time."""
+        await asyncio.sleep(0)
+        if self._is_busy:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_S):
+                    await self._at_rest.wait()
+
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._held.append(event)
@@ -47,7 +62,9 @@ class KeysInTurn(App[Result]):
             self._at_latest.cancel()
         self._is_busy = bool(self._held and self.screen_stack)
         if not self._is_busy:
+            self._at_rest.set()
             return
+        self._at_rest.clear()
         self._turn += 1
         pumps: list[MessagePump] = list((self.focused or self.screen).ancestors_with_self)
         await super().on_event(self._held.popleft())

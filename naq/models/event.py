@@ -99,11 +99,11 @@ _optional_values = attrgetter(*_OPTIONAL)
 _OBJECTS = ("error", "actor", "details")
 _NUMBERS = ("attempt", "wait_ms", "run_ms")
 _HEAD = frozenset({"v", "id", "type", "ts", "entity"})
-_READERS: dict[str, tuple[str, type | tuple[type, ...]]] = {
-    _WIRE_NAMES.get(name, name): (name, dict if name in _OBJECTS else (int, float) if name in _NUMBERS else str)
+_READERS: dict[str, tuple[str, tuple[type, ...]]] = {
+    _WIRE_NAMES.get(name, name): (name, (dict,) if name in _OBJECTS else (int, float) if name in _NUMBERS else (str,))
     for name in _OPTIONAL
 }
-"""By name on the wire: the field, and what its value must be."""
+"""By name on the wire: the field, and the types its value can have as JSON is read."""
 _NO_TIME = datetime.fromtimestamp(0, tz=UTC)
 
 
@@ -180,12 +180,10 @@ class JobEvent:
             if known is None:
                 if key not in _HEAD:
                     extra[key] = value
+            elif type(value) in known[1]:
+                values[known[0]] = value
             elif value is not None:
-                name, kinds = known
-                if isinstance(value, kinds) and not isinstance(value, bool):
-                    values[name] = value
-                else:
-                    extra[key] = value
+                extra[key] = value
         ts = parse_time(record.get("ts"))
         if ts is None and "ts" in record:
             extra["ts"] = record["ts"]
@@ -211,9 +209,18 @@ def job_event(event_type: str, fields: Mapping[str, Any]) -> bytes:
     return codec.dumps({**head, **fields})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unread:
+    """Stands for an event that nobody has asked for yet."""
+
+
+_UNREAD = _Unread()
+
+
 class StoredEvent:
-    """An event as the stream holds it."""
+    """An event as the stream holds it, to be read only. Its bytes are made sense of when `event` is first asked for:
+    most of a log is only ever counted, or passed over."""
+
+    __slots__ = ("_event", "raw", "seq", "stored_at", "subject")
 
     seq: int
     """Sequence in the stream: the order of events."""
@@ -221,14 +228,33 @@ class StoredEvent:
     """The server's clock when it was stored, aware UTC."""
     subject: str
     raw: bytes
-    event: JobEvent | None
-    """None when `raw` is not an event that can be read."""
+
+    def __init__(
+        self, *, seq: int, stored_at: datetime, subject: str, raw: bytes, event: JobEvent | _Unread | None = _UNREAD
+    ) -> None:
+        """`event` is given where it is known already, or is to be none."""
+        self.seq = seq
+        self.stored_at = stored_at
+        self.subject = subject
+        self.raw = raw
+        self._event = event
 
     @classmethod
     def from_stream(cls, seq: int, stored_at: datetime, subject: str, raw: bytes) -> StoredEvent:
         """Never raises: what can't be read is kept as bytes."""
-        try:
-            event = JobEvent.from_wire(raw)
-        except SerializationError:
-            event = None
-        return cls(seq=seq, stored_at=stored_at, subject=subject, raw=raw, event=event)
+        return cls(seq=seq, stored_at=stored_at, subject=subject, raw=raw)
+
+    @property
+    def event(self) -> JobEvent | None:
+        """None when `raw` is not an event that can be read."""
+        event = self._event
+        if event is _UNREAD:
+            try:
+                event = JobEvent.from_wire(self.raw)
+            except SerializationError:
+                event = None
+            self._event = event
+        return event  # type: ignore[return-value]  # _UNREAD has gone
+
+    def __repr__(self) -> str:
+        return f"StoredEvent(seq={self.seq}, stored_at={self.stored_at!r}, subject={self.subject!r}, raw={self.raw!r})"

@@ -51,7 +51,8 @@ def parse_time(text: object) -> datetime | None:
 
 def from_nanoseconds(nanoseconds: int) -> datetime:
     """A NATS timestamp (nanoseconds since 1970) as aware UTC."""
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    # in seconds and microseconds, which timedelta takes as they are: every delivery is read this way
+    return _EPOCH + timedelta(0, nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000 // 1000)
 
 
 def milliseconds_between(start: datetime, end: datetime) -> float:

@@ -59,7 +59,7 @@ def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
     found: dict[int, Failure] = {}
     for row in rows:
         event = row.raw.event
-        if row.type == "FAILED" and event is not None and event.job_id is not None and row.seq not in failures:
+        if event is not None and event.type == "FAILED" and event.job_id is not None and row.seq not in failures:
             error = event.error or {}
             fingerprint = error.get("fingerprint")
             kind = safe(str(error.get("type") or "error"), 100)

@@ -149,9 +149,9 @@ def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[s
         event = row.raw.event
         if event is None or event.job_id is None:
             continue
-        if row.type == "STARTED":
+        if event.type == "STARTED":
             changed[event.job_id] = row
-        elif row.type in _ENDS_RUN:
+        elif event.type in _ENDS_RUN:
             changed.pop(event.job_id, None)
     return _newest(changed, RUNNING_KEPT)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from naq.ids import short
 from naq.models.event import JobEvent
@@ -170,39 +170,51 @@ def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow
     if status is None:
         return None
     assert event.job_id is not None
-    before = known or JobRow(
-        job_id=event.job_id, job=row.job, status=status, function=row.function, queue=row.queue, enqueued_at=None
-    )
-    fields: dict[str, Any] = {"status": status, "changed_at": row.at, "text": row.text, "retry_at": None}
-    if row.queue:
-        fields["queue"] = row.queue
-    if row.worker:
-        fields["worker"] = row.worker
-    if event.attempt is not None:
-        fields["attempt"] = int(event.attempt)
+    before = known or JobRow(event.job_id, row.job, status, row.function, row.queue)
+    enqueued_at, started_at, ended_at, retry_at = before.enqueued_at, before.started_at, before.ended_at, None
+    wait_ms, run_ms = before.wait_ms, before.run_ms
+    text, error_type = "" if status == "COMPLETED" else row.text, before.error_type
     if event.type == "ENQUEUED":
-        fields["enqueued_at"] = row.at
+        enqueued_at = row.at
         parents = (event.details or {}).get("depends_on")
         if isinstance(parents, list) and parents:
-            fields["text"] = f"after {len(parents)} other {'job' if len(parents) == 1 else 'jobs'}"
+            text = f"after {len(parents)} other {'job' if len(parents) == 1 else 'jobs'}"
     elif status == "RUNNING":
-        fields |= {"started_at": row.at, "ended_at": None, "run_ms": None, "error_type": ""}
+        started_at, ended_at, run_ms, error_type = row.at, None, None, ""
         if event.wait_ms is not None:
-            fields["wait_ms"] = event.wait_ms
+            wait_ms = event.wait_ms
     elif status == "RETRY":
         delay = (event.details or {}).get("delay_s")
-        wait = timedelta(seconds=min(float(delay), 1e8)) if isinstance(delay, int | float) and delay >= 0 else None
-        fields |= {"retry_at": None if wait is None else row.at + wait, "ended_at": None, "run_ms": event.run_ms}
+        if isinstance(delay, int | float) and delay >= 0:
+            retry_at = row.at + timedelta(seconds=min(float(delay), 1e8))
+        ended_at, run_ms = None, event.run_ms
     elif status in FINAL_STATUSES:
-        fields |= {"ended_at": row.at, "run_ms": event.run_ms}
+        ended_at, run_ms = row.at, event.run_ms
         if event.wait_ms is not None:
-            fields["wait_ms"] = event.wait_ms
-        if status == "COMPLETED":
-            fields["text"] = ""
+            wait_ms = event.wait_ms
     if event.error is not None:
-        fields["text"] = error_text(event.error.get("type") or "error", event.error.get("message"))
-        fields["error_type"] = safe(str(event.error.get("type") or "error"), 100)
-    return before._replace(**fields)
+        text = error_text(event.error.get("type") or "error", event.error.get("message"))
+        error_type = safe(str(event.error.get("type") or "error"), 100)
+    # every field by its place: `_replace` costs as much as all the rest, and this is done for each event
+    return JobRow(
+        event.job_id,
+        before.job,
+        status,
+        before.function,
+        row.queue or before.queue,
+        row.worker or before.worker,
+        text,
+        before.attempt if event.attempt is None else int(event.attempt),
+        enqueued_at,
+        started_at,
+        ended_at,
+        retry_at,
+        wait_ms,
+        run_ms,
+        row.at,
+        error_type,
+        before.record,
+    )
 
 
 def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:

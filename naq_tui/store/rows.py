@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naq.ids import short
@@ -38,24 +39,71 @@ _ACTS = frozenset(
 """Events of which it matters who caused them."""
 
 
-class EventRow(NamedTuple):
-    """One event. Text that does not apply is empty."""
+class EventRow:
+    """One event. Text that does not apply is empty.
 
-    seq: int
-    at: datetime
-    """The server's clock."""
-    type: str
-    """Empty where the record can't be read."""
-    queue: str
-    function: str
-    """The function's own name, without its module."""
-    worker: str
-    job: str
-    """Short form of the job's id."""
-    schedule: str
-    text: str
-    """What is special about it: how long, which error, in how long."""
-    raw: StoredEvent
+    Its texts are made when they are first asked for (of ten thousand events a second few are ever shown), and hide
+    what was to be hidden when the row was made.
+    """
+
+    __slots__ = ("_rules", "_text", "at", "raw", "seq")
+
+    def __init__(self, stored: StoredEvent) -> None:
+        self.seq = stored.seq
+        self.at = stored.stored_at
+        """The server's clock."""
+        self.raw = stored
+        self._rules = masking.active()
+        self._text: str | None = None
+
+    @property
+    def type(self) -> str:
+        """Empty where the record can't be read."""
+        event = self.raw.event
+        return "" if event is None else name(event.type, 40)
+
+    @property
+    def queue(self) -> str:
+        event = self.raw.event
+        return name(event.queue) if event is not None and event.queue else ""
+
+    @property
+    def function(self) -> str:
+        """The function's own name, without its module."""
+        event = self.raw.event
+        return function_name(event.function) if event is not None and event.function else ""
+
+    @property
+    def worker(self) -> str:
+        event = self.raw.event
+        return name(event.worker_id) if event is not None and event.worker_id else ""
+
+    @property
+    def job(self) -> str:
+        """Short form of the job's id."""
+        event = self.raw.event
+        return safe(short(event.job_id)) if event is not None and event.job_id else ""
+
+    @property
+    def schedule(self) -> str:
+        event = self.raw.event
+        return name(event.schedule_id) if event is not None and event.schedule_id else ""
+
+    @property
+    def text(self) -> str:
+        """What is special about it: how long, which error, in how long."""
+        text = self._text
+        if text is None:
+            if self._rules is masking.active():
+                text = self._text = self._made_text()
+            else:
+                with masking.using(self._rules):
+                    text = self._text = self._made_text()
+        return text
+
+    def _made_text(self) -> str:
+        event = self.raw.event
+        return _escaped(self.raw.raw) if event is None else _event_text(event)
 
 
 class WorkerRow(NamedTuple):
@@ -129,21 +177,7 @@ class MalformedRow(NamedTuple):
 
 
 def event_row(stored: StoredEvent) -> EventRow:
-    event = stored.event
-    if event is None:
-        return EventRow(stored.seq, stored.stored_at, "", "", "", "", "", "", _escaped(stored.raw), stored)
-    return EventRow(
-        stored.seq,
-        stored.stored_at,
-        safe(event.type, 40),
-        safe(event.queue, 100) if event.queue else "",
-        function_name(event.function) if event.function else "",
-        safe(event.worker_id, 100) if event.worker_id else "",
-        safe(short(event.job_id)) if event.job_id else "",
-        safe(event.schedule_id, 100) if event.schedule_id else "",
-        _event_text(event),
-        stored,
-    )
+    return EventRow(stored)
 
 
 def worker_row(record: WorkerRecord) -> WorkerRow:
@@ -217,6 +251,13 @@ def malformed_row(where: str, key: str, raw: bytes, message: str) -> MalformedRo
     return MalformedRow(safe(where, 40), safe(key, 100), safe(message, 200) or _escaped(raw), raw)
 
 
+@lru_cache(maxsize=4_096)
+def name(text: str, limit: int = 100) -> str:
+    """A name, safe. The same few come again and again."""
+    return safe(text, limit)
+
+
+@lru_cache(maxsize=4_096)
 def function_name(reference: str) -> str:
     """`send_invoice` of `shop.tasks:send_invoice`."""
     return safe(reference.rpartition(":")[2], 100)

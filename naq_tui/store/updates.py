@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from naq.models.event import StoredEvent
 from naq.models.job import Job
@@ -137,3 +138,25 @@ Update = (
     | ProcessesChanged
     | Malformed
 )
+
+_RECORDS_OF: dict[type[Update], str] = {
+    EventsAppended: "events",
+    FailuresFound: "events",
+    JobsFound: "jobs",
+    ResultsChanged: "results",
+    SchedulesChanged: "schedules",
+    WorkersChanged: "records",
+}
+
+
+def in_slices(batch: Iterable[Update], most: int) -> Iterator[Update]:
+    """The same updates in the same order, none with more than `most` records."""
+    for update in batch:
+        name = _RECORDS_OF.get(type(update), "")
+        records = getattr(update, name, ())
+        if len(records) <= most:
+            yield update
+            continue
+        for first in range(0, len(records), most):
+            part: Any = {name: records[first : first + most]}
+            yield replace(update, **part)

@@ -73,6 +73,7 @@ class EventLog(EventLines, can_focus=True):
         self._state, self._lens = state, lens
         if state.last_seq < before.last_seq:
             self.pages.clear()
+            self.forget_lines()
             self.is_following = True
         self.pages.tail = state.events
         if self.found is not None:
@@ -93,13 +94,13 @@ class EventLog(EventLines, can_focus=True):
     def receive(self, first_seq: int, rows: Sequence[EventRow]) -> None:
         """A page that was asked for by `EventsWanted`."""
         self.pages.receive(first_seq, rows)
-        self.refresh()
+        self.repaint()
         self.post_message(self.Moved())
 
     def receive_rows(self, seqs: Iterable[int], rows: Iterable[EventRow]) -> None:
         """Single events that were asked for by `EventsWanted`."""
         self.pages.receive_rows(seqs, rows)
-        self.refresh()
+        self.repaint()
         self.post_message(self.Moved())
 
     def refused(self) -> None:
@@ -237,7 +238,7 @@ class EventLog(EventLines, can_focus=True):
         self.move(3)
 
     def on_focus(self) -> None:
-        self.refresh()
+        self.repaint()
         if isinstance(self.parent, Widget):
             self.parent.refresh()  # its frame shows the focus
 
@@ -251,7 +252,7 @@ class EventLog(EventLines, can_focus=True):
 
     # painting
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         if self._lens is None:
             return self.strip([])
         if not self._count:
@@ -271,7 +272,7 @@ class EventLog(EventLines, can_focus=True):
         row = self.pages.get(seq)
         if row is None:
             return self.missing_line(seq, "no longer in the log" if self.pages.is_known(seq) else "…", under, mark)
-        return self.cells_line(view.cells(row, self._lens), under, mark)
+        return self.event_line(row, self._lens, under, mark)
 
     @property
     def _head_height(self) -> int:
@@ -342,7 +343,7 @@ class EventLog(EventLines, can_focus=True):
 
     def _changed(self) -> None:
         """Paint, and ask for what is in sight or will be next and is not here."""
-        self.refresh()
+        self.repaint()
         top = self._place_of(self._top_seq)
         ahead = PAGE // 2 if self.found is None else self._height
         first = max(0, top - (ahead if self._direction < 0 else 0))

@@ -1,75 +1,148 @@
-"""A generator of realistic events, and the quick way to put them into a log."""
+"""A generator of realistic events, and the quick way to put them into a log: millions in minutes."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import nats.errors
 
 from naq.client import AsyncClient
 from naq.models.event import JobEvent, JobEventType
+from naq.models.times import format_time, utcnow
+from naq.wire import Message
 
 QUEUES = ("mail", "default", "reports", "images", "billing", "search", "audit", "slow")
 FUNCTIONS = ("send_invoice", "send_receipt", "resize_image", "build", "charge", "index", "export", "poll")
 WORKER_LOST_EVERY = 50_000
 MARKED_EVERY = 100_000
 """One event in so many has the text `needle-NUMBER` in its error."""
-UNFLUSHED = 2_000
+CONFIRMED_EVERY = 1_000
+"""One event in so many is answered by the server: those before it are stored then."""
+UNCONFIRMED = 3
+"""Answers that may be outstanding: what a stream has not taken in yet is bounded, and dropped beyond."""
+RUNNING = 200
+"""Jobs under way."""
+PATIENCE_S = 60.0
+
+Written = tuple[str, str, str, bytes]
+"""Entity, type, queue and the event as it stands on the wire."""
 
 
-def events(count: int, seed: int = 7) -> Iterator[JobEvent]:
+def events(count: int, seed: int = 7) -> Iterator[Written]:
     """The lives of jobs, interleaved: enqueued, started, then completed, retried (3 %) or failed (1 %)."""
     chance = random.Random(seed)
-    running: list[dict[str, str]] = []
+    running: list[tuple[int, str]] = []
+    salt = seed * 2654435761
+    places = chance.choices(range(len(QUEUES)), (30, 20, 5, 15, 10, 10, 8, 2), k=4_099)
+    now = ""
     for number in range(count):
+        if number % 100 == 0:
+            now = format_time(utcnow())
+        event_id = f"0198c0de-{number >> 16:04x}-7{number & 0xFFF:03x}-9a00-{(number + salt) & 0xFFFFFFFFFFFF:012x}"
         if number % WORKER_LOST_EVERY == WORKER_LOST_EVERY // 2:
-            yield JobEvent.of(JobEventType.WORKER_LOST, worker_id=f"w-{number % 50}", reason="no heartbeat for 15 s")
+            yield _LOST.fill(event_id, now, worker=f"w-{number % 50}")
         elif number % MARKED_EVERY == MARKED_EVERY // 3:
-            error = {"type": "KeyError", "message": f"needle-{number}", "fingerprint": "f2"}
-            yield JobEvent.of(JobEventType.RETRY_SCHEDULED, **_job(chance, number), error=error, details={"delay_s": 8})
-        elif number % 3 == 0 or not running:
-            about = _job(chance, number)
-            running.append(about)
-            yield JobEvent.of(JobEventType.ENQUEUED, to_status="PENDING", **about)
+            job = (places[number % 4_099], _job_id(number, salt))
+            yield _MARKED.fill(event_id, now, *job, worker=f"w-{number % 50}", text=f"needle-{number}")
+        elif number % 3 == 0 or len(running) < RUNNING:
+            job = (places[number % 4_099], _job_id(number, salt))
+            running.append(job)
+            yield _ENQUEUED.fill(event_id, now, *job)
         elif number % 3 == 1:
-            about = running[chance.randrange(len(running))]
-            worker = {"worker_id": f"w-{chance.randrange(50)}", "attempt": 1, "wait_ms": chance.uniform(1, 40)}
-            yield JobEvent.of(JobEventType.STARTED, from_status="PENDING", to_status="RUNNING", **about, **worker)
+            worker, figure = f"w-{number % 50}", f"{number % 397 / 10 + 1:.1f}"
+            yield _STARTED.fill(event_id, now, *running[-1], worker=worker, figure=figure)
         else:
-            yield _ended(chance, running.pop(chance.randrange(len(running))))
+            place = 0 if number % 7 else len(running) // 2  # who began longest ago, now and then somebody else
+            luck = chance.random()
+            ended = _FAILED if luck < 0.01 else _RETRIED if luck < 0.04 else _COMPLETED
+            worker, figure = f"w-{number % 50}", f"{number % 8951 / 10 + 5:.1f}"
+            yield ended.fill(event_id, now, *running.pop(place), worker=worker, figure=figure)
 
 
-def _job(chance: random.Random, number: int) -> dict[str, str]:
-    place = chance.choices(range(8), (30, 20, 5, 15, 10, 10, 8, 2))[0]
-    job_id = f"0198c0de-{number >> 16:04x}-7{number & 0xFFF:03x}-8a00-{number * 2654435761 % 16**12:012x}"
-    return {"job_id": job_id, "queue": QUEUES[place], "function": f"shop.tasks:{FUNCTIONS[place]}"}
+def _job_id(number: int, salt: int) -> str:
+    return f"0198c0de-{number >> 16:04x}-7{number & 0xFFF:03x}-8a00-{(number * 2654435761 + salt) % 16**12:012x}"
 
 
-def _ended(chance: random.Random, about: dict[str, str]) -> JobEvent:
-    worker = {"worker_id": f"w-{chance.randrange(50)}", "run_ms": round(chance.uniform(5, 900), 1)}
-    luck = chance.random()
-    error = {"type": "TimeoutError", "message": "upstream took longer than 30 s", "fingerprint": "f1"}
-    if luck < 0.01:
-        return JobEvent.of(JobEventType.FAILED, to_status="FAILED", error=error, **about, **worker)
-    if luck < 0.04:
-        return JobEvent.of(JobEventType.RETRY_SCHEDULED, error=error, details={"delay_s": 8}, **about, **worker)
-    return JobEvent.of(JobEventType.COMPLETED, to_status="COMPLETED", **about, **worker)
+class _Form:
+    """One kind of event as `JobEvent` writes it, cut up where what is special about one of them goes."""
+
+    def __init__(self, event_type: JobEventType, **fields: object) -> None:
+        about = {} if event_type is JobEventType.WORKER_LOST else {"job_id": "@job", "function": "shop.tasks:@function"}
+        queue = {"queue": "@queue"} if about else {}
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1)
+        event = JobEvent.of(event_type, id="@id", ts=moment, **about, **queue, **fields)
+        text = event.to_wire().decode()
+        for name, place in (("@id", "id"), (format_time(moment), "now"), ("@job", "job"), ("@text", "text")):
+            text = text.replace(f'"{name}"', f'"%({place})s"')
+        text = text.replace("@queue", "%(queue)s").replace("@function", "%(function)s")
+        self._text = text.replace('"@worker"', '"%(worker)s"').replace("4711.25", "%(figure)s")
+        self._entity, self._type = event.entity, event.type
+
+    def fill(
+        self, id: str, now: str, place: int = -1, job: str = "", worker: str = "", figure: str = "", text: str = ""
+    ) -> Written:
+        queue, function = ("_", "") if place < 0 else (QUEUES[place], FUNCTIONS[place])
+        values = {"id": id, "now": now, "job": job, "queue": queue, "function": function}
+        values |= {"worker": worker, "figure": figure, "text": text}
+        return self._entity, self._type, queue, (self._text % values).encode()
+
+
+_FIGURE = 4711.25
+_TIMEOUT = {"type": "TimeoutError", "message": "upstream took longer than 30 s", "fingerprint": "f1"}
+_NEEDLE = {"type": "KeyError", "message": "@text", "fingerprint": "f2"}
+_ENQUEUED = _Form(JobEventType.ENQUEUED, to_status="PENDING")
+_STARTED = _Form(
+    JobEventType.STARTED,
+    from_status="PENDING",
+    to_status="RUNNING",
+    worker_id="@worker",
+    attempt=1,
+    wait_ms=_FIGURE,
+)
+_COMPLETED = _Form(JobEventType.COMPLETED, to_status="COMPLETED", worker_id="@worker", run_ms=_FIGURE)
+_FAILED = _Form(JobEventType.FAILED, to_status="FAILED", worker_id="@worker", run_ms=_FIGURE, error=_TIMEOUT)
+_RETRIED = _Form(
+    JobEventType.RETRY_SCHEDULED, worker_id="@worker", run_ms=_FIGURE, error=_TIMEOUT, details={"delay_s": 8}
+)
+_MARKED = _Form(JobEventType.RETRY_SCHEDULED, worker_id="@worker", error=_NEEDLE, details={"delay_s": 8})
+_LOST = _Form(JobEventType.WORKER_LOST, worker_id="@worker", reason="no heartbeat for 15 s")
 
 
 async def fill(client: AsyncClient, count: int, *, per_second: float | None = None, seed: int = 7) -> None:
     """Write `count` events, as fast as the server takes them or at a steady rate; returns when all are stored."""
     connection = client.connection
+    wire = connection.client
     before = (await client.log.range()).messages
     loop = asyncio.get_running_loop()
+    confirmed: asyncio.Queue[Message] = asyncio.Queue()
+    inbox = wire.new_inbox()
+    subscription = await wire.receive(inbox, confirmed.put_nowait)
+    subjects: dict[tuple[str, str, str], str] = {}
+    outstanding = 0
     begun = loop.time()
-    for number, event in enumerate(events(count, seed), 1):
-        subject = connection.names.event_subject(event.entity, event.type, event.queue)
-        await connection.client.publish(subject, event.to_wire())
-        if number % UNFLUSHED == 0:
-            await connection.client.flush()
-        if per_second and number % 100 == 0:
-            await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
-    async with asyncio.timeout(60):
-        # without an answer to each: that all are stored is seen by their number
-        while (await client.log.range()).messages < before + count:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    try:
+        for number, (entity, kind, queue, data) in enumerate(events(count, seed), 1):
+            subject = subjects.get((entity, kind, queue))
+            if subject is None:
+                subject = subjects[entity, kind, queue] = connection.names.event_subject(entity, kind, queue)
+            is_asked = number % CONFIRMED_EVERY == 0 or number == count
+            if not wire.write(subject, inbox if is_asked else "", data):
+                await wire.publish(subject, data, reply=inbox if is_asked else "")
+            outstanding += is_asked
+            if outstanding > UNCONFIRMED or (outstanding and number == count):
+                async with asyncio.timeout(PATIENCE_S):
+                    while outstanding > (0 if number == count else UNCONFIRMED):
+                        await confirmed.get()
+                        outstanding -= 1
+            if per_second and number % 100 == 0:
+                await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
+            elif number % 200 == 0:
+                await asyncio.sleep(0)
+    finally:
+        await subscription.unsubscribe()
+    stored = (await client.log.range()).messages - before
+    if stored < count:
+        raise nats.errors.Error(f"{count - stored:,} of {count:,} events were not stored")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
+from naq.models.event import StoredEvent
 from naq_tui.app import SystemClock, make_console
 from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses
 from naq_tui.feed.sample import T0, first_batch, old_event
@@ -33,7 +33,7 @@ class StreamingFeed(FakeFeed):
                 size = self.events_per_s // 10
                 now = datetime.now(UTC)
                 made = (old_event(seq + 1 + place) for place in range(size))
-                events = tuple(replace(event, stored_at=now) for event in made)
+                events = tuple(StoredEvent.from_stream(old.seq, now, old.subject, old.raw) for old in made)
                 seq += size
                 yield (EventsAppended(events),)
 

@@ -47,10 +47,11 @@ def history(of: Sequence[Plan], order: random.Random) -> list[JobEvent]:
 
 def stored(events: Sequence[JobEvent], first_seq: int = 1) -> list[StoredEvent]:
     """The events as a stream holds them."""
-    return [
-        StoredEvent(seq=seq, stored_at=BEGIN + timedelta(seconds=seq), subject="", raw=b"", event=event)
-        for seq, event in enumerate(events, first_seq)
-    ]
+    return [stored_as(seq, event) for seq, event in enumerate(events, first_seq)]
+
+
+def stored_as(seq: int, event: JobEvent | None) -> StoredEvent:
+    return StoredEvent(seq=seq, stored_at=BEGIN + timedelta(seconds=seq), subject="", raw=b"", event=event)
 
 
 def event(kind: str, **fields: Any) -> JobEvent:

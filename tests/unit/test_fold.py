@@ -15,7 +15,7 @@ from naq.doctor.fold import Fold
 from naq.doctor.states import Finding
 from naq.models.event import JobEvent
 from naq.models.times import format_time
-from tests.unit.histories import BEGIN, MUTATIONS, Plan, event, history, plans, stored
+from tests.unit.histories import BEGIN, MUTATIONS, Plan, event, history, plans, stored, stored_as
 
 END = {"complete": "COMPLETED", "fail": "FAILED", "cancel": "CANCELLED", "cancel from outside": "CANCELLED"}
 W = "w1"
@@ -200,11 +200,10 @@ def test_queues() -> None:
 
 def test_a_gap_in_the_log_is_a_finding_and_hostile_records_are_none() -> None:
     fold = Fold()
-    first, second, third = stored([UP, replace(UP, type="WHAT", entity="x"), UP])
-    fold.feed(first)
-    fold.feed(replace(second, event=None))
-    fold.feed(replace(third, event=replace(UP, type="SOMETHING", entity="else")))
-    fold.feed(replace(third, seq=4, event=event("STARTED", job_id="j", attempt=None)))
+    fold.feed(stored_as(1, UP))
+    fold.feed(stored_as(2, None))
+    fold.feed(stored_as(3, replace(UP, type="SOMETHING", entity="else")))
+    fold.feed(stored_as(4, event("STARTED", job_id="j", attempt=None)))
     assert (fold.events, fold.unreadable, fold.unknown) == (4, 1, 1)
-    fold.feed(replace(third, seq=9, event=event("QUEUE_PURGED", queue="q")))
+    fold.feed(stored_as(9, event("QUEUE_PURGED", queue="q")))
     assert "events are missing" in [f.found.partition(": ")[2] for f in fold.findings()]
