@@ -374,6 +374,7 @@ class Connection:
         self.denied.clear()  # they may have been mended meanwhile
         self._set_state(LinkState.LIVE)
         self.outbox.resend()
+        await self.requests.resend()
 
     async def _on_closed(self) -> None:
         if self.state is LinkState.LOST:

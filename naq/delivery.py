@@ -41,3 +41,5 @@ class Received(NamedTuple):
     reply: str
     """Where to acknowledge it."""
     delivery: Delivery
+    arrived_at: float
+    """By the loop's clock."""

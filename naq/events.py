@@ -39,10 +39,11 @@ class Events:
         """Write one event now and return the future of its ack (its `seq` is the event's sequence).
 
         `msg_id` names the fact the event tells, where the same fact may be told twice; default is the event's id.
+        What it tells has come to pass: a log that is full is waited for, as long as `patience_s` lasts.
         """
         subject = self._names.event_subject(event.entity, event.type, event.queue)
         return await self._connection.outbox.send(
-            subject, event.to_wire(), msg_id=msg_id or event.id, patience_s=patience_s
+            subject, event.to_wire(), msg_id=msg_id or event.id, patience_s=patience_s, waits_for_room=True
         )
 
     async def write(self, event: JobEvent, *, msg_id: str | None = None, patience_s: float = PATIENCE_S) -> int:

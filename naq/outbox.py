@@ -72,11 +72,11 @@ class _Write:
         "earlier",
         "give_up_at",
         "headers",
+        "refusal",
         "resend_at",
         "subject",
         "then",
         "waits_for_room",
-        "was_refused",
     )
 
     def __init__(
@@ -85,7 +85,8 @@ class _Write:
         self.subject, self.data, self.headers, self.then = subject, data, headers, then
         self.resend_at, self.give_up_at = resend_at, give_up_at
         self.waits_for_room = give_up_at - resend_at > PATIENCE_S
-        self.was_refused = False
+        self.refusal = ""
+        """Why there was no room for it, as the server said last."""
         self.earlier: list[str] = []
         """Where else the same goes, each time before this one."""
 
@@ -145,13 +146,15 @@ class Outbox:
         msg_id: str | None = None,
         headers: dict[str, str] | None = None,
         patience_s: float = PATIENCE_S,
+        waits_for_room: bool | None = None,
     ) -> asyncio.Future[PublishAck]:
         """Write one message now and return the future of its ack; waits only while the window is full.
 
         Args:
             msg_id: makes a repeated send harmless. Without it the write must be harmless to repeat by itself.
-            patience_s: seconds of silence after which it is given up; with more than the default (`PATIENCE_S`) a
-                stream or bucket that is full is waited for as well.
+            patience_s: seconds after which it is given up where the server is silent, or has no room.
+            waits_for_room: whether a stream or bucket that is full is waited for; where None, only with more patience
+                than the default (`PATIENCE_S`).
 
         The future raises:
             ConflictError: an expected sequence did not hold.
@@ -165,6 +168,8 @@ class Outbox:
             await self._has_room.wait()
         answer: asyncio.Future[PublishAck] = self._loop.create_future()
         token, is_written = self._begin(subject, data, headers, functools.partial(resolve, answer), patience_s)
+        if waits_for_room is not None:
+            self._writes[token].waits_for_room = waits_for_room
         if not is_written:
             try:
                 await self._write_nats_own_way(token)
@@ -265,9 +270,9 @@ class Outbox:
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"
         if write.waits_for_room and (code == STORAGE_EXCEEDED or (code == STORE_FAILED and "exceeded" in text)):
-            if not write.was_refused:
+            if not write.refusal:
                 log.warning("%s; tried again until there is room", text)
-            write.was_refused, write.resend_at = True, self._loop.time() + ROOM_RETRY_S
+            write.refusal, write.resend_at = text, self._loop.time() + ROOM_RETRY_S
             self._rearm(ROOM_RETRY_S)
             return
         self._fail(token, ConflictError(text) if code in CONFLICT_CODES else StorageRefusedError(text))
@@ -278,14 +283,20 @@ class Outbox:
         next_at = now + ANSWER_WITHIN_S / 2
         for token, write in list(self._writes.items()):
             if write.give_up_at <= now:
-                label = self._connection.settings.server_label
-                self._fail(token, NaqConnectionError(f"{label} did not confirm a write to {write.subject}"))
+                self._fail(token, self._why_given_up(write))
             elif write.resend_at <= now:
                 self._again(token)
             else:
                 next_at = min(next_at, write.resend_at)
         if self._writes:
             self._timer = self._loop.call_later(max(0.02, next_at - now), self._sweep)
+
+    def _why_given_up(self, write: _Write) -> NaqException:
+        if write.refusal:
+            return StorageRefusedError(write.refusal)
+        return NaqConnectionError(
+            f"{self._connection.settings.server_label} did not confirm a write to {write.subject}"
+        )
 
     def _rearm(self, delay: float) -> None:
         if self._timer is not None:

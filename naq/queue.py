@@ -110,7 +110,11 @@ class Queue:
         """
         data = self._encode(job)
         if job.depends_on:
-            await self._waiting.store(job, self._connection.max_payload - HEADROOM_BYTES)
+            try:
+                await self._waiting.store(job, self._connection.max_payload - HEADROOM_BYTES)
+            except EnqueueError as exc:
+                await self._take_back(job, exc)
+                raise
             return job
         if job.unique is not None:
             until = None
@@ -128,7 +132,8 @@ class Queue:
         try:
             ack = await self._settle(job, stored)
         except NaqException as exc:
-            await self._take_back(job, exc)
+            if isinstance(await settled(event), PublishAck):
+                await self._take_back(job, exc)
             for claim in claims:
                 await self._claims.withdraw(claim)
             raise
@@ -136,7 +141,10 @@ class Queue:
         for claim in claims:
             if claim.seq != ack.seq:
                 await self._claims.note_stored(claim, ack.seq)
-        await event
+        try:
+            await event
+        except StorageRefusedError as exc:
+            raise EnqueueError(f"job {job.job_id} is stored in queue {self.name!r}, but not its event: {exc}") from exc
         return job
 
     async def store_once(self, job: Job, *, extra: Mapping[str, Any] | None = None) -> Job:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -18,6 +18,8 @@ from naq.errors import NaqException
 from naq.wire import Wire, headers_of
 
 NO_RESPONDERS = "503"
+READS = ("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.", "$JS.API.STREAM.MSG.GET.", "$JS.API.CONSUMER.INFO.")
+"""Questions that change nothing: they may be asked twice."""
 
 
 class Answer(NamedTuple):
@@ -34,6 +36,8 @@ class Requests:
     def __init__(self, client: Wire) -> None:
         self._client = client
         self._waiting: dict[str, tuple[str, str, asyncio.Future[Any]]] = {}
+        self._reads: dict[str, tuple[str, bytes]] = {}
+        """Subject and data of what may be asked twice, by token."""
         self._mute: NaqException | None = None
         self._tokens = itertools.count(1)
         self._inbox = ""
@@ -44,7 +48,7 @@ class Requests:
         await self._client.listen(self._inbox + "*", self._on_reply)
 
     async def ask(self, subject: str, data: bytes, *, timeout: float) -> Answer:
-        """The answer to `data` sent to `subject`.
+        """The answer to `data` sent to `subject`. A read that a lost link took away is asked again when it is back.
 
         Raises:
             nats.errors.NoRespondersError: nobody listens there.
@@ -57,6 +61,8 @@ class Requests:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         with self.refusable(subject, answer) as token:
+            if subject.startswith(READS):
+                self._reads[token] = subject, data
             if not self._client.write(subject, self._inbox + token, data):
                 await self._client.publish(subject, data, reply=self._inbox + token)
             given_up = loop.call_later(timeout, _give_up, answer)
@@ -64,9 +70,16 @@ class Requests:
                 message = await answer
             finally:
                 given_up.cancel()
+                self._reads.pop(token, None)
         if not message.data and message.headers.get("Status") == NO_RESPONDERS:
             raise nats.errors.NoRespondersError
         return message
+
+    async def resend(self) -> None:
+        """Ask every read that is under way again: the link was lost in between."""
+        with suppress(nats.errors.Error, OSError):  # lost anew: called again when it is back
+            for token, (subject, data) in list(self._reads.items()):
+                await self._client.publish(subject, data, reply=self._inbox + token)
 
     @contextmanager
     def refusable(self, subject: str, answer: asyncio.Future[Any], *, kind: str = "publish") -> Iterator[str]:

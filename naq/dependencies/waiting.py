@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from naq import codec
 from naq.connection import Connection
-from naq.errors import ConfigurationError, ConflictError, JobNotFoundError, SerializationError
+from naq.errors import (
+    ConfigurationError,
+    ConflictError,
+    EnqueueError,
+    JobNotFoundError,
+    NaqConnectionError,
+    SerializationError,
+)
 from naq.events import Events
 from naq.kv import Bucket, Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus
+from naq.outbox import StorageRefusedError
 
 if TYPE_CHECKING:
     from naq.models.result import JobResult
@@ -136,7 +144,11 @@ class Waiting:
                 ) from None
 
     async def store(self, job: Job, data_limit: int) -> None:
-        """Write the child; where its id waits already, that job stands and this one is marked `is_duplicate`."""
+        """Write the child; where its id waits already, that job stands and this one is marked `is_duplicate`.
+
+        Raises:
+            EnqueueError: its ENQUEUED event is told, and the server did not store it.
+        """
         data = WaitingChild(job=job).to_wire()
         if len(data) > data_limit:
             raise ConfigurationError(
@@ -156,6 +168,8 @@ class Waiting:
             await self.bucket.create(job.job_id, data)
         except ConflictError:
             job.is_duplicate = True
+        except (NaqConnectionError, StorageRefusedError) as exc:
+            raise EnqueueError(f"job of {job.function} was not stored among those that wait: {exc}") from exc
 
 
 def _told(job: Job) -> dict[str, Any]:

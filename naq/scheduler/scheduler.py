@@ -62,6 +62,7 @@ class Scheduler:
         self._changed = asyncio.Event()
         self._heap = DueHeap()
         self._clock = clock or Clock()
+        self._electing: asyncio.Task[None] | None = None
         self._to_look_at: set[str] = set()
         """Schedules to be looked at whether they are due or not: a run is unsettled, or a buffered one may go."""
 
@@ -174,26 +175,40 @@ class Scheduler:
         pause = self.settings.lease_s / 4
         while True:
             try:
-                if self._lease.is_held:
-                    async with asyncio.timeout(self.settings.lease_s):
-                        held = await self._lease.renew()
-                    if not held:
-                        await self._step_down("another scheduler took over")
-                elif await self._lease.acquire():
-                    await self._connection.sync_clock()
-                    self._firer.elected()
-                    self.status.leader = True
-                    self.status.on_change()
-                    log.info("%s leads", self.scheduler_id)
-                    await self._tell(JobEventType.LEADER_ELECTED, None)
-                    self._changed.set()
-                    await self._forget_old()
+                if await self._has_lease():
+                    if not self.status.leader:
+                        await self._take_up()
+                elif self.status.leader:
+                    await self._step_down("another scheduler took over")
                 self.ready.set()
             except (NaqException, TimeoutError) as exc:
                 log.debug("lease: %s", exc)
                 if self.status.leader:
                     await self._step_down("the server does not confirm the lease")
             await asyncio.sleep(pause if self._connection.state is LinkState.LIVE else RETRY_S)
+
+    async def _has_lease(self) -> bool:
+        if not self._lease.is_held:
+            return await self._lease.acquire()
+        async with asyncio.timeout(self.settings.lease_s):
+            return await self._lease.renew()
+
+    async def _take_up(self) -> None:
+        await self._connection.sync_clock()
+        self._firer.elected()
+        self.status.leader = True
+        self.status.on_change()
+        log.info("%s leads", self.scheduler_id)
+        # aside: a log that takes nothing just now must not cost the lease
+        self._electing = asyncio.create_task(self._tell_elected(), name="election-told")
+        self._changed.set()
+        await self._forget_old()
+
+    async def _tell_elected(self) -> None:
+        try:
+            await self._tell(JobEventType.LEADER_ELECTED, None)
+        except NaqException as exc:
+            log.warning("LEADER_ELECTED not told: %s", exc)
 
     async def _step_down(self, reason: str, *, level: int = logging.WARNING) -> None:
         self.status.leader = False

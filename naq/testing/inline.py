@@ -65,7 +65,7 @@ async def run_inline(function: Callable[..., Any] | str, *args: Any, **options: 
     try:
         while True:
             record = JobResult(job_id=job.job_id, status=JobStatus.RETRY, attempts=earlier) if earlier else None
-            received = Received(job.queue_name, b"", "", Delivery(1, 0, utcnow(), 0))
+            received = Received(job.queue_name, b"", "", Delivery(1, 0, utcnow(), 0), 0.0)
             run = Run.of(job, received, record, ids.worker_id())
             run.context.tell, run.context.tell_every_s = progress.append, 0.0
             outcome = await executor.run(job, run.context)

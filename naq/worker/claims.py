@@ -1,9 +1,9 @@
 """Whether a delivered job may start here: nearly always yes, at no cost.
 
-A first delivery of a job stored after this worker (re)connected has never been anywhere else; nor has one of a job
-that was born under the very run of the server that hands it out, since that remembers whom it gave what. Anything else
-may have run, or still run, somewhere: then its record and the workers' heartbeats decide, and the start is claimed by
-compare-and-set.
+A first delivery, fresh from the server (`naq.worker.freshness`), of a job stored after this worker (re)connected has
+never been anywhere else; nor has one of a job that was born under the very run of the server that hands it out, since
+that remembers whom it gave what. Anything else may have run, or still run, somewhere: then its record and the workers'
+heartbeats decide, and the start is claimed by compare-and-set.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from naq import codec
 from naq.connection import Connection, LinkState
-from naq.delivery import Delivery
+from naq.delivery import Delivery, Received
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.inspector import Inspector
 from naq.models.job import Job, JobStatus
@@ -25,6 +25,7 @@ from naq.models.worker import WorkerRecord
 from naq.reopen import RETRYABLE, reopened
 from naq.worker.acks import ack
 from naq.worker.casualties import Casualties
+from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
 from naq.worker.told import tell_retry_if_untold
 
@@ -77,6 +78,7 @@ class Claims:
         self._workers: tuple[float, list[WorkerRecord]] = (float("-inf"), [])
         self._others: tuple[float, Others] = (float("-inf"), Others(frozenset(), frozenset(), []))
         self._judging = asyncio.Lock()
+        self.freshness = Freshness(connection)
         self._doubtful_up_to: float = float("inf")
         self._server_run = ""
         self._was_lost = False
@@ -104,25 +106,28 @@ class Claims:
         self._doubtful_up_to = float("inf")
         self._server_run = ""
 
-    def is_certain(self, job: Job, delivery: Delivery) -> bool:
-        """Whether this delivery can only be the job's first."""
-        if delivery.deliveries > 1:
+    def is_certain(self, job: Job, received: Received) -> bool:
+        """Whether this delivery can only be the job's first, and is still this worker's."""
+        delivery = received.delivery
+        if delivery.deliveries > 1 or not self.freshness.is_fresh(received.arrived_at):
             return False
         return delivery.stream_seq > self._doubtful_up_to or job.born_on == self._server_run != ""
 
-    async def may_start(self, job: Job, delivery: Delivery, reply: str) -> Decision:
+    async def may_start(self, job: Job, received: Received) -> Decision:
         """`decide`, once more where the record changed meanwhile (who retries by hand writes it just then).
 
-        What is superseded is acked here.
+        What is superseded is acked here. One that is not fresh (`naq.worker.freshness`) starts only where nobody has
+        begun or claimed the job: the server has handed it on, or will.
         """
-        decision = await self.decide(job, delivery)
+        is_fresh = self.freshness.is_fresh(received.arrived_at)
+        decision = await self.decide(job, received.delivery, is_fresh=is_fresh)
         if decision.verdict is Verdict.ELSEWHERE and job.retries_asked:
-            decision = await self.decide(job, delivery)
+            decision = await self.decide(job, received.delivery, is_fresh=is_fresh)
         if decision.verdict is Verdict.SUPERSEDED:
-            await ack(self._connection, reply)
+            await ack(self._connection, received.reply)
         return decision
 
-    async def decide(self, job: Job, delivery: Delivery) -> Decision:
+    async def decide(self, job: Job, delivery: Delivery, *, is_fresh: bool = True) -> Decision:
         """Look the job up and claim it where it may start."""
         try:
             record = await self._lifecycle.results.get_record(job.job_id)
@@ -134,23 +139,25 @@ class Claims:
             record = reopened(record, job, delivery.stored_at)
         if record is not None and record.is_final:
             return Decision(Verdict.OVER, record)
+        if record is not None and not is_fresh:
+            return Decision(Verdict.ELSEWHERE, record)
         # a job that has not run since it was retried by hand runs nowhere, whatever a heartbeat of before says
-        is_fresh = (
+        is_reopened = (
             record is not None
             and record.status == JobStatus.RETRY
             and job.retries_asked > 0
             and len(record.attempts) == job.earlier_attempts
         )
-        others = Others(frozenset(), frozenset(), []) if is_fresh else await self._judged_others()
+        others = Others(frozenset(), frozenset(), []) if is_reopened else await self._judged_others()
         if job.job_id in others.running:
             return Decision(Verdict.ELSEWHERE, record)
-        if record is None and delivery.deliveries == 1 and not self._was_lost:
+        if record is None and delivery.deliveries == 1 and is_fresh and not self._was_lost:
             return Decision(Verdict.START, None)
         if record is None:  # a first run leaves no record: whether there was one that died is asked of the dead
             crashed = await self._casualties.took_down(job, others.silent)
         else:
             crashed = record.status == JobStatus.RUNNING
-        if record is not None and record.status == JobStatus.RETRY and not is_fresh:
+        if record is not None and record.status == JobStatus.RETRY and not is_reopened:
             by = record.worker_id
             if by != self._worker_id and by not in others.alive:
                 await tell_retry_if_untold(self._connection, job, record)  # it may have died before it could

@@ -26,6 +26,7 @@ from naq.delivery import Delivery, Received
 from naq.errors import NaqException
 from naq.topology import ensure_consumer
 from naq.wire import headers_of, status_of
+from naq.worker.freshness import Freshness
 from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Intake:
         queues: Sequence[str],
         slots: int,
         accept: Callable[[Received], None],
+        freshness: Freshness,
         turns: Turns | None = None,
     ) -> None:
         """`accept` is called for each job that has a slot; the caller gives it back with `done`.
@@ -61,6 +63,7 @@ class Intake:
         self._connection = connection
         self._slots = slots
         self._accept = accept
+        self._freshness = freshness
         self._busy = 0
         self._turns = turns or Turns(queues)
         self._pulls = {queue: _QueuePull(self, queue) for queue in queues}
@@ -298,6 +301,7 @@ class _QueuePull:
 
     def ask(self, jobs: int) -> None:
         now = asyncio.get_running_loop().time()
+        self._intake._freshness.hear(now)
         if self.asked == 0:
             self._asked_at = now if self._has_more else None
             if now - self._empty_at > ANSWER_WITHIN_S:
@@ -307,7 +311,7 @@ class _QueuePull:
         request = {
             "batch": jobs,
             "expires": int(PULL_EXPIRES_S * NANOSECONDS),
-            "idle_heartbeat": int(HEARTBEAT_S * NANOSECONDS),
+            "idle_heartbeat": int(min(HEARTBEAT_S, self._connection.settings.ack_wait_s / 4) * NANOSECONDS),
         }
         client, data = self._connection.client, codec.dumps(request)
         if not client.write(self._subject, self._inbox, data):
@@ -315,10 +319,11 @@ class _QueuePull:
 
     def _on_message(self, inbox: str, _subject: bytes, reply: str, data: bytes, headers: bytes) -> None:
         now = asyncio.get_running_loop().time()
+        self._intake._freshness.hear(now)
         status = status_of(headers)
         is_current = inbox == self._inbox
         if status is None:
-            received = Received(self.queue, data, reply, Delivery.parse(reply))
+            received = Received(self.queue, data, reply, Delivery.parse(reply), now)
             if is_current:
                 self.heard_at = now
                 self.asked = max(0, self.asked - 1)

@@ -173,7 +173,7 @@ class Runs:
             or job.job_id in self._runs
             or self._quota.is_set
             or self.cancels.of(job.job_id) is not None
-            or not self.claims.is_certain(job, received.delivery)
+            or not self.claims.is_certain(job, received)
         ):
             return None
         run = self._start(job, received, None)
@@ -225,8 +225,8 @@ class Runs:
             await self.cancels.forget(job.job_id)
             return None
         record = None
-        if job.retries_asked or not self.claims.is_certain(job, received.delivery):
-            verdict, record = await self.claims.may_start(job, received.delivery, received.reply)
+        if job.retries_asked or not self.claims.is_certain(job, received):
+            verdict, record = await self.claims.may_start(job, received)
             if verdict is Verdict.OVER and record is not None:
                 await self._lifecycle.settle_again(record, job, received.reply)
                 await self._uniqueness.release(job)

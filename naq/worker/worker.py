@@ -191,7 +191,9 @@ class Worker:
         await events.write(started_event(self.status, self.modules))
         await runs.claims.refresh()
         release = connection.on_state(functools.partial(_on_link, runs))
-        self._intake = Intake(connection, self.queues, self.concurrency, runs.accept, self._turns)
+        self._intake = Intake(
+            connection, self.queues, self.concurrency, runs.accept, runs.claims.freshness, self._turns
+        )
         self._orders = Orders(connection)
         self._orders.on(CANCEL, runs.cancels.on_order)
         stop_order = StopOrder(connection, self._orders, self.worker_id, self.stop)

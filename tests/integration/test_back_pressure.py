@@ -77,6 +77,27 @@ async def test_a_job_whose_result_finds_no_room_stays_until_there_is_some(
     assert told == ["ENQUEUED", "STARTED", "COMPLETED"], "it ran once"
 
 
+async def test_a_full_log_holds_producers_back_until_it_takes_their_events(
+    client: AsyncClient, worker: WorkerFactory
+) -> None:
+    log = client.connection.names.events
+    config = (await client.connection.api(f"STREAM.INFO.{log}"))["config"]
+    async with worker():
+        await limit(client, log, max_bytes=1, discard="new")
+        calls = [asyncio.create_task(client.enqueue(tasks.add, number, 1)) for number in range(3)]
+        schedule = asyncio.create_task(client.schedule(tasks.add, 1, 1, interval=3600))
+        assert await asyncio.wait([*calls, schedule], timeout=1.5) == (set(), {*calls, schedule})
+        await client.connection.api(f"STREAM.UPDATE.{log}", config)
+        jobs = [await call for call in calls]
+        assert [await job.result(timeout=20) for job in jobs] == [1, 2, 3]
+        assert (await schedule).status == "ACTIVE"
+    told = [each.event for each in await all_events(client) if each.event is not None]
+    for job in jobs:
+        types = [event.type for event in told if event.job_id == job.job_id]
+        assert sorted(types) == ["COMPLETED", "ENQUEUED", "STARTED"]
+    assert (await verify(client.connection)).findings == ()
+
+
 async def test_a_consumer_too_many_is_one_line(client: AsyncClient, settings: Settings, worker: WorkerFactory) -> None:
     names = client.connection.names
     config = (await client.connection.api(f"STREAM.INFO.{names.jobs}"))["config"]

@@ -7,13 +7,16 @@ import contextlib
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 
 from naq.client import AsyncClient
 from naq.connection import Connection
 from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError
+from naq.kv import Bucket
 from naq.server import EmbeddedServer, find_binary
 from naq.settings import Settings
+from naq.topology import ensure_topology
 
 pytestmark = pytest.mark.nats
 
@@ -87,3 +90,30 @@ async def test_topology_is_made_once_and_kept(nats_server: EmbeddedServer, setti
         async with AsyncClient(settings.with_(events_max_age_s=60.0)) as second:
             after = await second.connection.api(f"STREAM.INFO.{settings.names.events}")
     assert before["config"] == after["config"], "a client with other settings changes nothing"
+
+
+async def test_a_read_that_a_lost_link_took_away_is_asked_again(tmp_path: Path, prefix: str) -> None:
+    server = EmbeddedServer(tmp_path / "store")
+    await server.start()
+    try:
+        async with Connection(Settings(nats_url=server.url, prefix=prefix, connect_timeout_s=30.0)) as connection:
+            await ensure_topology(connection)
+            bucket = Bucket(connection, connection.names.results)
+            await bucket.put("key", b"value")
+            assert server.pid is not None
+            process = psutil.Process(server.pid)
+            process.suspend()
+            async with asyncio.timeout(5):
+                while process.status() != psutil.STATUS_STOPPED:  # noqa: ASYNC110  (nobody tells)
+                    await asyncio.sleep(0.01)
+            read = asyncio.create_task(bucket.get("key"))
+            assert await asyncio.wait({read}, timeout=0.3) == (set(), {read})
+            process.kill()
+            await server.wait()
+            await server.start()
+            async with asyncio.timeout(15):  # sooner than the read would be given up
+                entry = await read
+            assert entry is not None
+            assert entry.value == b"value"
+    finally:
+        await server.stop()

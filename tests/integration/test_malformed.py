@@ -9,24 +9,11 @@ from naq.errors import SerializationError
 from naq.examples import tasks
 from naq.settings import Settings
 from tests.conftest import WorkerFactory
+from tests.hostile import HOSTILE
 from tests.integration.log import all_events, event_when
 from tests.integration.schedulers import running_scheduler
 
 pytestmark = pytest.mark.nats
-
-HOSTILE = [
-    b"",
-    b"\xff\xfe\x00",
-    b"{",
-    b"[]",
-    b"null",
-    b'"text"',
-    b'{"job_id": 5}',
-    b'{"v": 1, "job_id": "x", "function": []}',
-    b'{"v": 1, "job_id": "a b", "function": "naq.examples.tasks:add", "args": [1, 2], "kwargs": {}}',
-    b'{"v": 1, "job_id": "%s", "function": "naq.examples.tasks:add", "args": [1, 2], "kwargs": {}}' % (b"z" * 6000),
-    b'{"v": 1, "job_id": "x", "function": "naq.examples.tasks:add", "args": [1, 2], "queue": "a b"}',
-]
 
 
 async def test_a_malformed_job_is_kept_as_a_failure(client: AsyncClient, worker: WorkerFactory) -> None:

@@ -127,6 +127,18 @@ async def test_wrong_schedules_are_refused(client: AsyncClient) -> None:
     assert len(await client.list_schedules()) == 1
 
 
+async def test_a_leader_that_doubted_its_lease_leads_again_while_it_holds_it(
+    client: AsyncClient, settings: Settings
+) -> None:
+    async with running_scheduler(settings) as scheduler:
+        await event_when(client, lambda e: e.type == "LEADER_ELECTED")
+        await scheduler._step_down("the server does not confirm the lease")
+        assert scheduler._lease.is_held
+        await client.schedule(tasks.add, 1, 2, interval=0.2, schedule_id="beat")
+        await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED")
+        assert scheduler.is_leader
+
+
 async def test_a_standby_takes_over_from_a_killed_leader_and_fires_everything_once(
     client: AsyncClient, settings: Settings
 ) -> None:

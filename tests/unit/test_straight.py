@@ -25,7 +25,7 @@ def run_of(*args: Any, **options: Any) -> Run:
     job = build_job("tests.tasks:work", args, {}, **options)
     job.enqueued_at, job.born_on = utcnow(), "ABCDEF"
     wire = job.to_wire()
-    received = Received("default", wire, "$JS.ACK.s.c.1.7.7.1.0", Delivery(1, 7, WHOLE_SECOND, 0))
+    received = Received("default", wire, "$JS.ACK.s.c.1.7.7.1.0", Delivery(1, 7, WHOLE_SECOND, 0), 0.0)
     run = Run.of(Job.from_wire(wire), received, None, "w-abcdef")
     run.started_seq = 12
     return run
@@ -52,7 +52,7 @@ def test_a_schedules_run_is_the_same_too() -> None:
     run, ended = run_of(1), WHOLE_SECOND
     run.job.schedule_id = run.context.schedule_id = "nightly"
     run.started_at = ended
-    run = Run.of(run.job, Received("q", run.job.to_wire(), "", run.delivery), None, "w-abcdef")
+    run = Run.of(run.job, Received("q", run.job.to_wire(), "", run.delivery, 0.0), None, "w-abcdef")
     expected = run.record(JobStatus.COMPLETED, ended, value=1).to_wire()
     assert completed_record(run, 1, ended, milliseconds_between(run.started_at, ended)) == expected
 
