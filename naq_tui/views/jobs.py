@@ -100,9 +100,8 @@ class JobsView(TableView[JobRow]):
     def facets(self, state: State) -> Sequence[Facet]:
         counted = _counted(Same(state.jobs))
         shown = [name for name in FACETS if counted[name]]
-        looks = {name: status.of_job(name) for name in shown}
         return tuple(
-            Facet(name, looks[name].word, counted[name], "failed" if name == "FAILED" else "") for name in shown
+            Facet(name, status.of_job(name), counted[name], "failed" if name == "FAILED" else "") for name in shown
         )
 
     def in_facet(self, item: JobRow, facet: str) -> bool:

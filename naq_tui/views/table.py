@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from naq_tui.status import Look
 from naq_tui.store.state import State
 
 Item = TypeVar("Item")
@@ -38,7 +39,7 @@ class Facet(NamedTuple):
     """A part of a list that can be chosen alone."""
 
     name: str
-    title: str
+    look: Look
     number: int
     tone: str = ""
 

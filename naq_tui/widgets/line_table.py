@@ -11,9 +11,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from naq_tui import hints, keys
-from naq_tui.format import short_count
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
+from naq_tui.views.facets import facet_line
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, TableView, lay_out
 from naq_tui.widgets.marks import Marks
@@ -294,14 +294,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         return self._layout_of[1]
 
     def _facet_line(self) -> Strip:
-        facets = self.view.facets(self._state)
-        line: list[tuple[str, str]] = [("  ", "")]
-        for name, title, number, tone in (("", "all", sum(facet.number for facet in facets), ""), *facets):
-            chosen = name == self.facet
-            line.append((f" {title} " if chosen else title, "chip" if chosen else tone or "muted"))
-            line.append((f" {short_count(number)}", tone or "muted"))
-            line.append(("  " if chosen else "   ", ""))
-        return self.strip(cut_cells(line, self.size.width))
+        room, ascii_only = self.size.width, self._lens is not None and self._lens.ascii_only
+        line = facet_line(self.view.facets(self._state), self.facet, room, ascii_only=ascii_only)
+        return self.strip(cut_cells(line, room))
 
     def _head(self) -> Strip:
         arrow = "▾" if self.is_reversed else "▴"
