@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import re
 import ssl
@@ -12,12 +11,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, NoReturn
-from weakref import WeakSet
+from typing import Any
 
 import nats.errors
 
-from naq import access, codec
+from naq import access, codec, forked
 from naq.errors import JetStreamUnavailableError, NaqConnectionError, NaqException, PermissionDeniedError
 from naq.models.times import parse_time, utcnow
 from naq.natsclient import NatsClient
@@ -31,11 +29,23 @@ RECONNECT_WAIT_S = 0.2
 REFUSED_WAIT_S = 5.0
 """Pause before refused credentials are tried again; with some jitter, since whole fleets are refused together."""
 PING_INTERVAL_S = 5
-"""With two pings unanswered a half-open link counts as lost, so within 15 s."""
-
+"""With two pings unanswered a half-open link counts as lost, so within 15 s. Sooner where an answer is waited for."""
+LEAST_CONNECT_S = 1.0
+"""Given to each of several servers, so that one that is stopped does not use up the time of the others."""
 
 ASK_AGAIN_S = 1.5
-_REPEATABLE = ("STREAM.INFO.", "STREAM.CREATE.", "CONSUMER.CREATE.", "CONSUMER.DURABLE.CREATE.", "CONSUMER.INFO.")
+UNAVAILABLE = 10008
+"""What a server says that knows no leader: of the cluster, or of the stream."""
+_UNAVAILABLE = b'"err_code":%d,' % UNAVAILABLE
+NO_LEADER = "the cluster has no leader for it now: most of the servers it is stored on must be up"
+_REPEATABLE = (
+    "INFO",
+    "STREAM.INFO.",
+    "STREAM.CREATE.",
+    "CONSUMER.CREATE.",
+    "CONSUMER.DURABLE.CREATE.",
+    "CONSUMER.INFO.",
+)
 
 MAX_DENIALS = 1000
 """Kept of what the server did not permit."""
@@ -171,7 +181,7 @@ class Connection:
             raise
         await self.requests.start()
         await self.outbox.start()
-        _open.add(self)
+        forked.OPEN.add(self)
         self._set_state(LinkState.LIVE)
 
     async def close(self) -> None:
@@ -206,8 +216,10 @@ class Connection:
                 "start that nats-server with JetStream on (-js), or enable it for this account"
             ) from None
         except (TimeoutError, nats.errors.Error) as exc:
+            hint = "; are most servers of its cluster up?" if self.cluster_name else ""
+            asked = f"$JS.API.{verb.split('.')[0]}"
             raise NaqConnectionError(
-                f"no answer from {self.settings.server_label} to $JS.API.{verb.split('.')[0]}: {exc or 'timed out'}"
+                f"no answer from {self.settings.server_label} to {asked}: {exc or 'timed out'}{hint}"
             ) from exc
         answer = codec.loads(reply.data)
         if not isinstance(answer, dict):
@@ -216,6 +228,8 @@ class Connection:
         if isinstance(error, dict):
             code = codec.whole(error, "err_code", 0)
             text = codec.text(error, "description", "unknown error")
+            if code == UNAVAILABLE:
+                raise NaqConnectionError(f"{verb}: {NO_LEADER} ({text})")
             if code in (10039, 10076):
                 raise JetStreamUnavailableError(
                     f"JetStream is off on {self.settings.server_label} ({text}): start it with -js, "
@@ -226,13 +240,17 @@ class Connection:
 
     async def _ask(self, verb: str, data: bytes, timeout: float) -> Answer:
         """What a cluster is asked while it elects a leader is never answered: asked again, where that is harmless."""
-        left = timeout
-        while left > ASK_AGAIN_S and verb.startswith(_REPEATABLE):
+        loop, subject = asyncio.get_running_loop(), f"$JS.API.{verb}"
+        until = loop.time() + timeout
+        while (left := until - loop.time()) > ASK_AGAIN_S and verb.startswith(_REPEATABLE):
             try:
-                return await self.requests.ask(f"$JS.API.{verb}", data, timeout=ASK_AGAIN_S)
+                answer = await self.requests.ask(subject, data, timeout=ASK_AGAIN_S)
             except TimeoutError:
-                left -= ASK_AGAIN_S
-        return await self.requests.ask(f"$JS.API.{verb}", data, timeout=left)
+                continue
+            if _UNAVAILABLE not in answer.data:
+                return answer
+            await asyncio.sleep(RECONNECT_WAIT_S)
+        return await self.requests.ask(subject, data, timeout=max(RECONNECT_WAIT_S, left))
 
     async def sync_clock(self) -> timedelta:
         """Compare clocks with the server (half a round trip exact); keeps and returns the offset."""
@@ -252,12 +270,10 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as exc:
             raise NaqConnectionError(f"{self.settings.server_label} does not answer") from exc
 
-    def _disown(self) -> None:
+    def disown(self) -> None:
         """In a forked child: what it wrote to the socket would break into what its parent says there."""
         self.state = LinkState.CLOSED
-        self._client._can_write = False
-        for name in ("publish", "subscribe", "flush", "rtt"):
-            setattr(self._client, name, _refuse_in_child)
+        forked.silence(self._client)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -265,7 +281,7 @@ class Connection:
             "name": self.name,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": RECONNECT_WAIT_S,
-            "connect_timeout": self.settings.connect_timeout_s,
+            "connect_timeout": self._connect_share(),
             "ping_interval": PING_INTERVAL_S,
             "inbox_prefix": self.settings.inbox_prefix,
             "error_cb": self._on_error,
@@ -274,6 +290,11 @@ class Connection:
             "closed_cb": self._on_closed,
             **access.access_options(self.settings),
         }
+
+    def _connect_share(self) -> float:
+        """Seconds for one attempt at one of the servers."""
+        whole = self.settings.connect_timeout_s
+        return min(whole, max(LEAST_CONNECT_S, whole / len(self.settings.servers)))
 
     def _explain(self, exc: BaseException) -> str:
         label, server = self.settings.server_label, self._client.server_info
@@ -379,19 +400,3 @@ class Connection:
     async def _on_closed(self) -> None:
         if self.state is LinkState.LOST:
             self._set_state(LinkState.CLOSED)
-
-
-_open: WeakSet[Connection] = WeakSet()
-
-
-async def _refuse_in_child(*args: object, **kwargs: object) -> NoReturn:
-    raise NaqConnectionError("the process was forked after this client connected: open one of its own in the child")
-
-
-def _disown_all() -> None:
-    for connection in list(_open):
-        connection._disown()
-    _open.clear()
-
-
-os.register_at_fork(after_in_child=_disown_all)

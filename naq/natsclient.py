@@ -1,7 +1,12 @@
-"""The nats-py client with what it lacks: it outlives being refused, and is silent where encryption was asked for."""
+"""The nats-py client with what it lacks: it outlives being refused, and is silent where encryption was asked for.
+
+It tells a slow link from a dead one: whatever comes is a sign of life. And it leaves a server that has stopped without
+waiting for what that one will never read.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import nats.errors
@@ -10,6 +15,9 @@ from nats.aio.client import Srv
 from naq.access import NoEncryptionError
 from naq.wire import Wire
 
+PONG_WITHIN_S = 3.0
+"""Silence of a server, after an answer has failed to come, for which another one is looked for."""
+
 
 class NatsClient(Wire):
     """A client that ends only when it is told to."""
@@ -17,10 +25,61 @@ class NatsClient(Wire):
     needs_tls = False
     """Send no credentials to a server that offers no TLS."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._check: asyncio.Task[None] | None = None
+
+    def suspect(self) -> None:
+        """An answer did not come in time: see whether the server still lives, and go to another where it does not.
+
+        Where there is no other, nothing is gained by leaving: the pings alone decide then.
+        """
+        if self.is_connected and len(self._server_pool) > 1 and (self._check is None or self._check.done()):
+            self._check = asyncio.get_running_loop().create_task(self._check_link(), name="check-link")
+
+    async def _check_link(self) -> None:
+        link, heard, pong = self._transport, self._frames.received, asyncio.get_running_loop().create_future()
+        await self._send_ping(pong)
+        await asyncio.wait([pong], timeout=PONG_WITHIN_S)
+        if self._transport is link and self.is_connected and self._frames.received == heard:
+            await self._process_op_err(nats.errors.StaleConnectionError())
+
     @property
     def server_info(self) -> dict[str, Any]:
         """What the server last said of itself; empty before it did."""
         return self._server_info if isinstance(self._server_info, dict) else {}
+
+    async def _ping_interval(self) -> None:
+        """The original wants an answer to each ping in time: on a slow line that comes behind megabytes."""
+        heard, unanswered = self._frames.received, 0
+        while True:
+            await asyncio.sleep(self.options["ping_interval"])
+            unanswered = 0 if self._frames.received != heard else unanswered + 1
+            heard = self._frames.received
+            if unanswered > self.options["max_outstanding_pings"]:
+                await self._process_op_err(nats.errors.StaleConnectionError())
+                return
+            await self._send_ping()
+
+    async def _process_pong(self) -> None:
+        """One that came after its asker gave up ends the reading of the original."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs.pop(0)
+        else:
+            await super()._process_pong()
+
+    async def _attempt_reconnect(self) -> None:
+        """The original first waits until a server that reads no more has read what was written to it."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+        await super()._attempt_reconnect()
+
+    async def _select_next_server(self) -> None:
+        """Not first the one that was just lost, to which the original's shuffle may lead."""
+        if self._server_pool and self._server_pool[0] is self._current_server:
+            self._server_pool.append(self._server_pool.pop(0))
+        await super()._select_next_server()
 
     async def _connect_to_server(self, s: Srv) -> None:
         """Close what is left of an attempt that failed, which the original forgets."""

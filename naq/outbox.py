@@ -3,7 +3,8 @@
 A write goes to the socket at once; its answer comes back on one multiplexed inbox, so thousands can be under way with
 no task or timer each. One timer serves all of them and runs only while something is outstanding. A write without an
 answer by its deadline is sent again under the same token and the same `Nats-Msg-Id`, so the server stores it once;
-after a reconnect everything outstanding is sent again at once. What this gives up is only knowledge: a write that
+so is one that a cluster can't take just now (an election, a copy of it that is under way), and after a reconnect
+everything outstanding is sent again at once. What this gives up is only knowledge: a write that
 failed with NaqConnectionError may have been stored.
 
 Acks of one turn of the loop share one answer: a consumer takes them in the order in which they came, so that the word
@@ -18,7 +19,7 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nats.errors
 
@@ -38,6 +39,7 @@ ANSWER_WITHIN_S = 2.0
 UNAVAILABLE_RETRY_S = 0.25
 """Pause after "no responders": the stream has no leader right now, or the server just came up."""
 ACK_PATIENCE_S = 10.0
+NO_LEADER = "its stream has no leader now: in a cluster, most of the servers it is stored on must be up"
 PATIENCE_S = 30.0
 """Seconds after which a write is given up, unless the caller says otherwise."""
 
@@ -46,6 +48,9 @@ NO_RESPONDERS = "503"
 ROOM_RETRY_S = 1.0
 STORE_FAILED, STORAGE_EXCEEDED = 10077, 10047
 CONFLICT_CODES = (WRONG_LAST_SEQUENCE, 10164)
+NO_ROOM_ON_SERVER = 10023
+DUPLICATE_UNDER_WAY, TOO_MANY_REQUESTS, STREAM_OFFLINE = 10158, 10167, 10118
+NOT_NOW_CODES = (DUPLICATE_UNDER_WAY, TOO_MANY_REQUESTS, STREAM_OFFLINE)
 
 
 class PublishAck(NamedTuple):
@@ -68,6 +73,7 @@ Then = Callable[[Answer], None]
 
 class _Write:
     __slots__ = (
+        "complaint",
         "data",
         "earlier",
         "give_up_at",
@@ -89,6 +95,7 @@ class _Write:
         """Why there was no room for it, as the server said last."""
         self.earlier: list[str] = []
         """Where else the same goes, each time before this one."""
+        self.complaint = ""
 
 
 class Outbox:
@@ -250,8 +257,7 @@ class Outbox:
         if write is None:
             return
         if headers and status_of(headers) == NO_RESPONDERS:
-            write.resend_at = self._loop.time() + UNAVAILABLE_RETRY_S
-            self._rearm(UNAVAILABLE_RETRY_S)
+            self._later(write, UNAVAILABLE_RETRY_S, NO_LEADER)
             return
         if not data:
             self._drop(token)
@@ -272,8 +278,11 @@ class Outbox:
         if write.waits_for_room and (code == STORAGE_EXCEEDED or (code == STORE_FAILED and "exceeded" in text)):
             if not write.refusal:
                 log.warning("%s; tried again until there is room", text)
-            write.refusal, write.resend_at = text, self._loop.time() + ROOM_RETRY_S
-            self._rearm(ROOM_RETRY_S)
+            write.refusal = text
+            self._later(write, ROOM_RETRY_S, text)
+            return
+        if _is_passing(error, code, text):
+            self._later(write, UNAVAILABLE_RETRY_S, text)
             return
         self._fail(token, ConflictError(text) if code in CONFLICT_CODES else StorageRefusedError(text))
 
@@ -281,6 +290,8 @@ class Outbox:
         self._timer = None
         now = self._loop.time()
         next_at = now + ANSWER_WITHIN_S / 2
+        if any(min(write.resend_at, write.give_up_at) <= now for write in self._writes.values()):
+            self._client.suspect()
         for token, write in list(self._writes.items()):
             if write.give_up_at <= now:
                 self._fail(token, self._why_given_up(write))
@@ -294,9 +305,13 @@ class Outbox:
     def _why_given_up(self, write: _Write) -> NaqException:
         if write.refusal:
             return StorageRefusedError(write.refusal)
-        return NaqConnectionError(
-            f"{self._connection.settings.server_label} did not confirm a write to {write.subject}"
-        )
+        label, why = self._connection.settings.server_label, f": {write.complaint}" if write.complaint else ""
+        return NaqConnectionError(f"{label} did not confirm a write to {write.subject}{why}")
+
+    def _later(self, write: _Write, pause_s: float, complaint: str) -> None:
+        """Send it again soon; where that never helps, `complaint` is told."""
+        write.complaint, write.resend_at = complaint, self._loop.time() + pause_s
+        self._rearm(pause_s)
 
     def _rearm(self, delay: float) -> None:
         if self._timer is not None:
@@ -359,6 +374,13 @@ async def settled(answer: asyncio.Future[PublishAck]) -> PublishAck | NaqExcepti
         return await answer
     except NaqException as exc:
         return exc
+
+
+def _is_passing(error: dict[str, Any], code: int, text: str) -> bool:
+    """Whether a refusal is one of a cluster that is electing, moving or starting, and not of this write."""
+    if code in NOT_NOW_CODES:
+        return True
+    return error.get("code") == 503 and code != NO_ROOM_ON_SERVER and "exceeded" not in text
 
 
 def _write_error(exc: Exception, subject: str, data: bytes) -> NaqException:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import nats.errors
 
 from naq.errors import NaqException
-from naq.wire import Wire, headers_of
+from naq.natsclient import NatsClient
+from naq.wire import headers_of
 
 NO_RESPONDERS = "503"
 READS = ("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.", "$JS.API.STREAM.MSG.GET.", "$JS.API.CONSUMER.INFO.")
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
 class Requests:
     """The questions of one connection."""
 
-    def __init__(self, client: Wire) -> None:
+    def __init__(self, client: NatsClient) -> None:
         self._client = client
         self._waiting: dict[str, tuple[str, str, asyncio.Future[Any]]] = {}
         self._reads: dict[str, tuple[str, bytes]] = {}
@@ -68,6 +69,9 @@ class Requests:
             given_up = loop.call_later(timeout, _give_up, answer)
             try:
                 message = await answer
+            except TimeoutError:
+                self._client.suspect()
+                raise
             finally:
                 given_up.cancel()
                 self._reads.pop(token, None)

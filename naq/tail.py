@@ -25,7 +25,7 @@ from naq.wire import headers_of, status_of
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-HEARTBEAT_S = 5.0
+HEARTBEAT_S = 2.5
 PULL_EXPIRES_S = 60.0
 RETRY_S = 0.25
 NANOSECONDS = 1_000_000_000

@@ -138,6 +138,8 @@ class Frames(Parser):
     def __init__(self, client: Client) -> None:
         self.handlers: dict[bytes, Handler] = {}
         """By subscription id as the server writes it."""
+        self.received = 0
+        """Bytes that have come from any server."""
         self._complaints: dict[str, str] = {}
         super().__init__(client)
 
@@ -176,6 +178,7 @@ class Frames(Parser):
 
     def cut(self, data: bytes) -> list[bytes]:
         """Hand messages to those who listen; returns the other frames."""
+        self.received += len(data)
         if self._kept:
             self._kept.append(data)
             self._missing -= len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from naq.connection import Connection
 from naq.doctor.checks import Check, guarded, problem
+from naq.doctor.cluster_checks import cluster_checks
 from naq.doctor.drift import topology_checks
 from naq.doctor.permissions import has_no_answers, permission_checks
 from naq.doctor.server_checks import server_checks
@@ -31,6 +32,9 @@ async def diagnose(settings: Settings, *, repair: bool = False) -> list[Check]:
             checks = await server_checks(connection)
         except JetStreamUnavailableError as exc:
             return [problem("jetstream", str(exc), "nothing else can be checked before it is there"), *permissions]
+        except NaqConnectionError as exc:
+            advice = "nothing else can be checked before it answers"
+            return [problem("jetstream", str(exc), advice), *permissions, *await cluster_checks(connection)]
         checks += permissions
         topology = await guarded("streams", lambda: topology_checks(connection, repair=repair))
         checks += topology

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from naq import codec
 from naq.connection import Connection, JetStreamError
 from naq.doctor.checks import Check, Level, ok, problem, size, warning
-from naq.errors import NaqException
+from naq.doctor.cluster_checks import cluster_checks
 from naq.topology import stream_configs
 
 OLDEST = (2, 10, 0)
@@ -40,7 +39,7 @@ async def server_checks(connection: Connection) -> list[Check]:
         _payload(connection.max_payload),
         _sync(connection.server_name),
         await _clock(connection),
-        *await _copies(connection),
+        *await cluster_checks(connection),
     ]
 
 
@@ -111,40 +110,3 @@ async def _clock(connection: Connection) -> Check:
         return ok("clock", told)
     make = warning if abs(skew_s) < SKEW_PROBLEM_S else problem
     return make("clock", told, "nothing dies of it, but times in the log will mislead: run NTP on both machines")
-
-
-async def _copies(connection: Connection) -> list[Check]:
-    """Replicas wanted and standing, against the servers there are."""
-    wanted, servers, name = connection.settings.replicas, connection.cluster_size, connection.cluster_name
-    if not name:
-        if wanted > 1:
-            advice = "NAQ_REPLICAS=1 here, or name a server of the cluster"
-            return [problem("replicas", f"{wanted} wanted of a server that is in no cluster", advice)]
-        return [ok("replicas", "1, on a server of its own")]
-    found = f"{wanted} wanted in cluster {name!r} of {servers} servers known"
-    behind = await _behind(connection)
-    if behind:
-        return [problem("replicas", f"{found}; not current: {', '.join(behind)}", "see 'nats server report jetstream'")]
-    if wanted > servers:
-        return [problem("replicas", found, "add servers, or set NAQ_REPLICAS to what there is")]
-    if wanted == 1 and servers > 2:
-        advice = "NAQ_REPLICAS=3 and 'naq doctor --repair': one server's loss then stops nothing"
-        return [warning("replicas", found, advice)]
-    return [ok("replicas", found)]
-
-
-async def _behind(connection: Connection) -> list[str]:
-    async def look(stream: str) -> list[str]:
-        try:
-            cluster = (await connection.api(f"STREAM.INFO.{stream}")).get("cluster")
-        except NaqException:
-            return []  # told by the check of the streams
-        replicas = cluster.get("replicas") if isinstance(cluster, dict) else None
-        return [
-            f"{stream} on {codec.text(replica, 'name', '?')}"
-            for replica in replicas or []
-            if isinstance(replica, dict) and (replica.get("offline") or not replica.get("current"))
-        ]
-
-    names = [config["name"] for config in stream_configs(connection)]
-    return [line for lines in await asyncio.gather(*map(look, names)) for line in lines]

@@ -1,0 +1,106 @@
+"""What the server may answer to a write, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+
+import pytest
+
+from naq.connection import Connection
+from naq.errors import ConflictError, NaqConnectionError
+from naq.outbox import Outbox, StorageRefusedError
+from naq.settings import Settings
+
+
+class Server:
+    """Takes writes and answers each as it is told; the last answer stands for all that follow."""
+
+    settings = Settings(nats_url="nats://made-up:4222")
+
+    def __init__(self, *answers: bytes, headers: bytes = b"") -> None:
+        self.client = self
+        self.written: list[dict[str, str]] = []
+        self.checks = 0
+        self._answers, self._headers = list(answers), headers
+
+    def new_inbox(self) -> str:
+        return "inbox"
+
+    async def listen(self, subject: str, handler: Any) -> None:
+        self._handler = handler
+
+    def write(self, subject: str, reply: str, data: bytes, headers: dict[str, str]) -> bool:
+        self.written.append(headers)
+        if self._answers:
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            asyncio.get_running_loop().call_soon(self._handler, reply.encode(), "", answer, self._headers)
+        return True
+
+    async def publish(self, subject: str, data: bytes, *, reply: str, headers: dict[str, str]) -> None:
+        self.write(subject, reply, data, headers)
+
+    def suspect(self) -> None:
+        self.checks += 1
+
+
+def refusal(err_code: int, code: int, description: str) -> bytes:
+    return json.dumps({"error": {"code": code, "err_code": err_code, "description": description}}).encode()
+
+
+STORED = json.dumps({"stream": "s", "seq": 7}).encode()
+
+
+async def outbox(server: Server) -> Outbox:
+    made = Outbox(cast(Connection, server))
+    await made.start()
+    return made
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(10158, 409, "duplicate message id is in process"),
+        refusal(10163, 503, "expected last sequence per subject temporarily unavailable"),
+        refusal(0, 503, "raft: not leader"),
+        refusal(10077, 503, "store is closed"),
+        refusal(10118, 500, "stream is offline"),
+    ],
+)
+async def test_what_a_cluster_can_not_take_just_now_is_sent_again(answer: bytes) -> None:
+    server = Server(answer, answer, STORED)
+    ack = await (await outbox(server)).publish("a.b", b"data", msg_id="m")
+    assert ack.seq == 7
+    assert server.written == [{"Nats-Msg-Id": "m"}] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(10071, 400, "wrong last sequence: 4"), ConflictError),
+        (refusal(10164, 400, "wrong last sequence"), ConflictError),
+        (refusal(10077, 503, "maximum bytes exceeded"), StorageRefusedError),
+        (refusal(10047, 500, "insufficient storage resources available"), StorageRefusedError),
+        (refusal(10023, 503, "insufficient resources"), StorageRefusedError),
+    ],
+)
+async def test_what_is_refused_for_good_is_told_at_once(answer: bytes, error: type[Exception]) -> None:
+    server = Server(answer)
+    with pytest.raises(error, match=r"^a\.b: "):
+        await (await outbox(server)).publish("a.b", b"data", msg_id="m")
+    assert len(server.written) == 1
+
+
+async def test_the_error_of_a_write_that_never_gets_through_says_why() -> None:
+    server = Server(b"", headers=b"NATS/1.0 503\r\n\r\n")
+    with pytest.raises(NaqConnectionError, match=r"did not confirm a write to a\.b: its stream has no leader now"):
+        await (await outbox(server)).publish("a.b", b"data", patience_s=0.6)
+    assert len(server.written) > 1
+
+
+async def test_silence_has_the_link_looked_at() -> None:
+    server = Server()
+    with pytest.raises(NaqConnectionError, match=r"did not confirm a write to a\.b$"):
+        await (await outbox(server)).publish("a.b", b"data", patience_s=0.1)
+    assert server.checks == 1
