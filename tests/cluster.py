@@ -198,6 +198,6 @@ async def verdict_of(client: AsyncClient, *, within_s: float = 60) -> Verdict:
     """The checker's verdict, once nothing moves any more; asserts that it is clean."""
     async with asyncio.timeout(within_s):
         while not (verdict := await verify(client.connection)).is_clean:
-            assert verdict.moving, [finding.to_record() for finding in verdict.findings][:5]
+            assert verdict.moving, verdict.findings[:5]
             await asyncio.sleep(0.5)
     return verdict

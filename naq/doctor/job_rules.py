@@ -58,7 +58,8 @@ class JobRules:
     def incomplete(self) -> Iterator[Finding]:
         """What is missing, now that nothing comes behind."""
         for job_id, job in self._fold.jobs.items():
-            if not job.is_enqueued and not job.is_partial:
+            # what kept the job from being stored may have kept its ENQUEUED, too
+            if not job.is_enqueued and not job.is_partial and not job.is_refused:
                 yield Finding(job.seq, "job", job_id, "ENQUEUED", "none in the whole log")
             if job.untold is not None:
                 yield Finding(job.seq, "job", job_id, f"the end of attempt {job.untold} told", "only its retry")
@@ -125,6 +126,7 @@ class JobRules:
         job.status, job.attempt, job.worker, job.crashes = RUNNING, int(attempt), worker, crashes
         job.starts = (*job.starts, stored.seq)
         job.open = (*job.open, Run(worker, int(attempt)))
+        job.is_enqueued |= job.is_refused  # stored after all, and told of by what was to take it back
         job.is_refused, job.is_given_up, job.ended_at = False, False, None
 
     def _next_attempts(self, job: JobState) -> tuple[int, ...]:

@@ -153,6 +153,14 @@ def test_ends_without_a_run() -> None:
     assert finding.found == "COMPLETED of attempt 0 by nobody while PENDING"
 
 
+def test_what_kept_a_job_from_being_stored_may_have_kept_its_first_event() -> None:
+    refused = event("CANCELLED", **JOB, details={"refused": True})
+    assert not found(UP, refused)
+    assert not found(UP, refused, event("ENQUEUED", **JOB))
+    assert not found(UP, refused, event("STARTED", **RUN), event("COMPLETED", **RUN)), "it was stored after all"
+    assert found(UP, event("CANCELLED", **JOB))
+
+
 def test_an_id_may_be_used_again_once_its_result_is_gone() -> None:
     life = [UP, event("ENQUEUED", **JOB), event("STARTED", **RUN), event("COMPLETED", **RUN)]
     assert found(*life, event("ENQUEUED", **JOB))
