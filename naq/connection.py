@@ -38,14 +38,7 @@ UNAVAILABLE = 10008
 """What a server says that knows no leader: of the cluster, or of the stream."""
 _UNAVAILABLE = b'"err_code":%d,' % UNAVAILABLE
 NO_LEADER = "the cluster has no leader for it now: most of the servers it is stored on must be up"
-_REPEATABLE = (
-    "INFO",
-    "STREAM.INFO.",
-    "STREAM.CREATE.",
-    "CONSUMER.CREATE.",
-    "CONSUMER.DURABLE.CREATE.",
-    "CONSUMER.INFO.",
-)
+_REPEATABLE = ("INFO", "STREAM.INFO.", "STREAM.CREATE.", "CONSUMER.CREATE.", "CONSUMER.DURABLE.", "CONSUMER.INFO.")
 
 MAX_DENIALS = 1000
 """Kept of what the server did not permit."""

@@ -21,6 +21,8 @@ from naq.wire import Message
 
 DIRECT_BATCH_SINCE = (2, 11, 0)
 """Servers before this answer one direct read at a time."""
+FIRST_WITHIN_S = (0.5, 1.5)
+"""After which a batch of which nothing has come is asked for again: the server that was to answer may be stopped."""
 
 
 class Page(NamedTuple):
@@ -47,10 +49,22 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     Raises:
         NaqConnectionError: no answer in time.
     """
-    client = connection.client
+    patience_s = connection.settings.connect_timeout_s
+    for first_within_s in (*FIRST_WITHIN_S, patience_s):
+        try:
+            return await _read_batch(connection, stream, request, min(first_within_s, patience_s))
+        except TimeoutError:
+            connection.client.suspect()
+    raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}")
+
+
+async def _read_batch(connection: Connection, stream: str, request: Mapping[str, Any], within_s: float) -> Page:
+    """Raises TimeoutError where nothing comes within `within_s`; what has begun to come may take its time."""
+    client, loop = connection.client, asyncio.get_running_loop()
     inbox = client.new_inbox()
     messages: list[TailMessage] = []
-    end: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+    end: asyncio.Future[dict[str, str]] = loop.create_future()
+    limit, has_ended = asyncio.timeout(within_s), False
 
     def on_message(message: Message) -> None:
         headers = message.headers
@@ -58,6 +72,8 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
             if not end.done():
                 end.set_result(headers)
             return
+        if not end.done() and not has_ended:
+            limit.reschedule(loop.time() + connection.settings.connect_timeout_s)
         messages.append(
             TailMessage(
                 seq=int(headers.get("Nats-Sequence", 0)),
@@ -72,12 +88,13 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     subscription = await client.receive(inbox, on_message)
     try:
         with connection.requests.refusable(subject, end):
-            await client.publish(subject, codec.dumps(request), reply=inbox)
-            async with asyncio.timeout(connection.settings.connect_timeout_s):
+            async with limit:
+                await client.publish(subject, codec.dumps(request), reply=inbox)
                 headers = await end
-    except (TimeoutError, nats.errors.Error) as exc:
+    except nats.errors.Error as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
     finally:
+        has_ended = True
         with contextlib.suppress(nats.errors.Error):
             await subscription.unsubscribe()
     status = headers.get("Status")

@@ -8,6 +8,8 @@ is followed by a CANCELLED event that says so. Sending again with the same `job_
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from naq.results import Results
 
 ENQUEUE_PATIENCE_S = 15.0
+TAKE_BACK_WITHIN_S = 2.0
 """Seconds a producer waits for the server through an outage before its call fails."""
 HEADROOM_BYTES = 512
 """Room kept for headers below the server's message limit."""
@@ -261,10 +264,9 @@ class Queue:
             reason=f"not stored: {refusal}"[:500],
             details={"refused": True},
         )
-        try:
-            await (await self._events.send(event, msg_id=f"{job.job_id}:refused", patience_s=2.0))
-        except NaqException:
-            return
+        with contextlib.suppress(NaqException, TimeoutError):
+            async with asyncio.timeout(TAKE_BACK_WITHIN_S):  # after that it is still sent, but not waited for
+                await (await self._events.send(event, msg_id=f"{job.job_id}:refused"))
 
 
 def _with_details(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,11 @@ NO_RESPONDERS = "503"
 READS = ("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.", "$JS.API.STREAM.MSG.GET.", "$JS.API.CONSUMER.INFO.")
 """Questions that change nothing: they may be asked twice."""
 
+DIRECT = "$JS.API.DIRECT.GET."
+"""Reads that any server with a copy may answer. One of them may be stopped, and is asked like the others."""
+DIRECT_AGAIN_S = 0.5
+"""After which such a read is asked for again, for the first time; each pause is twice the one before."""
+
 
 class Answer(NamedTuple):
     """What came back."""
@@ -67,6 +72,8 @@ class Requests:
             if not self._client.write(subject, self._inbox + token, data):
                 await self._client.publish(subject, data, reply=self._inbox + token)
             given_up = loop.call_later(timeout, _give_up, answer)
+            if subject.startswith(DIRECT):
+                loop.call_later(DIRECT_AGAIN_S, self._ask_again, subject, token, data, answer, DIRECT_AGAIN_S)
             try:
                 message = await answer
             except TimeoutError:
@@ -84,6 +91,12 @@ class Requests:
         with suppress(nats.errors.Error, OSError):  # lost anew: called again when it is back
             for token, (subject, data) in list(self._reads.items()):
                 await self._client.publish(subject, data, reply=self._inbox + token)
+
+    def _ask_again(self, subject: str, token: str, data: bytes, answer: asyncio.Future[Answer], pause_s: float) -> None:
+        if not answer.done():
+            self._client.write(subject, self._inbox + token, data)
+            again = asyncio.get_running_loop().call_later
+            again(2 * pause_s, self._ask_again, subject, token, data, answer, 2 * pause_s)
 
     @contextmanager
     def refusable(self, subject: str, answer: asyncio.Future[Any], *, kind: str = "publish") -> Iterator[str]:
