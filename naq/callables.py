@@ -149,20 +149,21 @@ def import_function(reference: str) -> Callable[..., Any]:
 
 def check_arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raises FunctionReferenceError where `function` can't be called with these arguments."""
-    try:
-        signature = _signature(function)
-    except (ValueError, TypeError):
-        return  # its arguments are known when it is called
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as exc:
-        shape = " ".join(f"{function.__qualname__}{signature}".split())
-        raise FunctionReferenceError(f"{shape:.300} can't be called so: {exc}") from None
+    _check_shape(function, len(args), *kwargs)
 
 
 @functools.lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
+def _check_shape(function: Callable[..., Any], count: int, *names: str) -> None:
+    """No value matters to whether a function can be called: only how many are given by position, and which by name."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return  # its arguments are known when it is called
+    try:
+        signature.bind(*range(count), **dict.fromkeys(names))
+    except TypeError as exc:
+        shape = " ".join(f"{function.__qualname__}{signature}".split())
+        raise FunctionReferenceError(f"{shape:.300} can't be called so: {exc}") from None
 
 
 def _not_a_function(given: Any) -> FunctionReferenceError:

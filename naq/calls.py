@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from naq import callables, codec
@@ -39,13 +40,25 @@ def build_job(
     return job_of(Call(function, args, kwargs or {}), check_options(**options))
 
 
-def job_of(call: Call, options: Mapping[str, Any]) -> Job:
-    """A job of one call, with what `check_options` returned; errors of `build_job`."""
+def jobs_of(calls: Iterable[Call | Sequence[Any]], options: Mapping[str, Any]) -> list[Job]:
+    """`job_of` for many calls, in order; each function is looked at once."""
+    references: dict[FunctionType, str] = {}
+    return [job_of(Call(*call), options, references) for call in calls]
+
+
+def job_of(call: Call, options: Mapping[str, Any], references: dict[FunctionType, str] | None = None) -> Job:
+    """A job of one call, with what `check_options` returned; errors of `build_job`.
+
+    `references` keeps those of functions from one call to the next.
+    """
     function, args, kwargs = call
     if isinstance(function, str):
         reference = callables.check_reference(function)
     else:
-        reference = callables.reference_of(function)
+        known = references.get(function) if references is not None and isinstance(function, FunctionType) else None
+        reference = known or callables.reference_of(function)
+        if references is not None and isinstance(function, FunctionType):
+            references[function] = reference
         callables.check_arguments(function, (None, *args) if options["pass_results"] else tuple(args), dict(kwargs))
     packed_args, packed_kwargs = codec.pack_call(tuple(args), dict(kwargs))
     job = Job(function=reference, args=packed_args, kwargs=packed_kwargs, **{"job_id": uuid7(), **options})

@@ -18,7 +18,7 @@ import contextlib
 import functools
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nats.errors
@@ -93,7 +93,7 @@ class _Write:
         self.waits_for_room = give_up_at - resend_at > PATIENCE_S
         self.refusal = ""
         """Why there was no room for it, as the server said last."""
-        self.earlier: list[str] = []
+        self.earlier: Sequence[str] = ()
         """Where else the same goes, each time before this one."""
         self.complaint = ""
 
@@ -368,8 +368,8 @@ def _confirmed(given: Answer) -> None:
         log.debug("not confirmed: %s", given)
 
 
-async def settled(answer: asyncio.Future[PublishAck]) -> PublishAck | NaqException:
-    """What a write came to: its ack, or the error. Cheaper than `gather` for many, since most have come by then."""
+async def settled(answer: asyncio.Future[PublishAck]) -> Answer:
+    """What a write came to: its ack, or the error."""
     try:
         return await answer
     except NaqException as exc:

@@ -11,21 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import Future
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from naq.calls import Call, check_options, job_of, split_options
+from naq.calls import Call, check_options, job_of, jobs_of, split_options
 from naq.connection import Connection
 from naq.dependencies.waiting import Waiting
 from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError, NaqException
 from naq.events import Events
-from naq.models.event import JobEvent, JobEventType
+from naq.models.event import JobEvent, JobEventType, job_event
 from naq.models.job import Job, JobStatus
 from naq.models.times import utcnow
 from naq.names import check_queue_name
-from naq.outbox import PublishAck, StorageRefusedError, settled
+from naq.outbox import Answer, PublishAck, StorageRefusedError, settled
 from naq.uniqueness import Claim, Uniqueness, key_of_id, key_of_unique
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ TAKE_BACK_WITHIN_S = 2.0
 """Seconds a producer waits for the server through an outage before its call fails."""
 HEADROOM_BYTES = 512
 """Room kept for headers below the server's message limit."""
-CHUNK = 500
-"""Jobs of one `enqueue_many` written while the answers to as many before them come in."""
+TURN = 200
+"""Messages of one `enqueue_many` written in one turn of the loop."""
+UNDER_WAY = 3_000
+"""Messages of one `enqueue_many` written without an answer; when half of them have theirs, as many more follow."""
 
 
 class Queue:
@@ -92,7 +94,7 @@ class Queue:
         if options.get("unique") is not None:
             raise ConfigurationError("one unique key lets one job through: enqueue unique jobs one at a time")
         checked = self._checked(options)
-        jobs = [job_of(Call(*call), checked) for call in calls]
+        jobs = jobs_of(calls, checked)
         if jobs and jobs[0].depends_on:
             await self._waiting.check(jobs[0], self._made_here(options["depends_on"]))
             for job in jobs:
@@ -170,34 +172,32 @@ class Queue:
         if any(job.unique is not None for job in jobs):
             raise ConfigurationError("a unique job can't be stored among many: enqueue it by itself")
         encoded = [self._encode(job) for job in jobs]
-        sent: deque[tuple[Job, Future[PublishAck], Future[PublishAck]]] = deque()
-        stored, refused, untold = 0, list[tuple[Job, NaqException]](), list[NaqException]()
+        sent = _Sent()
+        post, names = self._connection.outbox.post, self._connection.names
+        event_subject, subject = names.event_subject("job", "enqueued", self.name), names.queue_subject(self.name)
         for job, data in zip(jobs, encoded, strict=True):
-            sent.append((job, await self._send_event(job, None), await self._send_job(job, data)))
-            is_last = job is jobs[-1]
-            if len(sent) < 2 * CHUNK and not is_last:
-                continue
-            while sent and (is_last or refused or len(sent) > CHUNK):
-                earlier, told, kept = sent.popleft()
-                told_answer, answer = await settled(told), await settled(kept)
-                if isinstance(answer, NaqException):
-                    refused.append((earlier, answer))
-                    continue
-                stored += 1
-                if isinstance(told_answer, NaqException):
-                    untold.append(told_answer)
-            if refused:
+            if sent.messages % TURN == 0:  # what is written leaves at the end of a turn: the server need not wait
+                await asyncio.sleep(0)
+            if sent.under_way >= UNDER_WAY:
+                await sent.until(UNDER_WAY // 2)
+            if sent.refused:
                 break
-        for job, refusal in refused:
+            sent.messages += 2
+            told = {"Nats-Msg-Id": f"{job.job_id}:enqueued"}
+            post(event_subject, _enqueued(job), told, sent.told, ENQUEUE_PATIENCE_S)
+            post(subject, data, {"Nats-Msg-Id": job.job_id}, partial(sent.kept, job), ENQUEUE_PATIENCE_S)
+        await sent.until(0)
+        for job, refusal in sent.refused:
             await self._take_back(job, refusal)
-        if refused:
+        if sent.refused:
+            refusal = sent.refused[0][1]
             raise EnqueueError(
-                f"{stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refused[0][1]}"
-            ) from refused[0][1]
-        if untold:
+                f"{sent.stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refusal}"
+            ) from refusal
+        if sent.untold:
             raise EnqueueError(
-                f"{stored:,} jobs were stored in queue {self.name!r}, but not every event: {untold[0]}"
-            ) from untold[0]
+                f"{sent.stored:,} jobs were stored in queue {self.name!r}, but not every event: {sent.untold[0]}"
+            ) from sent.untold[0]
 
     async def purge(self, *, reason: str | None = None, program: str = "naq") -> int:
         """Remove every waiting job, each told as CANCELLED; returns how many. See `naq.purge`."""
@@ -267,6 +267,64 @@ class Queue:
         with contextlib.suppress(NaqException, TimeoutError):
             async with asyncio.timeout(TAKE_BACK_WITHIN_S):  # after that it is still sent, but not waited for
                 await (await self._events.send(event, msg_id=f"{job.job_id}:refused"))
+
+
+class _Sent:
+    """What became of jobs and events that are sent by the thousand."""
+
+    def __init__(self) -> None:
+        self.messages = self._answers = 0
+        self.stored = 0
+        """Jobs."""
+        self.refused: list[tuple[Job, NaqException]] = []
+        self.untold: list[NaqException] = []
+        self._few_enough = 0
+        self._waiter: Future[None] | None = None
+
+    @property
+    def under_way(self) -> int:
+        """Messages without an answer."""
+        return self.messages - self._answers
+
+    async def until(self, under_way: int) -> None:
+        """Wait until no more than that are without an answer."""
+        while self.under_way > under_way:
+            self._few_enough, self._waiter = under_way, asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def told(self, answer: Answer) -> None:
+        """What became of an event."""
+        if isinstance(answer, NaqException):
+            self.untold.append(answer)
+        self._count()
+
+    def kept(self, job: Job, answer: Answer) -> None:
+        """What became of a job."""
+        if isinstance(answer, NaqException):
+            self.refused.append((job, answer))
+        else:
+            self.stored += 1
+        self._count()
+
+    def _count(self) -> None:
+        self._answers += 1
+        if self._waiter is not None and self.under_way <= self._few_enough and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _enqueued(job: Job) -> bytes:
+    """ENQUEUED of a job that is not unique."""
+    fields: dict[str, Any] = {
+        "to": "PENDING",
+        "job_id": job.job_id,
+        "queue": job.queue_name,
+        "function": job.function,
+    }
+    if job.schedule_id is not None:
+        fields["schedule_id"] = job.schedule_id
+    if job.result_ttl is not None:
+        fields |= _with_details(job, {})
+    return job_event("ENQUEUED", fields, ts=job.enqueued_at)
 
 
 def _with_details(job: Job, extra: Mapping[str, Any]) -> dict[str, Any]:

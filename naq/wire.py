@@ -213,7 +213,10 @@ class Frames(Parser):
                     self._complaints[text.lower()] = text
             else:
                 try:
-                    _hand_over(handler, words, data, body, stop - 2)
+                    if len(words) == 4 and words[0] == b"MSG":  # most are: answers
+                        handler(words[1], "", data[body : stop - 2], b"")
+                    else:
+                        _hand_over(handler, words, data, body, stop - 2)
                 except Exception:
                     log.exception("what came for %s could not be handled", words[1])
             at = stop

@@ -199,13 +199,13 @@ class JobEvent:
         )
 
 
-def job_event(event_type: str, fields: Mapping[str, Any]) -> bytes:
-    """`JobEvent(type=event_type, …).to_wire()` of a job's event that happens now, for what is written by the thousand.
+def job_event(event_type: str, fields: Mapping[str, Any], *, ts: datetime | None = None) -> bytes:
+    """`JobEvent(type=event_type, …).to_wire()` of a job's event, for what is written by the thousand; `ts` None is now.
 
     `fields` are those on the wire behind `entity`, in the order of `JobEvent`, without any that is None.
     """
-    now = wire_time(utcnow())
-    head = {"v": SCHEMA_VERSION, "id": uuid7(), "type": event_type, "ts": now, "entity": "job"}
+    ts = utcnow() if ts is None else ts
+    head = {"v": SCHEMA_VERSION, "id": uuid7(), "type": event_type, "ts": wire_time(ts), "entity": "job"}
     return codec.dumps({**head, **fields})
 
 

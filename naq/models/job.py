@@ -12,7 +12,7 @@ from naq import codec
 from naq.errors import ConfigurationError, SerializationError
 from naq.limits import Limit, limits_from_wire
 from naq.models.retry import NEVER, RetryPolicy
-from naq.models.times import format_time, parse_time
+from naq.models.times import format_time, parse_time, wire_time
 from naq.names import check_key, check_queue_name
 
 if TYPE_CHECKING:
@@ -175,6 +175,12 @@ class Job:
 
     def to_record(self) -> dict[str, Any]:
         """The job as plain data, without what only this process knows."""
+        record = self._record()
+        if self.enqueued_at is not None:
+            record["enqueued_at"] = format_time(self.enqueued_at)
+        return record
+
+    def _record(self) -> dict[str, Any]:
         record: dict[str, Any] = {
             "v": 1,
             "job_id": self.job_id,
@@ -184,7 +190,7 @@ class Job:
             "queue": self.queue_name,
         }
         if self.enqueued_at is not None:
-            record["enqueued_at"] = format_time(self.enqueued_at)
+            record["enqueued_at"] = wire_time(self.enqueued_at)
         if self.retry is not NEVER:
             record.update(self.retry.to_wire())
         if self.timeout is not None:
@@ -227,7 +233,7 @@ class Job:
         return record
 
     def to_wire(self) -> bytes:
-        return codec.dumps(self.to_record())
+        return codec.dumps(self._record())
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], *, raw: bytes | None = None) -> Job:
