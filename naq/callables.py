@@ -74,7 +74,7 @@ def reference_of(function: Callable[..., Any]) -> str:
         raise FunctionReferenceError(
             f"{qualname} is bound to an object, which can't travel: enqueue a plain function that takes what it needs"
         )
-    if not isinstance(function, FunctionType):
+    if type(function) is not FunctionType:
         raise _not_a_function(function)
     if function.__name__ == "<lambda>":
         raise FunctionReferenceError("a lambda can't be enqueued: give it a name with def at the top of a module")
@@ -135,7 +135,7 @@ def import_function(reference: str) -> Callable[..., Any]:
     found = _walk(_import(module_name), qualname)
     if found is None:
         raise FunctionReferenceError(f"module {module_name!r} has no function {qualname!r}: check the name")
-    if not isinstance(found, FunctionType):
+    if type(found) is not FunctionType:  # what only says that it is one, by its __class__, is none
         raise FunctionReferenceError(
             f"{reference} is a {type(found).__name__}, not a function: name one defined with def"
         )
@@ -210,10 +210,16 @@ def _import(module_name: str) -> ModuleType:
 def _walk(module: ModuleType, qualname: str) -> Any:
     """What `qualname` names below `module`, through classes only and without running any code; None where nothing."""
     *classes, last = qualname.split(".")
-    found: Any = module
+    names: Mapping[str, Any] = _names_of_module(module) if issubclass(type(module), ModuleType) else {}
     for name in classes:
-        found = vars(found).get(name)
-        if not isinstance(found, type):
+        found = names.get(name)
+        if not issubclass(type(found), type):
             return None
-    found = vars(found).get(last)
-    return found.__func__ if isinstance(found, staticmethod) else found
+        names = _names_of_class(found)
+    found = names.get(last)
+    return found.__func__ if type(found) is staticmethod else found
+
+
+# past whatever a module's or a metaclass's own code would answer
+_names_of_module: Callable[[Any], Mapping[str, Any]] = vars(ModuleType)["__dict__"].__get__
+_names_of_class: Callable[[Any], Mapping[str, Any]] = vars(type)["__dict__"].__get__

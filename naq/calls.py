@@ -158,5 +158,5 @@ def _seconds(name: str, value: float | None, *, least: float = 0.0) -> float | N
 
 def _tag(tag: str) -> str:
     if not isinstance(tag, str) or not tag or len(tag) > 100:
-        raise ConfigurationError(f"a tag is a text of 1 to 100 characters, not {tag!r}")
+        raise ConfigurationError(f"a tag is a text of 1 to 100 characters, not {tag!r:.120}")
     return tag

@@ -338,7 +338,7 @@ class Outbox:
         except nats.errors.OutboundBufferLimitError:
             return  # the link is down and the buffer full: the timer sends it again
         except (nats.errors.Error, OSError, ValueError) as exc:
-            self._fail(token, _write_error(exc, write.subject, write.data))
+            self._fail(token, _write_error(exc, write.subject, write.data, self._connection.max_payload))
 
     def _fail(self, token: str, error: NaqException) -> None:
         write = self._drop(token)
@@ -383,7 +383,8 @@ def _is_passing(error: dict[str, Any], code: int, text: str) -> bool:
     return error.get("code") == 503 and code != NO_ROOM_ON_SERVER and "exceeded" not in text
 
 
-def _write_error(exc: Exception, subject: str, data: bytes) -> NaqException:
+def _write_error(exc: Exception, subject: str, data: bytes, limit: int) -> NaqException:
     if isinstance(exc, nats.errors.MaxPayloadError):
-        return StorageRefusedError(f"{subject}: {len(data):,} bytes is more than the server takes in one message")
+        told = f"{len(data):,} bytes is more than the server takes in one message ({limit:,})"
+        return StorageRefusedError(f"{subject}: {told}: pass a reference to the data instead of the data")
     return NaqConnectionError(f"{subject}: {exc or type(exc).__name__}")

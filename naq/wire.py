@@ -228,6 +228,8 @@ def _hand_over(handler: Handler, words: list[bytes], data: bytes, body: int, end
         handler(words[1], words[3].decode() if len(words) == 5 else "", data[body:end], b"")
     else:
         split = body + int(words[-2])
+        if split > end:
+            raise ValueError("a header block longer than its message")
         handler(words[1], words[3].decode() if len(words) == 6 else "", data[split:end], data[body:split])
 
 

@@ -42,7 +42,7 @@ _PATTERNS = (
 )
 """Logins in addresses, bearer and basic credentials, JWTs, private keys, NATS seeds and the keys of some services."""
 _NAME = re.compile(r"[\w.-]*")
-_GIVEN = r"[\w.-]{0,40}(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
+_GIVEN = r"[\w.-]{0,40}+(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
 _SECRET = (
     r"(?:(?i:bearer|basic|digest|token)\s+)?"
     r"(?:\\\"[\s\S]*?\\\"|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[{(].*|[^\s,;&)}\]]+)"

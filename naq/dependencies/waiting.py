@@ -133,8 +133,9 @@ class Waiting:
                 ahead += waiting.job.depends_on if waiting is not None else ()
         from naq.inspector import Inspector
 
+        needless = frozenset(known)
         for parent in job.depends_on:
-            if parent in known:
+            if parent in needless:
                 continue
             try:
                 await Inspector(self._connection).job_status(parent)

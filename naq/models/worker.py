@@ -147,7 +147,8 @@ class WorkerRecord:
             raise SerializationError("not a worker heartbeat: a JSON object with a 'worker_id' was expected", raw=raw)
         running = record.get("running")
         lost_at = parse_time(record.get("lost_at"))
-        if lost_at is not None and not _MARKS_SINCE <= lost_at <= (beat_at or lost_at) + timedelta(minutes=1):
+        latest = None if beat_at is None else beat_at + timedelta(minutes=1)
+        if lost_at is not None and not _MARKS_SINCE <= lost_at <= (latest or lost_at):
             lost_at = None  # no monitor wrote that: it marks at the moment it stores
         if lost_at is not None:
             beat_at = parse_time(record.get("beat_at")) or beat_at  # the mark was stored later than the last beat

@@ -198,7 +198,7 @@ def _step(word: str, whole: int) -> int | None:
     """n of `*/n` where it goes evenly into the whole, else the distance is not the same each time; 1 for `*`."""
     if word == "*":
         return 1
-    step = int(word[2:]) if word.startswith("*/") else 0
+    step = int(word[2:]) if word.startswith("*/") and _is_number(word[2:]) else 0
     return step if step and whole % step == 0 else None
 
 

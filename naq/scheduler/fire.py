@@ -82,6 +82,8 @@ class Firer:
             fired = await self._fire(schedule, now, is_again)
         except ScheduleSpecError as exc:
             fired = await self._break(schedule, str(exc))
+        except OverflowError as exc:  # a time or a number in it that no clock has
+            fired = await self._break(schedule, f"it can't be reckoned with: {exc}")
         self._unfinished.discard(schedule.schedule_id)
         return fired
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from naq.models.schedule import MisfirePolicy, Schedule, ScheduleStatus
 from naq.scheduler.jitter import fires_at
-from naq.scheduler.spec import MAX_CAP, following
+from naq.scheduler.spec import MAX_CAP, MAX_SECONDS, following
 
 MISFIRE_GRACE_S = 30.0
 """A run later than this was missed, and the misfire policy decides."""
-MAX_WALK = 10_000
+MAX_WALK = 2_000
 """Missed runs that are counted one by one; of more, the rest is reckoned by their distance."""
 RUN_ALL_CAP = 100
 """Most missed runs that `run_all` makes up for at once."""
@@ -82,7 +82,8 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
             if resume > coming:
                 skipped += (resume - coming) // period + 1
                 coming = following(schedule, resume)
-    grace = timedelta(seconds=MISFIRE_GRACE_S if schedule.misfire_grace_s is None else schedule.misfire_grace_s)
+    grace_s = MISFIRE_GRACE_S if schedule.misfire_grace_s is None else schedule.misfire_grace_s
+    grace = timedelta(seconds=max(0.0, min(grace_s, MAX_SECONDS)))
     on_time = [moment for moment in dues if now - fires_at(schedule, moment) <= grace]
     if schedule.misfire == MisfirePolicy.RUN_ALL:
         runs = dues[-cap:]

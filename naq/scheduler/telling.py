@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from naq.connection import Connection
@@ -14,6 +14,8 @@ from naq.models.times import format_time
 
 PAGE = 500
 SKEW = timedelta(seconds=1)
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No log holds anything from before."""
 
 
 class Telling:
@@ -32,7 +34,7 @@ class Telling:
     async def told(self, event_type: JobEventType, schedule: Schedule, due: datetime) -> JobEvent | None:
         """The event of this type about this due time, where a scheduler has written it."""
         subject = self._names.event_filter(entity=event_type.entity, event_type=event_type)
-        about, since = format_time(due), due - SKEW
+        about, since = format_time(due), max(due, _FIRST) - SKEW
         last_seq = 0
         while True:
             page = await self._log.since(since, PAGE, subject=subject)

@@ -165,7 +165,10 @@ def _environment(value: object) -> dict[str, str]:
 
 
 def _folder(value: object) -> Path:
-    return Path(_text(value)).expanduser()
+    try:
+        return Path(_text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r:.100} is the home of nobody here") from None
 
 
 _READERS = {

@@ -324,7 +324,7 @@ def check_copy(record: Any) -> None:
     """The JSON of an export is what the record holds; its CSV is run by nobody."""
     copied, _ = copy_text(record)
     written = export.record_json(record)
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         assert json.dumps(json.loads(written)) == json.dumps(json.loads(copied))
     check_csv(export.record_csv(record))
 
@@ -394,9 +394,10 @@ def _printed(parts: list[Part]) -> None:
         for event in stored:
             events._print(event)
             events._print_json(event)
-        payload = next((part for name, part in parts if name == "job" and isinstance(part, dict)), {})
+        payload = {}
         with contextlib.suppress(SerializationError):
-            payload = codec.loads(wire(payload))
+            payload = codec.loads(wire(next((part for name, part in parts if name == "job"), {})))
+        payload = payload if isinstance(payload, dict) else {}
         for row in state.results.values():
             record = row.record
             result._print(record)
