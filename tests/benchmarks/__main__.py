@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from naq.server.binary import find_binary
-from tests.benchmarks import draining, enqueueing, footprint, growth, latency, log_bounds, processes, server_memory
+from tests.benchmarks import (
+    console,
+    draining,
+    enqueueing,
+    footprint,
+    growth,
+    latency,
+    log_bounds,
+    processes,
+    server_memory,
+)
 from tests.benchmarks.stage import Measure, Stage
 from tests.benchmarks.table import Row, table
 
@@ -29,6 +39,8 @@ GROUPS: dict[str, Measure] = {
     "latency": latency.rows,
     "footprint": footprint.rows,
     "processes": processes.rows,
+    "console": console.rows,
+    "screens": console.rows_of_full_screens,
     "log": log_bounds.rows,
     "growth": growth.rows,
     "million": growth.rows_of_a_million,

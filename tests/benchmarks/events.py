@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import nats.errors
-
 from naq.client import AsyncClient
 from naq.models.event import JobEvent, JobEventType
 from naq.models.times import format_time, utcnow
-from naq.wire import Message
+from tests.benchmarks.writing import write
 
 QUEUES = ("mail", "default", "reports", "images", "billing", "search", "audit", "slow")
 FUNCTIONS = ("send_invoice", "send_receipt", "resize_image", "build", "charge", "index", "export", "poll")
 WORKER_LOST_EVERY = 50_000
 MARKED_EVERY = 100_000
 """One event in so many has the text `needle-NUMBER` in its error."""
-CONFIRMED_EVERY = 1_000
-"""One event in so many is answered by the server: those before it are stored then."""
-UNCONFIRMED = 3
-"""Answers that may be outstanding: what a stream has not taken in yet is bounded, and dropped beyond."""
 RUNNING = 200
 """Jobs under way."""
-PATIENCE_S = 60.0
 
 Written = tuple[str, str, str, bytes]
 """Entity, type, queue and the event as it stands on the wire."""
@@ -113,36 +105,18 @@ _LOST = _Form(JobEventType.WORKER_LOST, worker_id="@worker", reason="no heartbea
 
 async def fill(client: AsyncClient, count: int, *, per_second: float | None = None, seed: int = 7) -> None:
     """Write `count` events, as fast as the server takes them or at a steady rate; returns when all are stored."""
-    connection = client.connection
-    wire = connection.client
     before = (await client.log.range()).messages
-    loop = asyncio.get_running_loop()
-    confirmed: asyncio.Queue[Message] = asyncio.Queue()
-    inbox = wire.new_inbox()
-    subscription = await wire.receive(inbox, confirmed.put_nowait)
     subjects: dict[tuple[str, str, str], str] = {}
-    outstanding = 0
-    begun = loop.time()
-    try:
-        for number, (entity, kind, queue, data) in enumerate(events(count, seed), 1):
+
+    def messages() -> Iterator[tuple[str, bytes]]:
+        for entity, kind, queue, data in events(count, seed):
             subject = subjects.get((entity, kind, queue))
             if subject is None:
-                subject = subjects[entity, kind, queue] = connection.names.event_subject(entity, kind, queue)
-            is_asked = number % CONFIRMED_EVERY == 0 or number == count
-            if not wire.write(subject, inbox if is_asked else "", data):
-                await wire.publish(subject, data, reply=inbox if is_asked else "")
-            outstanding += is_asked
-            if outstanding > UNCONFIRMED or (outstanding and number == count):
-                async with asyncio.timeout(PATIENCE_S):
-                    while outstanding > (0 if number == count else UNCONFIRMED):
-                        await confirmed.get()
-                        outstanding -= 1
-            if per_second and number % 100 == 0:
-                await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
-            elif number % 200 == 0:
-                await asyncio.sleep(0)
-    finally:
-        await subscription.unsubscribe()
+                subject = client.connection.names.event_subject(entity, kind, queue)
+                subjects[entity, kind, queue] = subject
+            yield subject, data
+
+    await write(client, messages(), per_second=per_second)
     stored = (await client.log.range()).messages - before
     if stored < count:
-        raise nats.errors.Error(f"{count - stored:,} of {count:,} events were not stored")
+        raise RuntimeError(f"{count - stored:,} of {count:,} events were not stored")

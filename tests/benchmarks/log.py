@@ -29,6 +29,7 @@ from naq_tui.app import NaqConsole, make_console
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.nats import NatsFeed
 from naq_tui.screens.log_reading import SETTLE_S
+from naq_tui.store.updates import EventsAppended
 from naq_tui.widgets.event_log import EventLog
 from tests.benchmarks.events import fill
 
@@ -150,14 +151,14 @@ async def console_figures(settings: Settings, count: int, arrivals_s: float) -> 
     begun = time.perf_counter()
     console = make_console(NatsFeed(settings), FakeProcesses())
     counted = 0
-    take = console.take
+    take = console.take_in_slices
 
-    def counting(batch: Any) -> None:
+    async def counting(batch: Any) -> None:
         nonlocal counted
-        counted += sum(len(update.events) for update in batch if hasattr(update, "events"))
-        take(batch)
+        counted += sum(len(update.events) for update in batch if isinstance(update, EventsAppended))
+        await take(batch)
 
-    console.take = counting  # type: ignore[method-assign]
+    console.take_in_slices = counting  # type: ignore[method-assign]
     async with console.run_test(size=(120, 40)) as pilot:
         drive = Drive(console, pilot)
         drive.figures["start to first paint"] = round(time.perf_counter() - begun, 3)

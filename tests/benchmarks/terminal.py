@@ -60,11 +60,17 @@ class Screen:
         return self._grounds[row][column]
 
     def _colour(self, codes: str) -> None:
-        if codes in ("", "0"):
-            self._ground = ""
-            return
-        found = re.search(r"(?:^|;)(48;2;\d+;\d+;\d+|48;5;\d+|4[0-7]|10[0-7])(?:;|$)", codes)
-        self._ground = found[1] if found else "" if codes.startswith("0;") or codes == "49" else self._ground
+        numbers = iter(codes.split(";"))
+        for number in numbers:
+            if number in ("38", "48"):
+                kind = next(numbers, "")
+                values = [next(numbers, "") for _ in range(3 if kind == "2" else 1)]
+                if number == "48":
+                    self._ground = ";".join((number, kind, *values))
+            elif number in ("", "0", "49"):
+                self._ground = ""
+            elif number.isdecimal() and (40 <= int(number) <= 47 or 100 <= int(number) <= 107):
+                self._ground = number
 
     def _write(self, text: str) -> None:
         for place, line in enumerate(text.split("\n")):
@@ -91,6 +97,8 @@ class Terminal:
         self._news = asyncio.Event()
         self.answered_at = 0.0
         """When bytes were read last, by `time.perf_counter`."""
+        self.painted_at = 0.0
+        """When the first line of text stood there."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         hidden = ("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL", "TEXTUAL_THEME")
@@ -162,4 +170,6 @@ class Terminal:
         self.answered_at = time.perf_counter()
         self.written += len(data)
         self.screen.feed(self._decoder.decode(data))
+        if not self.painted_at and any(line.strip() for line in self.screen.lines()):
+            self.painted_at = self.answered_at
         self._news.set()
