@@ -96,7 +96,7 @@ class Rules:
     def text(self, text: str) -> str:
         """`text` with what looks like a secret hidden."""
         if self._trigger.search(text):
-            for pattern in self._patterns:
+            for pattern in self._patterns if "@" in text else self._patterns[1:]:  # the first is of logins
                 text = pattern.sub(self._hide_match, text)
             if self._may_name(text):
                 text = self._named.sub(self._hide_named if self._shown else rf"\1{MASK}", text)

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from naq_tui import masking
 
+MOST = 20_000
+"""Characters; more would be a file pasted by mistake, and slow to take apart."""
+
 
 def parse_environment(text: str) -> dict[str, str]:
     """`LANG=C GREETING="good day"` as a mapping.
@@ -14,6 +17,8 @@ def parse_environment(text: str) -> dict[str, str]:
     Raises:
         ValueError: something in it is not KEY=VALUE; the message says which.
     """
+    if len(text) > MOST:
+        raise ValueError(f"that is too long: {MOST:,} characters are read")
     try:
         words = shlex.split(text)
     except ValueError:
@@ -21,7 +26,7 @@ def parse_environment(text: str) -> dict[str, str]:
     variables: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or not name:
+        if not equals or not name or name != "".join(name.split()):
             raise ValueError(f"write KEY=VALUE, not {word!r}")
         variables[name] = value
     return variables

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 ALIASES = {"fn": "function", "q": "queue", "wk": "worker", "id": "job"}
 """Short names of fields; each counts only where the list has the field it stands for."""
 
+MOST = 4_000
+"""Characters of a filter that are read."""
 _TERM = re.compile(r'(?P<no>!?)(?:(?P<name>[A-Za-z_]+):(?!//))?(?P<value>(?:"[^"]*(?:"|$)|[^\s"]+)*)')
 _VALUE = re.compile(r'(?:"[^"]*(?:"|$)|[^,"]+)+')
 _UNFINISHED = re.compile(r'!?(?:(?P<name>[A-Za-z_]+):(?P<values>[^\s"]*)|(?P<word>[A-Za-z_]+))$')
@@ -50,7 +52,7 @@ class Needle:
 
     def __post_init__(self) -> None:
         terms, unknown = [], []
-        for match in _TERM.finditer(self.text):
+        for match in _TERM.finditer(self.text[:MOST]):
             name, value = (match["name"] or "").casefold(), match["value"]
             if not name:
                 word = (value.replace('"', "") or match["no"]).casefold()

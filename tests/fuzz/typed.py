@@ -231,7 +231,7 @@ def _config(given: str) -> None:
     for problem in problems:
         assert problem.reason
     for context in known_contexts(config, {"XDG_CONFIG_HOME": "/nonexistent"}):
-        assert context.name
+        assert isinstance(context.name, str)
     masking.Rules(config.mask_keys, config.mask_shown, config.mask_patterns)
 
 

@@ -24,11 +24,14 @@ from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.names import check_queue_name
+from naq.scheduler.cron import in_words
 from naq.scheduler.spec import next_run
 from naq.settings import Settings
 from naq.wire import status_of
 from naq_tui.export import ExportError, checked_path, harmless, record_json
+from naq_tui.launcher.environment import parse_environment
 from naq_tui.launcher.record import read_records
+from naq_tui.views.search import Needle
 
 T0 = datetime(2026, 11, 24, 14, 7, tzinfo=UTC)
 JOB = {"job_id": "j-1", "function": "a:b", "args": [], "kwargs": {}}
@@ -204,3 +207,22 @@ def test_a_log_line_is_one_line_and_inert() -> None:
     lines = formatter.format(record).split("\n")
     assert lines[1].startswith("Traceback")
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("cron", ["*/1,5 * * * *", "*/2,*/3 0 * * *", "0 */5,1 * * *"])
+def test_a_list_of_steps_is_told_as_it_is_written(cron: str) -> None:
+    assert in_words(cron) == cron
+
+
+def test_a_mark_of_a_lost_worker_at_the_end_of_time_is_read() -> None:
+    raw = b'{"worker_id": "w", "lost_at": "9999-12-31T23:59:59.000000Z"}'
+    assert WorkerRecord.from_wire(raw).worker_id == "w"
+    assert WorkerRecord.from_wire(raw, beat_at=T0).lost_at is None
+
+
+def test_a_pasted_file_is_no_filter_and_no_environment() -> None:
+    assert len(Needle("a\n" * 500_000).terms) <= 2_000
+    with pytest.raises(ValueError, match="too long"):
+        parse_environment("日本" * 500_000)
+    with pytest.raises(ValueError, match="KEY=VALUE"):
+        parse_environment('"\nX="')
