@@ -7,6 +7,7 @@ compare-and-set, so a holder that was away too long finds out at its next renewa
 from __future__ import annotations
 
 import logging
+import time
 
 from naq import codec
 from naq.connection import Connection
@@ -26,6 +27,7 @@ class Lease:
         self._holder = holder
         self.lease_s = lease_s
         self._revision = 0
+        self._sure_until = 0.0
         self.other_holder: str | None = None
         """Who held it when it was last asked for; None where nobody did or it is ours."""
         self.free_in_s = 0.0
@@ -40,8 +42,14 @@ class Lease:
         """Whether it was ours at the last `acquire` or `renew`."""
         return self._revision > 0
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody else can have it: one that was stopped, or cut off, finds it doubtful at once."""
+        return self.is_held and time.monotonic() < self._sure_until
+
     async def acquire(self) -> bool:
         """Take it if it is free or has run out; True where it is ours now."""
+        asked_at = time.monotonic()
         entry = await self._bucket.get(self._key)
         try:
             if entry is None:
@@ -57,16 +65,18 @@ class Lease:
         except ConflictError:
             self.free_in_s = self.lease_s  # taken by another this very moment
             return False
-        self.other_holder = None
+        self.other_holder, self._sure_until = None, asked_at + self.lease_s
         return True
 
     async def renew(self) -> bool:
         """Keep it; False where it was lost in between."""
+        asked_at = time.monotonic()
         try:
             self._revision = await self._bucket.update(self._key, self._record(), revision=self._revision)
         except ConflictError:
             self._revision = 0
             return False
+        self._sure_until = asked_at + self.lease_s
         return True
 
     async def release(self) -> None:

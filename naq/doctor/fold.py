@@ -5,6 +5,7 @@ Pure: no clock, no server. Events are fed in the order of the stream. Rules for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from sys import intern
 
 from naq import codec
@@ -100,8 +101,13 @@ class Fold:
     def findings(self) -> list[Finding]:
         """What is wrong with the log as far as it was fed, by sequence; the first `MAX_FINDINGS` of each kind."""
         late = [self._unexplained(double) for double in self._double_runs]
-        untold = self._jobs.incomplete()
+        untold = [*self._jobs.incomplete(), *self._unscheduled()]
         return sorted([*self._findings, *(finding for finding in late if finding is not None), *untold])
+
+    def _unscheduled(self) -> Iterator[Finding]:
+        for name, schedule in self.schedules.items():
+            if schedule.is_untold and not schedule.is_partial:
+                yield Finding(schedule.seq, "schedule", name, "SCHEDULED", "none in the whole log")
 
     def is_excused(self, worker: str, since_seq: int) -> bool:
         """Whether a worker has died, stopped or been forgotten since it told something at `since_seq`."""
@@ -128,6 +134,12 @@ class Fold:
         schedule = self.schedules.get(name)
         details = event.details or {}
         if kind == JobEventType.SCHEDULED:
+            if schedule is not None and schedule.is_untold:
+                schedule.repeat, schedule.is_untold = _repeat(event), False
+                schedule.is_single |= event.job_id == name
+                if schedule.status == ScheduleStatus.ACTIVE and _has_run_out(schedule):
+                    schedule.status = ScheduleStatus.COMPLETED
+                return
             if schedule is not None and schedule.status not in _OVER:
                 self.report(stored.seq, "schedule", name, "no second SCHEDULED", f"SCHEDULED while {schedule.status}")
             self.schedules[name] = ScheduleState(
@@ -138,9 +150,7 @@ class Fold:
             )
             return
         if schedule is None:
-            if not self.is_partial:
-                self.report(stored.seq, "schedule", name, "SCHEDULED first", kind)
-            schedule = ScheduleState(ScheduleStatus.ACTIVE, stored.seq, is_partial=True)
+            schedule = ScheduleState(ScheduleStatus.ACTIVE, stored.seq, is_partial=self.is_partial, is_untold=True)
             schedule.is_single = event.job_id == name
             self.schedules[name] = schedule
         if kind == JobEventType.SCHEDULE_TRIGGERED:
@@ -168,8 +178,7 @@ class Fold:
             if not is_late:
                 self.report(stored.seq, "schedule", name, "ACTIVE before it fires", schedule.status)
         schedule.run_count += 1
-        is_over = schedule.is_single or (schedule.repeat is not None and schedule.run_count >= schedule.repeat)
-        if is_over and schedule.status == ScheduleStatus.ACTIVE:
+        if _has_run_out(schedule) and schedule.status == ScheduleStatus.ACTIVE:
             schedule.status = ScheduleStatus.COMPLETED
 
     def _take_worker(self, kind: str, event: JobEvent, stored: StoredEvent) -> None:
@@ -218,6 +227,11 @@ class Fold:
             self.jobs[event.job_id].is_deleted = True
         elif action == "forget_worker" and event.worker_id in self.workers:
             self.workers[event.worker_id].is_forgotten = True
+
+
+def _has_run_out(schedule: ScheduleState) -> bool:
+    is_repeated = schedule.repeat is not None and schedule.run_count >= schedule.repeat
+    return is_repeated or (schedule.is_single and schedule.run_count > 0)
 
 
 def _repeat(event: JobEvent) -> int | None:

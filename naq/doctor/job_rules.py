@@ -104,14 +104,18 @@ class JobRules:
         attempt, worker, details = event.attempt or 0, intern(event.worker_id or ""), event.details or {}
         crashes = codec.whole(details, "crashes", 0)
         self._check_worker(job_id, worker, stored)
+        if not job.is_final:
+            job.is_again |= "redelivered" in details or crashes > 0
         if job.waits:
             self._report(stored, job_id, "RELEASED before STARTED", "it still waits for other jobs")
             job.waits = False
         if job.status == RUNNING and attempt == job.attempt:
             self._check_double(job_id, job, stored, is_told="redelivered" in details or crashes > job.crashes)
         elif job.is_final and not job.is_refused:
-            # handed out in the moment somebody cancelled or purged it: that end stands
-            if job.status != CANCELLED or job.end_attempt is not None:
+            # handed out in the moment somebody cancelled or purged it: that end stands; or begun before it by a worker
+            # out of reach, whose word came through behind that of the one who was given the job next
+            is_late = job.is_again and "redelivered" not in details and worker != job.worker
+            if not is_late and (job.status != CANCELLED or job.end_attempt is not None):
                 self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
             job.starts = (*job.starts, stored.seq)
             return

@@ -71,6 +71,8 @@ class JobState:
     """The server did not store it, or its producer never heard: it has no record."""
     is_deleted: bool = False
     """Somebody has removed its record."""
+    is_again: bool = False
+    """A start has told that its delivery was in other hands before."""
     is_given_up: bool = False
     """LOST is told; whoever comes next tells its failure."""
     is_manual: bool = False
@@ -97,6 +99,8 @@ class ScheduleState:
     is_single: bool = False
     """One run, whose job has the schedule's id; its record goes once it has fired."""
     is_partial: bool = False
+    is_untold: bool = False
+    """SCHEDULED is not told yet: the log may take it later than the first run."""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ Only a job that ran and whose result has expired before the next leader came, an
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -65,6 +66,8 @@ class Firer:
         self._telling = Telling(connection, leader)
         self._led_since = connection.server_now()
         self._unfinished: set[str] = set()
+        self.leads: Callable[[], bool] = lambda: True
+        """Whether nobody else can lead: asked before each run, since another passes over what it finds missed."""
 
     def elected(self) -> None:
         """From now on it leads: what was due before may have been begun by another."""
@@ -106,6 +109,8 @@ class Firer:
             if recovered is None or recovered is not schedule:
                 return recovered
         if firing.missed:
+            if not self.leads():
+                raise NaqException("its lease has run out and is not renewed yet")
             saved = await self._pass_over(schedule, firing)
             if saved is None or not firing.runs or saved.next_run_at != firing.runs[0] or not saved.is_due_ever:
                 return saved
@@ -125,6 +130,8 @@ class Firer:
                 await self._count(schedule, due, found, outcome)
             elif await self._may_go(schedule, due, outcome, is_looked_for):
                 fired_id = job.job_id
+                if not self.leads():
+                    raise NaqException("its lease has run out and is not renewed yet")
                 await queue.store(job)
                 await self._telling.triggered(schedule, due, fired_id, job.job_id, now)
                 outcome.add(due, job.job_id, job.stored_seq)

@@ -35,8 +35,8 @@ class Truth:
     injected: list[Injected]
     in_queue: int
     """Malformed messages that were stored in the queue."""
-    lives: dict[int, str]
-    """Slot of each process that ran, by its id."""
+    clock_offset: float
+    """What to add to the journal's clock to get seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -209,8 +209,18 @@ class Checker:
                     text = f"attempt {attempt} ran {count} times, {told[attempt]} told"
                     self.findings.report("double run", job_id, text)
         for job_id, outcome in self.outcomes.items():
+            for told_late in outcome.late:
+                self._check_late(job_id, outcome, told_late)
             if outcome.status == "COMPLETED" and not any(run.ended for run in self._truth.journal.get(job_id, ())):
                 self.findings.report("outcome", job_id, "COMPLETED, and it never ran to its end")
+
+    def _check_late(self, job_id: str, outcome: Outcome, told: Told) -> None:
+        """A start that is told behind the job's end must have begun before it."""
+        self.findings.note("starts told behind the end, by workers that were out of reach")
+        pid, offset = self.log.pids.get(told.worker), self._truth.clock_offset
+        runs = [run for run in self._truth.journal.get(job_id, ()) if (run.pid, run.attempt) == (pid, told.attempt)]
+        if any(run.began + offset > outcome.ended_at for run in runs):
+            self.findings.report("double run", job_id, f"{told.worker} began it after its end at {outcome.end_seq}")
 
     def _check_limit(self) -> None:
         """No more runs at once than the limit says, but for those of a worker that was out of reach."""

@@ -161,7 +161,7 @@ class FaultRun:
             journal=journal.read(self._folder / "journal"),
             injected=self._injector.injected,
             in_queue=flood.in_queue,
-            lives={life.pid: life.slot for slot in self._programs.slots.values() for life in slot.lives},
+            clock_offset=time.time() - time.monotonic(),
         )
         checker = Checker(store, truth)
         report.findings = await checker.run()

@@ -54,6 +54,8 @@ class Outcome:
     error: str = ""
     starts: tuple[int, ...] = ()
     is_given_up: bool = False
+    late: tuple[Told, ...] = ()
+    """Starts that the log took behind the end, by workers out of reach: what ran says whether they began before it."""
     is_refused: bool = False
     """Its producer was told that it is not stored; there is no record of it."""
 
@@ -166,6 +168,8 @@ class _Walk:
             if end.type == "CANCELLED" and not end.attempt:
                 # handed out in the moment somebody cancelled it: that end stands, whatever the run comes to
                 self._findings.note("starts in the moment of a cancellation")
+            elif self._is_told_late(told):
+                self.outcome.late = (*self.outcome.late, told)
             else:
                 self._report("double run", f"STARTED at {told.seq}, after its end at {end.seq}")
             return
@@ -186,6 +190,13 @@ class _Walk:
         self._open.append(told)
         if told.attempt >= self.outcome.attempt:
             self.outcome.status, self.outcome.attempt, self.outcome.worker = "RUNNING", told.attempt, told.worker
+
+    def _is_told_late(self, told: Told) -> bool:
+        """Whether the log says that the server took the job from the hands of a worker before it ended."""
+        before = [run for run in self._trail if run.type == "STARTED" and run.seq < told.seq]
+        was_taken = any(run.details.get("redelivered") or run.details.get("crashes") for run in before)
+        is_first = all((run.worker, run.attempt) != (told.worker, told.attempt) for run in before)
+        return was_taken and is_first and not told.details.get("redelivered")
 
     def _second(self, earlier: Told, later: Told) -> None:
         """A further run of one attempt: its own event, or the earlier worker's end, has to say why."""

@@ -139,6 +139,22 @@ async def test_a_leader_that_doubted_its_lease_leads_again_while_it_holds_it(
         assert scheduler.is_leader
 
 
+async def test_a_leader_whose_lease_has_run_out_fires_nothing_until_it_is_renewed(
+    client: AsyncClient, settings: Settings
+) -> None:
+    async with running_scheduler(settings) as scheduler:
+        await event_when(client, lambda e: e.type == "LEADER_ELECTED")
+        made = await client.schedule(tasks.add, 1, 2, interval=3600)
+        later = client.connection.server_now() + timedelta(hours=3)
+        assert scheduler._lease.is_sure
+        scheduler._lease._sure_until = 0.0  # as it stands when a stopped process goes on
+        with pytest.raises(NaqException, match="lease has run out"):
+            await scheduler._firer.fire(made, later)
+        assert await triggered(client, made.schedule_id) == []
+        await client.schedule(tasks.add, 1, 2, interval=0.2)
+        await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED")
+
+
 async def test_a_standby_takes_over_from_a_killed_leader_and_fires_everything_once(
     client: AsyncClient, settings: Settings
 ) -> None:

@@ -196,7 +196,7 @@ def test_schedules() -> None:
     )
     assert resumed.schedules["s"].status == "COMPLETED"
     assert resumed.findings() == []
-    assert [f.found for f in found(at("SCHEDULE_RESUMED"))] == ["SCHEDULE_RESUMED"]
+    assert [f.found for f in found(at("SCHEDULE_RESUMED"))] == ["none in the whole log"]
 
 
 def test_queues() -> None:
@@ -215,3 +215,21 @@ def test_a_gap_in_the_log_is_a_finding_and_hostile_records_are_none() -> None:
     assert (fold.events, fold.unreadable, fold.unknown) == (4, 1, 1)
     fold.feed(stored_as(9, event("QUEUE_PURGED", queue="q")))
     assert "events are missing" in [f.found.partition(": ")[2] for f in fold.findings()]
+
+
+def test_a_schedule_may_be_told_of_behind_its_first_run() -> None:
+    single = {"schedule_id": "s", "job_id": "s"}
+    late = folded([event("SCHEDULE_TRIGGERED", **single), event("SCHEDULED", **single, to_status="ACTIVE")])
+    assert late.findings() == []
+    assert (late.schedules["s"].status, late.schedules["s"].run_count) == ("COMPLETED", 1)
+
+
+def test_a_start_told_behind_the_end_is_explained_by_a_job_that_came_again() -> None:
+    both = [UP, event("WORKER_STARTED", worker_id="w2"), event("ENQUEUED", **JOB)]
+    other = {**RUN, "worker_id": "w2"}
+    late = event("STARTED", **other)
+    again = event("STARTED", **RUN, details={"redelivered": True})
+    end = event("COMPLETED", **RUN, to_status="COMPLETED")
+    assert found(*both, again, end, late) == []
+    assert [f.found for f in found(*both, event("STARTED", **RUN), end, late)] == ["STARTED by w2"]
+    assert [f.found for f in found(*both, again, end, again)] == ["STARTED by w1"]
