@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from naq.connection import Connection
-from naq.copies import Copies, read_copies
+from naq.copies import read_copies
 from naq.doctor.checks import Check, ok, problem, warning
+from naq.models.copies import Copies
 
 NAMED = 4
 """Streams that a line names."""

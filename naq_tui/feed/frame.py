@@ -9,6 +9,7 @@ from typing import Any
 
 from naq.models.event import StoredEvent
 from naq_tui.store.updates import (
+    ClusterSeen,
     EventsAppended,
     EventsRange,
     FailuresFound,
@@ -50,7 +51,7 @@ class Frame:
             self._taken.clear()
             await self._taken.wait()
 
-    def put(self, update: LinkChanged | QueuesSampled | JobsFound | FailuresFound) -> None:
+    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | FailuresFound) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()

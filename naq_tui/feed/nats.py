@@ -25,6 +25,7 @@ from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
 from naq_tui.feed import past
+from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
 from naq_tui.feed.log import LogReader
@@ -58,6 +59,7 @@ class NatsFeed:
         self._label = label or settings.server_label
         self._is_embedded = is_embedded
         self._frame = Frame()
+        self._cluster = ClusterWatch(self._frame)
         self._active = asyncio.Event()
         self._is_open = False
         self._rtt_ms: float | None = None
@@ -152,6 +154,7 @@ class NatsFeed:
         ):
             self._tasks.append(asyncio.create_task(self._keep_reading(read), name=f"feed-{name}"))
         self._tasks.append(asyncio.create_task(self._read_past(), name="feed-past"))
+        self._tasks.append(asyncio.create_task(self._cluster.run(self._client.connection), name="feed-cluster"))
 
     async def _look_at_permissions(self) -> None:
         from naq.doctor.permissions import forbids_acting
@@ -164,6 +167,7 @@ class NatsFeed:
     async def _pause_after(self, exc: NaqException) -> None:
         """Wait until it is worth reading again; what is not permitted is told."""
         if not isinstance(exc, PermissionDeniedError):
+            self._cluster.doubt()
             await asyncio.sleep(RETRY_S)
             return
         self._message = str(exc)
@@ -291,6 +295,7 @@ class NatsFeed:
         if state is LinkState.LIVE:
             self._message = ""
             self._active.set()
+            self._cluster.doubt()
             self._tell_link("live")
         elif state is LinkState.LOST:
             told = self._client.connection.lost_because

@@ -22,6 +22,7 @@ from naq_tui.store.rows import (
 )
 from naq_tui.store.state import EVENTS_KEPT, NO_TRAFFIC, QUEUES_COUNTED, RESULTS_KEPT, RUNNING_KEPT, State, Traffic
 from naq_tui.store.updates import (
+    ClusterSeen,
     EventsAppended,
     EventsRange,
     FailuresFound,
@@ -59,6 +60,8 @@ def apply(state: State, batch: Iterable[Update]) -> State:
                 state = _schedules(state, update)
             case LinkChanged():
                 state = _link(state, update)
+            case ClusterSeen():
+                state = replace(state, cluster=_cluster(update))
             case EventsRange():
                 state = _range(state, update)
             case JobsFound():
@@ -225,6 +228,20 @@ def _link(state: State, link: LinkChanged) -> State:
     if not state.loaded - {"processes"}:
         return replace(state, link=link)
     return replace(state, link=link, stale_since=state.stale_since or link.at)
+
+
+def _cluster(seen: ClusterSeen) -> ClusterSeen:
+    return ClusterSeen(
+        safe(seen.here, 60),
+        tuple(
+            copies._replace(
+                leader=None if copies.leader is None else safe(copies.leader, 60),
+                others=tuple(copy._replace(server=safe(copy.server, 60)) for copy in copies.others),
+                error=safe(copies.error, 300),
+            )
+            for copies in seen.streams
+        ),
+    )
 
 
 def _range(state: State, held: EventsRange) -> State:

@@ -10,7 +10,7 @@ from naq_tui.store.failures import Failures
 from naq_tui.store.jobs import Jobs
 from naq_tui.store.rows import EventRow, MalformedRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.store.series import PER_MINUTE, PER_SECOND, Series
-from naq_tui.store.updates import LinkChanged
+from naq_tui.store.updates import ClusterSeen, LinkChanged
 
 EVENTS_KEPT = 5_000
 RESULTS_KEPT = 2_000
@@ -38,6 +38,8 @@ class State:
     """Everything the screens show. Compared by identity: another state is another object."""
 
     link: LinkChanged = field(default_factory=lambda: LinkChanged(state="connecting"))
+    cluster: ClusterSeen | None = None
+    """None while nothing is known of a cluster, or there is none."""
     stale_since: datetime | None = None
     """When the connection went, by this machine's clock; None while what is shown is current."""
     resumed_at: datetime | None = None

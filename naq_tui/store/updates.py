@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from naq.models.copies import Copies
 from naq.models.event import StoredEvent
 from naq.models.job import Job
 from naq.models.queue import QueueStats
@@ -41,6 +42,21 @@ class LinkChanged:
     shown is stale between the two."""
     is_embedded: bool = False
     """Whether the server is our own child."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSeen:
+    """The cluster as one of its servers sees it; of a server of its own there is none."""
+
+    here: str
+    """The server we talk to, as it calls itself."""
+    streams: tuple[Copies, ...]
+    """All streams and buckets, those that nothing is known of with their error."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every stream has a leader and all of its copies."""
+        return all(copies.is_led and not copies.late and not copies.away for copies in self.streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,7 @@ class Malformed:
 
 Update = (
     LinkChanged
+    | ClusterSeen
     | EventsAppended
     | EventsRange
     | WorkersChanged

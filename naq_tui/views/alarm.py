@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from naq_tui import hints
 from naq_tui.format import age, count, plural
 from naq_tui.launcher.crashes import CRASHES
 from naq_tui.store.rows import ProcessRow
 from naq_tui.store.state import State
 from naq_tui.text import safe
+from naq_tui.views.cluster import Alarm as Alarm
+from naq_tui.views.cluster import cluster_alarms
 from naq_tui.views.judging import is_dead
 from naq_tui.views.queues import is_unserved, served_queues
 from naq_tui.views.schedules import is_overdue
 from naq_tui.views.table import Lens
 
 
-class Alarm(NamedTuple):
-    text: str
-    key: str
-    """The digit of the screen that shows it; empty where none does."""
-    is_severe: bool
-    """Whether something is broken, and not only waiting."""
-
-
 def alarms(state: State, lens: Lens) -> list[Alarm]:
     """All that is wrong, the worst first; empty while nothing is."""
     return [
         *_connection(state, lens),
+        *cluster_alarms(state),
         *_dead_workers(state, lens),
         *_processes(state),
         *_failed_schedules(state),

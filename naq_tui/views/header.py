@@ -10,6 +10,7 @@ from naq_tui import status
 from naq_tui.format import age, clock, count, milliseconds, rate, short_count, sparkline
 from naq_tui.store.state import State
 from naq_tui.times import zone_label
+from naq_tui.views.cluster import cluster_cells
 from naq_tui.views.queues import RATE_WINDOW_S
 from naq_tui.views.table import Cell, Lens
 
@@ -48,6 +49,8 @@ def truth(state: State, lens: Lens, badges: Sequence[Cell] = ()) -> list[Part]:
         parts.append(Part(tuple(cell for badge in badges for cell in (Cell("  "), badge)), 10, "left"))
     if server:
         parts.append(Part((Cell(" · ", "muted"), Cell(server, "muted")), 3, "left"))
+    if link.state == "live" and (cells := cluster_cells(state)):
+        parts.append(Part((Cell(" · ", "muted"), *cells), 4, "left"))
     if link.rtt_ms is not None and link.state == "live":
         parts.append(Part((Cell(" · ", "muted"), Cell(f"rtt {milliseconds(link.rtt_ms)}", "muted")), 2, "left"))
     state_cells = [Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone)]

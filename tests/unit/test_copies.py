@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naq.copies import Copies, Copy, copies_of
+from naq.models.copies import Copies, Copy, copies_of
 
 SECOND = 1_000_000_000
 
