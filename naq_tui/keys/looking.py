@@ -70,6 +70,16 @@ LOOKING: tuple[Action, ...] = (
         where=frozenset({"events"}),
     ),
     Action(
+        id="list.progress",
+        keys=("p",),
+        label="progress",
+        help="Leave out what jobs tell of their progress, or show it again",
+        group="Looking",
+        call="toggle_progress",
+        owner="main",
+        where=frozenset({"events"}),
+    ),
+    Action(
         id="list.go_to",
         keys=("t",),
         label="go to",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from naq_tui.widgets.moment_line import MomentLine
 
 
+NO_PROGRESS = "!type:progress"
+
+
 class Looking(LogReading):
     """Mixed into the main screen. Handlers are named, not decorated: Textual finds no `@on` in a mixin."""
 
@@ -106,6 +109,16 @@ class Looking(LogReading):
                 self.look_for(wanted.query(), wanted.matches, step, nothing)
         elif self.place != "overview" and not self.tables[self.place].step_match(needle, step):
             self.app.say(nothing)
+
+    def action_toggle_progress(self) -> None:
+        """A row per job could only be made of what is read already, and would move rows as more is: a filter is true
+        of the whole log, and can be seen and taken back like any other."""
+        words = self.log_view.needle.text.split()
+        if NO_PROGRESS in words:
+            words.remove(NO_PROGRESS)
+        else:
+            words.append(NO_PROGRESS)
+        self.set_filter("events", " ".join(words))
 
     # failures and moments
 

@@ -415,3 +415,19 @@ def test_a_filter_has_moments() -> None:
         assert kept.query().is_by_subject is False
     assert moment_problem(Needle("since:nonsense", FIELDS), noon).startswith("since: ")
     assert moment_problem(Needle("since:-1h type:failed", FIELDS), noon) == ""
+
+
+async def test_progress_is_left_out_by_one_key_and_shown_again() -> None:
+    console, feed, log = console_with_past()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        last = console.state.last_seq
+        told = JobEvent.of(JobEventType.PROGRESS, job_id=job_id(1), queue="mail", details={"done": 1, "total": 3})
+        feed.push(EventsAppended(tuple(stored(last + step, T0, told) for step in (1, 2, 3))))
+        await until(pilot, lambda: console.state.last_seq == last + 3)
+        await pilot.press("2", "p")
+        assert log.needle.text == "!type:progress"
+        assert log.cursor_seq == last, "the newest that is no progress"
+        await pilot.press("p")
+        assert not log.needle
+        assert log.cursor_seq == last + 3
