@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from naq_tui import hints, status
 from naq_tui.format import count, due, since, until
+from naq_tui.store.identity import Same
 from naq_tui.store.rows import ScheduleRow
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
@@ -32,7 +34,7 @@ class SchedulesView(TableView[ScheduleRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[ScheduleRow]:
-        return sorted(state.schedules.values(), key=lambda row: (_ORDER.get(row.status, 0), _next(row), row.name))
+        return _in_order(Same(state.schedules))
 
     def depends_on(self, state: State) -> tuple[object, ...]:
         return (state.schedules,)
@@ -108,6 +110,12 @@ def is_overdue(row: ScheduleRow, now: datetime) -> bool:
     """Whether it should have run and nobody made it."""
     moment = row.record.next_run_at
     return row.status == "ACTIVE" and moment is not None and (now - moment).total_seconds() > 10
+
+
+@lru_cache(maxsize=2)
+def _in_order(schedules: Same[Mapping[str, ScheduleRow]]) -> tuple[ScheduleRow, ...]:
+    rows = schedules.value.values()
+    return tuple(sorted(rows, key=lambda row: (_ORDER.get(row.status, 0), _next(row), row.name)))
 
 
 def _next(row: ScheduleRow) -> float:
