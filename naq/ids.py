@@ -49,15 +49,18 @@ def time_of(job_id: str) -> datetime | None:
         return None
 
 
-def short(job_id: str) -> str:
+def short(job_id: str, most: int = 12) -> str:
     """What people see of an id: the last six characters of a UUID, also of one behind the name of a schedule, and the
-    last six digits of a run's second, by which the runs of a schedule differ; else at most its first twelve."""
+    last six digits of a run's second, by which the runs of a schedule differ.
+
+    Any other id is somebody's own: of a long one its two ends in `most` characters, `order…000123`.
+    """
     made_of = job_id.rpartition(".")
     if _UUID.fullmatch(made_of[2]):
         return job_id[-6:]
     if made_of[0] and _MILLISECONDS.fullmatch(made_of[2]):
         return job_id[-9:-3]
-    return job_id if len(job_id) <= 12 else f"{job_id[:11]}…"
+    return job_id if len(job_id) <= most else f"{job_id[: most // 2 - 1]}…{job_id[-(most - most // 2) :]}"
 
 
 def worker_id() -> str:

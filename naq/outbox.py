@@ -268,13 +268,10 @@ class Outbox:
         except SerializationError as exc:
             self._fail(token, exc)
             return
-        error, seq = (answer.get("error"), answer.get("seq")) if isinstance(answer, dict) else (None, None)
+        error = answer.get("error")
         if error is None:
-            if type(seq) is int:  # else no server's answer, which is still to come
-                self._drop(token)
-                write.then(PublishAck(seq, answer.get("duplicate") is True))
-            return
-        if not isinstance(error, dict):
+            self._drop(token)
+            write.then(PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
             return
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"

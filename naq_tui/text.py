@@ -82,6 +82,18 @@ def cut(text: str, cells: int) -> str:
     return set_cell_size(text, cells - 1).rstrip(" ") + "…"
 
 
+def cut_id(text: str, cells: int) -> str:
+    """An id in at most `cells` cells: ids differ at their ends, so that stays; of the beginning what there is room for.
+
+    `order-2026-11-24-000123` is `order…000123` in 12 cells and `…00123` in 6.
+    """
+    if width(text) <= cells or cells < 4:
+        return cut(text, cells)
+    before = cells // 2 - 1 if cells >= 10 else 0
+    # the end is the beginning of the text turned around
+    return cut(text, before + 1)[:-1] + cut(text[::-1], cells - before)[::-1]
+
+
 def fit(text: str, cells: int, *, right: bool = False) -> str:
     """`text` in exactly `cells` cells, cut or padded; `right` aligns it to the right."""
     text = cut(text, cells)

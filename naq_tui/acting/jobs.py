@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual import work
 
 from naq.errors import NaqException
+from naq.ids import short
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
 from naq_tui.format import plural
@@ -101,10 +102,11 @@ class ActingOnJobs(Asking):
         if payload is None:
             self.app.say("Its arguments are no longer stored, so it can't be cloned.", severity="warning")
             return
-        call = await self.app.push_screen_wait(CloneScreen(targets[0], payload))
-        if call is not None:
-            cloning = commands.clone_job(job_id, *call)
-            await self._do(cloning, lambda new_id: f"Enqueued as a new job, {safe(str(new_id))[-6:]}.")
+        wanted = await self.app.push_screen_wait(CloneScreen(targets[0], payload))
+        if wanted is not None:
+            args, kwargs, reason = wanted
+            cloning = commands.clone_job(job_id, args, kwargs, reason=reason)
+            await self._do(cloning, lambda new_id: f"Enqueued as a new job, {safe(short(str(new_id)))}.")
 
     async def _targets(self) -> tuple[Target, ...]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
+from naq.ids import short
 from naq_tui.acting.asking import Asking
 from naq_tui.text import safe
 
@@ -41,7 +42,7 @@ class ActingOnSchedules(Asking):
         consent = await self._consent(f"Fire schedule {row.name} now?", effect, "fire it")
         if consent is not None:
             firing = commands.trigger_schedule(row.schedule_id, reason=consent.reason)
-            await self._do(firing, lambda job_id: f"Schedule {row.name} fired: job {safe(str(job_id))[-6:]}.")
+            await self._do(firing, lambda job_id: f"Schedule {row.name} fired: job {safe(short(str(job_id)))}.")
 
     @work(group="acting", exit_on_error=False)
     async def action_edit_schedule(self) -> None:

@@ -70,8 +70,10 @@ class NatsCommands:
     async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
         await self._client().delete_job(job_id, reason=reason)
 
-    async def clone_job(self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        job = await self._client().clone_job(job_id, args=args, kwargs=kwargs, is_packed=True)
+    async def clone_job(
+        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+    ) -> str:
+        job = await self._client().clone_job(job_id, args=args, kwargs=kwargs, is_packed=True, reason=reason)
         return job.job_id
 
     async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:

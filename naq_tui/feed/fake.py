@@ -12,7 +12,7 @@ from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import sample
 from naq_tui.feed.query import Query, Scanned
-from naq_tui.feed.sample import T0, job_id, old_event, process, results
+from naq_tui.feed.sample import T0, job_id, old_event, process, results, workers
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
 from naq_tui.launcher.supervisor import CloseMode
@@ -112,7 +112,17 @@ class FakeFeed:
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         found = await self.read_result(job_id)
-        return found.job if found is not None and found.job is not None else payload(job_id)
+        if found is not None and found.job is not None:
+            return found.job
+        # as the lists tell it: the record of what ended, unless it was begun again; then what told of it last
+        events = [stored.event for stored in await self.job_events(job_id) if stored.event is not None]
+        has_ended = any(event.type in ("COMPLETED", "FAILED") for event in events)
+        running = {job.job_id: job.function for worker in workers() for job in worker.running}
+        waiting = {job.job_id: job.function for job in waiting_jobs()}
+        told = [found.function] if found is not None and (has_ended or not events) else []
+        told += [event.function for event in events if event.function]
+        told += [jobs[job_id] for jobs in (running, waiting) if job_id in jobs]
+        return payload(job_id, told[0] if told else None)
 
     async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
         past = [failed_result(item.event.job_id) for item in failures() if item.event and item.event.job_id]
@@ -187,7 +197,10 @@ class FakeCommands:
     async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
         self._note("delete", job_id, reason)
 
-    async def clone_job(self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    async def clone_job(
+        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+    ) -> str:
+        self.reasons.append(reason)
         self.clones.append((job_id, list(args), dict(kwargs)))
         return f"{job_id[:-4]}beef"
 

@@ -132,7 +132,9 @@ class Commands(Protocol):
         """Remove the record of a job that ended."""
         ...
 
-    async def clone_job(self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    async def clone_job(
+        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+    ) -> str:
         """Enqueue its call again as a new job, with these arguments in packed form; returns the new id."""
         ...
 

@@ -167,6 +167,7 @@ def results() -> tuple[JobResult, ...]:
         error = JobError(
             type="TimeoutError", message="upstream took longer than 30 s", traceback=TRACEBACK, fingerprint="f1"
         )
+        call = {"function": function, "args": ["2026-11", {"region": "EU"}], "kwargs": {"dry_run": False}}
         earlier = Attempt(
             number=1,
             worker_id="w-7",
@@ -190,7 +191,7 @@ def results() -> tuple[JobResult, ...]:
                 attempt=2 if is_failed else 1,
                 attempts=(earlier,) if is_failed else (),
                 worker_id="w-7" if is_failed else "w-3",
-                job={"args": ["2026-11", {"region": "EU"}], "kwargs": {"dry_run": False}} if is_failed else None,
+                job=call if is_failed else None,
                 saved_at=at,
                 size=412 + number,
             )

@@ -89,13 +89,13 @@ def waiting_jobs() -> tuple[Job, ...]:
     )
 
 
-def payload(wanted: str) -> Mapping[str, Any]:
-    """What any job of the made-up system was called with."""
+def payload(wanted: str, function: str | None) -> Mapping[str, Any]:
+    """What any job of the made-up system was called with; None is a job of which nothing else tells."""
+    call = {"job_id": wanted, "function": function or "shop.tasks:send_invoice", "max_retries": 2, "timeout": 60}
+    if function == "shop.reports:build":
+        return {**call, "args": ["2026-11", {"region": "EU"}], "kwargs": {"dry_run": False}}
     return {
-        "job_id": wanted,
-        "function": "shop.tasks:send_invoice",
+        **call,
         "args": [10_482, {"to": "customer-042", "lines": [{"sku": "A-7", "count": 3}, {"sku": "B-1", "count": 12}]}],
         "kwargs": {"language": "de", "copies": 2},
-        "max_retries": 2,
-        "timeout": 60,
     }

@@ -69,9 +69,16 @@ def find(call: str, parameters: tuple[object, ...] = ()) -> list[Action]:
 def footer(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
     """What the footer of a pane or screen offers, in order. `actions` are those of the running console."""
     hidden = "Launching" if place in REPORTS else ""
-    return [action for action in actions if action.footer and action.works_in(place) and action.group != hidden]
+    return [
+        action
+        for action in actions
+        if action.footer
+        and action.works_in(place)
+        and (not action.footer_where or place in action.footer_where)
+        and action.group != hidden
+    ]
 
 
 def palette(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
-    """What the palette offers in a pane or screen. `actions` are those of the running console."""
-    return [action for action in actions if action.in_palette and action.works_in(place)]
+    """What the palette offers in a pane or screen: all but itself. `actions` are those of the running console."""
+    return [action for action in actions if action.id != "palette" and action.works_in(place)]

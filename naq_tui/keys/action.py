@@ -30,7 +30,8 @@ class Action:
     """Whether it changes the system."""
     footer: int = 0
     """Rank in the footer: the lowest is dropped first where room is short; 0 is never shown."""
-    in_palette: bool = True
+    footer_where: frozenset[str] = frozenset()
+    """Places whose footer shows it; empty means all that it works in."""
 
     @property
     def key_label(self) -> str:

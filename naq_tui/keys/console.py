@@ -14,7 +14,6 @@ CONSOLE: tuple[Action, ...] = (
         call="command_palette",
         owner="app",
         footer=90,
-        in_palette=False,
     ),
     Action(
         id="help",

@@ -121,7 +121,6 @@ LOOKING: tuple[Action, ...] = (
         owner="list",
         where=LISTS,
         footer=65,
-        in_palette=False,
     ),
     Action(
         id="process.details",
@@ -228,7 +227,6 @@ LOOKING: tuple[Action, ...] = (
         owner="report",
         where=frozenset({"event"}),
         footer=65,
-        in_palette=False,
     ),
     Action(
         id="related.next",
@@ -240,7 +238,6 @@ LOOKING: tuple[Action, ...] = (
         owner="report",
         where=frozenset({"event"}),
         footer=63,
-        in_palette=False,
     ),
     Action(
         id="related.previous",
@@ -251,7 +248,6 @@ LOOKING: tuple[Action, ...] = (
         call="step_related(-1)",
         owner="report",
         where=frozenset({"event"}),
-        in_palette=False,
     ),
     Action(
         id="report.unfold",

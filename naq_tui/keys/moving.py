@@ -16,7 +16,6 @@ def _list(name: str, keys: Sequence[str], label: str, help_text: str) -> Action:
         group="Moving",
         call=f"list_{name}",
         owner="list",
-        in_palette=False,
     )
 
 

@@ -32,7 +32,6 @@ SCREEN_KEYS: tuple[Action, ...] = (
         call="step_pane(1)",
         owner="main",
         where=LISTS,
-        in_palette=False,
     ),
     Action(
         id="pane.previous",
@@ -43,7 +42,6 @@ SCREEN_KEYS: tuple[Action, ...] = (
         call="step_pane(-1)",
         owner="main",
         where=LISTS,
-        in_palette=False,
     ),
     Action(
         id="back",
@@ -53,8 +51,8 @@ SCREEN_KEYS: tuple[Action, ...] = (
         group="Screens",
         call="go_back",
         owner="app",
-        in_palette=False,
         footer=66,
-        where=REPORTS,
+        where=LISTS | REPORTS,
+        footer_where=REPORTS,
     ),
 )

@@ -10,19 +10,20 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static, TextArea
+from textual.widgets import Input, Label, Static, TextArea
 
 from naq_tui import masking
 from naq_tui.acting.targets import Target
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
+from naq_tui.widgets.consent import reason_field
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
@@ -31,8 +32,16 @@ Call = tuple[list[Any], dict[str, Any]]
 """Arguments by place and by name, in packed form."""
 
 
-class CloneScreen(Dialog[Call | None]):
-    """The arguments as JSON to edit, here or in `$EDITOR`; returns the call, None where it is not to be made.
+class Wanted(NamedTuple):
+    """The call to be made, in packed form, and why; None where no reason was given."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    reason: str | None
+
+
+class CloneScreen(Dialog[Wanted | None]):
+    """The arguments as JSON to edit, here or in `$EDITOR`; returns what is wanted, None where nothing is to be done.
 
     Secrets are hidden here too; those left as they are shown go into the new job as they were.
 
@@ -64,6 +73,9 @@ class CloneScreen(Dialog[Call | None]):
                 json.dumps(self._shown, indent=2), show_line_numbers=False, soft_wrap=True, tab_behavior="focus"
             )
             yield Static("", id="mistake", classes="mistake", markup=False)
+            with Horizontal(classes="field"):
+                yield Label("reason", markup=False)
+                yield reason_field()
             with Horizontal(classes="buttons"):
                 yield Choice("no", "no")
                 yield Choice("yes, enqueue it", "yes")
@@ -73,6 +85,10 @@ class CloneScreen(Dialog[Call | None]):
         area = self.query_one(TextArea)
         area.cursor_blink = False
         area.theme = "css"
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.query_one(Choice).focus()
 
     @on(Choice.Chosen)
     def _chosen(self, message: Choice.Chosen) -> None:
@@ -91,7 +107,8 @@ class CloneScreen(Dialog[Call | None]):
             self.query_one("#mistake", Static).update(safe(str(exc), 200))
             return
         whole = restored({"args": args, "kwargs": kwargs}, self._shown, self._call)
-        self.dismiss((whole["args"], whole["kwargs"]))
+        reason = self.query_one("#field-reason", Input).value.strip() or None
+        self.dismiss(Wanted(whole["args"], whole["kwargs"], reason))
 
     def action_editor(self) -> None:
         """Hand the text to the person's own editor, and take it back."""

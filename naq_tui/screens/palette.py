@@ -38,7 +38,9 @@ class NaqCommands(Provider):
         for action in keys.palette(place, app.actions):
             if action.owner == "main" and self.screen is not app.main:
                 continue
-            target = app if action.owner == "app" else self.screen
+            target = {"app": app, "list": self.focused}.get(action.owner, self.screen)
+            if not hasattr(target, f"action_{action.call.partition('(')[0]}"):
+                continue  # no list has the keys
             yield action.help, action.all_key_labels, partial(app.run_action, action.call, target)
         for theme in sorted(app.available_themes):
             yield f"Theme {theme}", "", partial(setattr, app, "theme", theme)

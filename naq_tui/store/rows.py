@@ -223,7 +223,7 @@ def result_row(record: JobResult) -> ResultRow:
 def schedule_row(record: Schedule) -> ScheduleRow:
     return ScheduleRow(
         schedule_id=record.schedule_id,
-        name=safe(short(record.schedule_id), 100),
+        name=safe(short(record.schedule_id, 100), 100),
         status=safe(record.status, 40),
         function=function_name(record.function),
         queue=safe(record.queue, 100),

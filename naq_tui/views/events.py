@@ -15,7 +15,7 @@ COLUMNS = (
     Column(id="function", title="function", width=12, most=24, grow=6, keep=8),
     Column(id="worker", title="worker", width=9, most=12, grow=1, keep=4),
     Column(id="text", title="what", width=6, most=24, grow=9, keep=7, fill=True),
-    Column(id="job", title="job", width=6, most=8, grow=2, keep=6),
+    Column(id="job", title="job", width=6, most=8, grow=2, keep=6, is_id=True),
     Column(id="seq", title="#", width=11, right=True, keep=1),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from naq.ids import short
 from naq.models.result import JobError, JobResult
 from naq_tui import status
 from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
@@ -117,7 +118,7 @@ def _row_of(job_id: str, record: JobResult | None, rows: Sequence[EventRow]) -> 
     jobs = with_events({}, rows)
     if record is not None:
         jobs = with_results(jobs, [result_row(record)], ())
-    return jobs.get(job_id) or JobRow(job_id, safe(job_id[-6:]), "PENDING", "", "")
+    return jobs.get(job_id) or JobRow(job_id, safe(short(job_id)), "PENDING", "", "")
 
 
 def _head(report: Report, row: JobRow, record: JobResult | None, lens: Lens) -> None:

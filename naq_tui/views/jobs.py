@@ -25,7 +25,7 @@ class JobsView(TableView[JobRow]):
     more_fields = ("error",)
     columns = (
         Column(id="status", title="  status", width=11, keep=10),
-        Column(id="job", title="job", width=6, keep=9),
+        Column(id="job", title="job", width=6, keep=9, is_id=True),
         Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
         Column(id="text", title="value, error, progress", width=18, most=40, grow=9, keep=10, fill=True),
         Column(id="took", title="took", width=7, right=True, keep=7, starts_descending=True),

@@ -18,7 +18,7 @@ class ResultsView(TableView[ResultRow]):
     more_fields = ("error",)
     columns = (
         Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
-        Column(id="job", title="job", width=6, keep=9),
+        Column(id="job", title="job", width=6, keep=9, is_id=True),
         Column(id="function", title="function", width=13, most=24, grow=4, keep=8),
         Column(id="value", title="value or error", width=20, most=40, grow=9, keep=10, fill=True),
         Column(id="run", title="run", width=7, right=True, keep=7, starts_descending=True),

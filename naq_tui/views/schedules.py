@@ -22,7 +22,7 @@ class SchedulesView(TableView[ScheduleRow]):
     title = "Schedules"
     columns = (
         Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
-        Column(id="schedule", title="schedule", width=10, most=20, grow=6, keep=10),
+        Column(id="schedule", title="schedule", width=10, most=20, grow=6, keep=10, is_id=True),
         Column(id="spec", title="when", width=14, most=28, grow=9, keep=9, fill=True),
         Column(id="next", title="next", width=14, right=True, keep=10),
         Column(id="last", title="last", width=7, right=True, keep=4),

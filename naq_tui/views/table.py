@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from naq_tui.status import Look
 from naq_tui.store.state import State
+from naq_tui.text import cut_id, fit
 
 Item = TypeVar("Item")
 
@@ -63,6 +64,13 @@ class Column:
     """Takes what room is left."""
     starts_descending: bool = False
     """Whether the first press of the sort key puts the largest on top."""
+
+    is_id: bool = False
+    """Cut short it keeps its end, where ids differ."""
+
+    def fitted(self, text: str, cells: int) -> str:
+        """`text` in exactly `cells` cells of this column."""
+        return fit(cut_id(text, cells) if self.is_id else text, cells, right=self.right)
 
     @property
     def is_fixed(self) -> bool:

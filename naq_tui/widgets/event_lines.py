@@ -61,7 +61,7 @@ class EventLines(Lines):
             if view.COLUMNS[place].id == "time":
                 text = text[:cell_width]  # without the milliseconds where room is short
             line.append((" " * gap, ""))
-            line.append((fit(text, cell_width, right=view.COLUMNS[place].right), tone))
+            line.append((view.COLUMNS[place].fitted(text, cell_width), tone))
         line.append((mark, "faint"))
         return self.strip(line, under)
 

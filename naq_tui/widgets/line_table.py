@@ -271,7 +271,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             line.append((" " * gap, ""))
             if cell_width == 1:
                 text = text[:1]  # a status that has room for its glyph only
-            line.append((fit(text, cell_width, right=self.view.columns[column].right), tone))
+            line.append((self.view.columns[column].fitted(text, cell_width), tone))
             room -= gap + cell_width
         line.append((" " * max(0, room), ""))
         return self.strip([*line, *self._bar(y, thumb_only=True)], under)

@@ -150,6 +150,44 @@ def test_what_happened_around_a_time(
     assert len(read_log()) > 300
 
 
+def test_purge_a_queue_with_a_reason_and_find_who_did(
+    console_env: dict[str, str], outside: SyncClient, read_log: ReadLog, tmp_path: Path
+) -> None:
+    """From the question to the log's answer in one console: nobody but the person at the keys acts."""
+    for number in range(5):
+        outside.enqueue("naq.examples.tasks:echo", number, queue_name="mail")
+    outside.enqueue("naq.examples.tasks:echo", 0, queue_name="other")
+    with Tmux(CONSOLE, tmp_path, cols=80, rows=24, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        terminal.keys("4")
+        terminal.wait(lambda s: "mail" in s and "other" in s)
+        terminal.keys("/")
+        terminal.type("queue:mail")
+        terminal.keys("Enter")
+        terminal.wait("1 shown")
+        terminal.keys("D")
+        terminal.wait("reason")
+        assert all(stats.waiting for stats in outside.list_queues()), "asking does nothing"
+        terminal.keys("Up")
+        terminal.type("sent to the wrong list")
+        terminal.keys("Enter", "Right", "Enter")
+        terminal.wait(lambda s: "Are you sure?" not in s and "5 jobs" in s)
+        terminal.keys("2")
+        terminal.wait("─ Events")
+        terminal.keys("/")
+        terminal.type("type:purged queue:mail")
+        terminal.keys("Enter")
+        terminal.wait(lambda s: "purged" in s and "1 found" in s)
+        terminal.keys("Enter")
+        screen = terminal.wait(lambda s: "Who" in s and "sent to the wrong list" in s)
+        assert all(part in screen for part in ("naq-console", getpass.getuser()))
+    assert {stats.queue: stats.waiting for stats in outside.list_queues()} == {"other": 1}
+    (purged,) = of_type(read_log(), "QUEUE_PURGED")
+    assert (purged.queue, purged.reason) == ("mail", "sent to the wrong list")
+    assert (purged.actor or {})["program"] == "naq-console"
+    assert (purged.actor or {})["user"] == getpass.getuser()
+
+
 def test_who_purged_the_queue(
     console_env: dict[str, str], outside: SyncClient, settings: Settings, read_log: ReadLog, tmp_path: Path
 ) -> None:
@@ -188,12 +226,17 @@ def test_clone_a_job_with_other_arguments(
         terminal.keys("Down", "Down", "End", "BSpace", "BSpace")
         terminal.type("40,")
         terminal.wait("40,")
+        terminal.keys("Tab")
+        terminal.type("the first sum was wrong")
         terminal.keys("C-s")
         terminal.wait(lambda s: "Enqueued as a new job" in s and "43" in s)
     (clone,) = {event.job_id for event in of_type(read_log(), "COMPLETED")} - {job.job_id}
     assert clone is not None
     assert outside.fetch_job_result(clone, timeout=5) == 43
     assert outside.fetch_job_result(job.job_id, timeout=5) == 5, "the first one stays as it was"
+    (enqueued,) = [event for event in of_type(read_log(), "ENQUEUED") if event.job_id == clone]
+    assert enqueued.reason == "the first sum was wrong"
+    assert (enqueued.actor or {})["user"] == getpass.getuser()
 
 
 def test_export_the_failures_of_the_last_hour(

@@ -55,6 +55,17 @@ class Tmux:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
 
+    def click(self, x: int, y: int, times: int = 1) -> None:
+        """The left button, pressed and released on a cell (from 0), as terminals tell it (SGR 1006)."""
+        self._bytes(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m" * times)
+
+    def wheel(self, x: int, y: int) -> None:
+        """One notch down over a cell (from 0)."""
+        self._bytes(f"\x1b[<65;{x + 1};{y + 1}M")
+
+    def _bytes(self, text: str) -> None:
+        self._tmux("send-keys", "-H", *(f"{byte:02x}" for byte in text.encode()))
+
     def resize(self, cols: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(cols), "-y", str(rows))
 

@@ -30,7 +30,7 @@ from naq_tui.store.updates import (
     Update,
     WorkersChanged,
 )
-from naq_tui.text import cut, fit, safe, safe_lines, width, wrap
+from naq_tui.text import cut, cut_id, fit, safe, safe_lines, width, wrap
 from naq_tui.widgets.document import Document
 from tests.tui.conftest import fake_console, settle
 
@@ -213,6 +213,7 @@ def test_text_is_cut_by_cells(text: str, cells: int) -> None:
     assert width(cut(text, cells)) <= cells
     assert width(fit(text, cells)) == cells
     assert width(fit(text, cells, right=True)) == cells
+    assert width(cut_id(text, cells)) <= cells
 
 
 def test_wrapping_loses_nothing() -> None:

@@ -27,6 +27,7 @@ from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
+from naq_tui.widgets.choice import Choice
 from tests.tui.conftest import fake_console, gone, settle, shown
 
 A = job_id(1)
@@ -253,10 +254,25 @@ async def test_a_clone_is_edited() -> None:
         await pilot.pause()
         assert isinstance(console.screen, CloneScreen)
         area.text = '{"args": [1], "kwargs": {"dry": true}}'
+        await pilot.press("tab", *"wrong year", "enter")
+        assert isinstance(console.focused, Choice), "the answer itself is always chosen"
         await pilot.press("ctrl+s")
         await gone(pilot, CloneScreen)
         await pilot.pause()
         assert [(args, kwargs) for _, args, kwargs in commands_of(console).clones] == [([1], {"dry": True})]
+        assert commands_of(console).reasons == ["wrong year"]
+
+
+async def test_a_clone_needs_no_reason() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "C")
+        await shown(pilot, CloneScreen)
+        await pilot.press("ctrl+s")
+        await gone(pilot, CloneScreen)
+        await pilot.pause()
+        assert commands_of(console).reasons == [None]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"args": {}}', '{"kwargs": []}', '{"more": 1}', "[" * 100_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -15,13 +16,23 @@ from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.help import help_lines
 from naq_tui.screens.main import MainScreen
 from naq_tui.screens.output import OutputScreen
+from naq_tui.screens.palette import NaqCommands
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.output_view import OutputView
-from tests.tui.conftest import NOTHING, ROOT, fake_console, settle, text_on
+from tests.tui.conftest import NOTHING, ROOT, fake_console, settle, shown, text_on
 
 PLACES = (*keys.PANES, *keys.REPORTS)
+WAYS: dict[str, tuple[str, ...]] = {
+    **{name: (digit,) for name, (digit, _) in keys.SCREENS.items() if name != "overview"},
+    "event": ("2", "enter"),
+    "job": ("3", "enter"),
+    "detail": ("5", "enter"),
+    "error": ("9", "enter"),
+    "output": ("8", "enter"),
+}
+"""The keys that lead to each place."""
 OWNERS = {
     "app": (NaqConsole,),
     "main": (MainScreen,),
@@ -66,6 +77,46 @@ def test_footer_and_palette_offer_only_what_works_there() -> None:
     for place in PLACES:
         for action in (*keys.footer(place), *keys.palette(place)):
             assert action.works_in(place)
+
+
+@pytest.mark.parametrize("place", WAYS)
+async def test_the_palette_offers_every_action_in_context(place: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for key in WAYS[place]:
+            await pilot.press(key)
+            await pilot.pause()
+        assert console.place == place
+        offered = {words: shown for words, shown, _ in NaqCommands(console.screen)._commands()}
+        wanted = [
+            action
+            for action in keys.ACTIONS
+            if action.works_in(place) and any(isinstance(node, OWNERS[action.owner]) for node in in_front(console))
+        ]
+    assert len(wanted) > 20
+    missing = [action.id for action in wanted if offered.get(action.help) != action.all_key_labels]
+    assert missing == ["palette"], "all but the palette itself"
+
+
+def in_front(console: NaqConsole) -> list[object]:
+    """What a key that is pressed now can reach."""
+    return [console, console.screen, console.screen.focused]
+
+
+async def test_what_moves_and_opens_can_be_run_from_the_palette() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "colon", *"last row", "enter")
+        table = console.main.tables["workers"]
+        async with asyncio.timeout(5):
+            while table.selected is not table.items[-1]:
+                await pilot.pause(0.02)
+        await pilot.press("colon", *"everything about the row", "enter")
+        await shown(pilot, DetailScreen)
+        await pilot.press("colon", *"back", "enter")
+        await shown(pilot, MainScreen)
 
 
 def test_every_group_is_in_the_help() -> None:
@@ -120,8 +171,9 @@ def readme_rows() -> list[str]:
     for group in keys.GROUPS:
         for action in (action for action in keys.ACTIONS if action.group == group):
             names = [title for name, (_, title) in keys.SCREENS.items() if name in action.where]
+            names = ["lists"] if every <= action.where else names
             names += ["reports"] if action.where & keys.REPORTS else []
-            where = "everywhere" if not action.where else "lists" if every <= action.where else ", ".join(names)
+            where = "everywhere" if not action.where else ", ".join(names)
             shown = " ".join(f"`{label}`" for label in action.all_key_labels.split())
             rows.append(f"| {shown} | {action.help} | {where} |")
     return rows

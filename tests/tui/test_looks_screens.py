@@ -100,6 +100,16 @@ async def test_no_color(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     await show(fake_console(), MEDIUM, NEWER)
 
 
+async def test_light_and_without_colour_at_80x24(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lists that are looked at most, as they are in the smallest usual terminal."""
+    console = fake_console()
+    console.theme = "naq-light"
+    lists = {name: LISTS[name] for name in ("events", "jobs", "queues", "workers")}
+    await show(console, SMALL, {f"light-{name}": pressed for name, pressed in lists.items()})
+    monkeypatch.setenv("NO_COLOR", "1")
+    await show(fake_console(), SMALL, {f"no-color-{name}": pressed for name, pressed in lists.items()})
+
+
 async def test_empty(show: Show) -> None:
     """Each list says why it is empty and what fills it."""
     await show(fake_console(NOTHING, processes=FakeProcesses()), SMALL, LISTS)

@@ -93,11 +93,20 @@ def test_time_of_another_id(job_id: str) -> None:
         ("nightly.1795579200000", "579200"),
         ("order-17", "order-17"),
         ("twelve-chars", "twelve-chars"),
-        ("an-id-longer-than-that", "an-id-longe…"),
+        ("order-2026-11-24-000123", "order…000123"),
+        ("order-2026-11-24-000124", "order…000124"),
     ],
 )
 def test_short(job_id: str, shown: str) -> None:
     assert ids.short(job_id) == shown
+
+
+@pytest.mark.parametrize("most", [12, 13, 20])
+def test_short_keeps_to_its_room(most: int) -> None:
+    shown = ids.short("order-2026-11-24-000123", most)
+    assert len(shown) == most
+    assert shown.startswith("order")
+    assert shown.endswith("000123")
 
 
 def test_ids_of_programs() -> None:
