@@ -28,7 +28,7 @@ from naq.models.schedule import OverlapPolicy, Schedule, ScheduleStatus
 from naq.names import check_queue_name
 from naq.queue import Queue
 from naq.results import Results
-from naq.scheduler.firing import Firing, Outcome, after, firing_of, is_counted, job_id_of, merged
+from naq.scheduler.firing import Firing, Outcome, after, firing_of, is_counted, job_id_of, merged, uncounted
 from naq.scheduler.jitter import fires_at
 from naq.scheduler.overlap import LastJobs
 from naq.scheduler.spec import MAX_CAP, following
@@ -241,7 +241,8 @@ class Firer:
             if fresh is None:
                 return None
             log.debug("schedule %s changed while it fired", fresh.schedule_id)
-            if fresh.created_at != before.created_at or not outcome.dues or is_counted(fresh, outcome.dues[-1]):
+            outcome = uncounted(outcome, fresh)
+            if fresh.created_at != before.created_at or not outcome.dues:
                 return fresh
             before, changed = fresh, merged(fresh, outcome)
         raise ConflictError(f"schedule {before.schedule_id!r} keeps changing")

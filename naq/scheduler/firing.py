@@ -147,6 +147,15 @@ def merged(fresh: Schedule, outcome: Outcome) -> Schedule:
     return changed
 
 
+def uncounted(outcome: Outcome, schedule: Schedule) -> Outcome:
+    """`outcome` without the runs that `schedule` has counted already, for another leader made up for them too."""
+    rest = replace(outcome, dues=[], job_ids=[])
+    for due, job_id in zip(outcome.dues, outcome.job_ids, strict=True):
+        if not is_counted(schedule, due):
+            rest.add(due, job_id, outcome.last_job_seq)
+    return rest
+
+
 def is_counted(schedule: Schedule, due: datetime) -> bool:
     """Whether the run of this due time is among those that `schedule` has counted."""
     return schedule.last_run_at is not None and schedule.last_run_at >= due

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from naq import codec
 from naq.connection import Connection, LinkState
-from naq.delivery import Delivery, Received
+from naq.delivery import Received
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.inspector import Inspector
 from naq.models.job import Job, JobStatus
@@ -27,6 +27,7 @@ from naq.worker.acks import ack
 from naq.worker.casualties import Casualties
 from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
+from naq.worker.run import Run
 from naq.worker.told import tell_retry_if_untold
 
 log = logging.getLogger(__name__)
@@ -114,25 +115,40 @@ class Claims:
         return delivery.stream_seq > self._doubtful_up_to or job.born_on == self._server_run != ""
 
     async def may_start(self, job: Job, received: Received) -> Decision:
-        """`decide`, once more where the record changed meanwhile (who retries by hand writes it just then).
+        """Look the job up and claim it where it may start.
 
-        What is superseded is acked here. One that is not fresh (`naq.worker.freshness`) starts only where nobody has
-        begun or claimed the job: the server has handed it on, or will.
+        That is done once more where the record changed meanwhile (who retries by hand writes it just then).
+        What is superseded is acked here. One that is not fresh (`naq.worker.freshness`) starts only where
+        nobody has begun or claimed the job: the server has handed it on, or will.
         """
-        is_fresh = self.freshness.is_fresh(received.arrived_at)
-        decision = await self.decide(job, received.delivery, is_fresh=is_fresh)
+        decision = await self._decide(job, received)
         if decision.verdict is Verdict.ELSEWHERE and job.retries_asked:
-            decision = await self.decide(job, received.delivery, is_fresh=is_fresh)
+            decision = await self._decide(job, received)
         if decision.verdict is Verdict.SUPERSEDED:
             await ack(self._connection, received.reply)
         return decision
 
-    async def decide(self, job: Job, delivery: Delivery, *, is_fresh: bool = True) -> Decision:
-        """Look the job up and claim it where it may start."""
+    async def still_holds(self, run: Run) -> bool:
+        """Whether a claim stands now that STARTED is told.
+
+        What comes between can take longer than the lease (this process was stopped, the link or the log was): others
+        have the job then, and the record tells.
+        """
+        asked_at = run.asked_at
+        while run.revision and not self.freshness.is_recent(asked_at):
+            asked_at = asyncio.get_running_loop().time()
+            entry = await self._lifecycle.results.bucket.newest(run.job.job_id)
+            if entry is None or entry.revision != run.revision:
+                return False
+        return True
+
+    async def _decide(self, job: Job, received: Received) -> Decision:
+        delivery = received.delivery
         try:
             record = await self._lifecycle.results.get_record(job.job_id)
         except SerializationError:
             return Decision(Verdict.START, None)  # somebody's unreadable record: a result will replace it
+        is_fresh = self.freshness.is_fresh(received.arrived_at)  # not before: the answer may have been long in coming
         if record is not None and record.retries_asked > job.retries_asked:
             return Decision(Verdict.SUPERSEDED, record)
         if record is not None and record.status in RETRYABLE and job.retries_asked > record.retries_asked:

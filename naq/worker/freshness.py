@@ -42,6 +42,10 @@ class Freshness:
         self._look(self._loop.time())
         return arrived_at >= self._fresh_since
 
+    def is_recent(self, moment: float) -> bool:
+        """Whether a lease that was good at `moment` can't have run out since."""
+        return self._loop.time() - moment <= self._silent_for_s
+
     async def _ask(self) -> None:
         """Everything sent before the answer to a ping arrives before it."""
         try:

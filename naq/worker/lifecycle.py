@@ -12,7 +12,6 @@ both are stored is the delivery acked. Killed at any point between:
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +21,7 @@ from typing import Any
 from naq import codec
 from naq.callbacks import enqueue_callback
 from naq.connection import Connection, LinkState
-from naq.delivery import Delivery, Received
+from naq.delivery import Received
 from naq.errors import ConflictError, NaqException, SerializationError
 from naq.events import Events
 from naq.ids import uuid7
@@ -227,35 +226,6 @@ class Lifecycle:
         await self._send(JobEventType.LOST, run, msg_id=msg_id, details={"crashes": run.crashes})
         await self._fail(run, error, utcnow())
 
-    async def reject(self, raw: bytes, queue: str, delivery: Delivery, reply: str, reason: str) -> None:
-        """Bytes in the queue that are no job: kept as a failed result with an event, and taken out of the queue."""
-        job_id = f"malformed-{delivery.stream_seq}"
-        error = JobError(type="MalformedJob", message=reason, fingerprint="malformed-job")
-        record = JobResult(
-            job_id=job_id,
-            status=JobStatus.FAILED,
-            queue=queue,
-            worker_id=self._worker_id,
-            error=error,
-            stored_at=delivery.stored_at,
-            finished_at=utcnow(),
-            job={"raw": base64.b64encode(raw[:100_000]).decode(), "bytes": len(raw)},
-        )
-        stored = await self._put(record, None)
-        event = JobEvent.of(
-            JobEventType.FAILED,
-            job_id=job_id,
-            queue=queue,
-            worker_id=self._worker_id,
-            to_status=JobStatus.FAILED,
-            error=error.for_event(),
-            details={"stream_seq": delivery.stream_seq, "bytes": len(raw)},
-        )
-        told = await self._events.send(event, msg_id=f"{job_id}:failed", patience_s=PATIENCE_S)
-        await stored
-        await told
-        await ack(self._connection, reply)
-
     async def _complete(self, run: Run, outcome: Outcome, finished_at: datetime) -> str:
         record = run.record(JobStatus.COMPLETED, finished_at, value=outcome.value)
         try:
@@ -323,7 +293,7 @@ class Lifecycle:
         revision = run.revision
         while True:
             try:
-                run.revision = (await (await self._put(record, ttl_s, revision))).seq
+                run.revision = (await (await self.put(record, ttl_s, revision))).seq
                 return None
             except ConflictError:
                 newest = await self.results.bucket.newest(record.job_id)
@@ -336,9 +306,13 @@ class Lifecycle:
                 is_own = own == (standing.worker_id, standing.attempt, standing.status, standing.finished_at)
                 return None if is_own else standing
 
-    async def _put(
+    async def put(
         self, record: JobResult, ttl_s: float | None, revision: int | None = None
     ) -> asyncio.Future[PublishAck]:
+        """Write a record; `revision` is what it replaces, 0 for nothing, None for whatever is there.
+
+        The future raises ConflictError; StorageRefusedError is raised at once where it is too large.
+        """
         headers: dict[str, str] = {}
         if ttl_s is not None and self._topology.has_message_ttl and record.is_final:
             headers["Nats-TTL"] = f"{max(1, round(ttl_s))}s"

@@ -29,6 +29,7 @@ from naq.worker.hooks import Hooks
 from naq.worker.keeper import Keeper
 from naq.worker.lifecycle import Lifecycle
 from naq.worker.limiter import Limiter
+from naq.worker.malformed import reject
 from naq.worker.outcome import Outcome
 from naq.worker.quota import Quota
 from naq.worker.run import Run, over
@@ -160,7 +161,7 @@ class Runs:
         key = received.reply
         self._keeper.hold(key, received)
         try:
-            await self._lifecycle.reject(received.data, received.queue, received.delivery, key, reason)
+            await reject(self._connection, self._lifecycle, self._status.worker_id, received, reason)
         finally:
             self._keeper.release(key)
         return False
@@ -180,8 +181,9 @@ class Runs:
         self._keeper.hold(run.lease, run)
         return run
 
-    def _start(self, job: Job, received: Received, record: JobResult | None) -> Run:
+    def _start(self, job: Job, received: Received, record: JobResult | None, asked_at: float = 0.0) -> Run:
         run = self._lifecycle.begin(job, received, record)
+        run.asked_at = asked_at
         run.context.time_limit_s = self._time_limits.of(job)
         self._runs[job.job_id] = run
         self._status.job_started(job, run.started_at)
@@ -210,6 +212,7 @@ class Runs:
 
     async def _begin(self, job: Job, received: Received) -> Run | None:
         """The run to execute, or None where this delivery is settled without one."""
+        asked_at = self._loop.time()
         running = self._runs.get(job.job_id)
         if running is not None:
             await adopt(self._connection, running, job, received.reply)
@@ -219,10 +222,7 @@ class Runs:
             return None
         if self._quota.is_used_up:
             self._stop()
-        order = self.cancels.of(job.job_id)
-        if order is not None:
-            await self._lifecycle.cancel_delivered(job, received, order)
-            await self.cancels.forget(job.job_id)
+        if await self._is_cancelled(job, received):
             return None
         record = None
         if job.retries_asked or not self.claims.is_certain(job, received):
@@ -241,7 +241,18 @@ class Runs:
             if job.job_id in self._runs:
                 self._runs[job.job_id].reply = received.reply
                 return None
-        return self._start(job, received, record)
+            if await self._is_cancelled(job, received):
+                return None  # the order came while it was looked up
+        return self._start(job, received, record, asked_at)
+
+    async def _is_cancelled(self, job: Job, received: Received) -> bool:
+        """Whether somebody wants the job cancelled; then that is its end."""
+        order = self.cancels.of(job.job_id)
+        if order is None:
+            return False
+        await self._lifecycle.cancel_delivered(job, received, order)
+        await self.cancels.forget(job.job_id)
+        return True
 
     async def _execute(self, run: Run, *, announce: bool = False) -> bool:
         """Call the function and settle the run; True where that goes on without this task.
@@ -254,6 +265,10 @@ class Runs:
         try:
             if announce:
                 await self._lifecycle.announced(run)
+                if not await self.claims.still_holds(run):
+                    log.warning("job %s was handed on while it began here: it does not start", run.job.job_id)
+                    self._drop(run, "")
+                    return False
             if self._hooks:
                 outcome = await self._hooks.execute(run, self._executor.run)
             else:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from naq.client import AsyncClient
+from naq.control import CANCEL, Control
+from naq.delivery import Received
+from naq.errors import JobExecutionError
 from naq.examples import tasks
 from naq.models.job import Job
 from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.worker import Worker
 from naq.worker.claims import Claims, Decision
+from naq.worker.lifecycle import Lifecycle
+from naq.worker.run import Run
 from tests.conftest import EXAMPLES, WorkerFactory
+from tests.integration import sample_tasks
 from tests.integration.log import all_events
 
 pytestmark = pytest.mark.nats
@@ -25,13 +33,13 @@ pytestmark = pytest.mark.nats
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the jobs whose records were asked for, as that happens."""
     asked: list[str] = []
-    decide = Claims.decide
+    may_start = Claims.may_start
 
-    async def decide_and_note(self: Claims, job: Job, *args: object) -> Decision:
+    async def ask_and_note(self: Claims, job: Job, received: Received) -> Decision:
         asked.append(job.job_id)
-        return await decide(self, job, *args)  # type: ignore[arg-type]
+        return await may_start(self, job, received)
 
-    monkeypatch.setattr(Claims, "decide", decide_and_note)
+    monkeypatch.setattr(Claims, "may_start", ask_and_note)
     return asked
 
 
@@ -82,3 +90,52 @@ async def test_a_second_delivery_is_looked_up(client: AsyncClient, worker: Worke
     async with worker():
         assert await job.result(timeout=10) == 0.5
     assert looked_up == [job.job_id]
+
+
+async def test_a_claim_that_was_taken_over_before_the_start_does_not_start(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a worker that is stopped, or out of reach, between its claim and its start."""
+    announced, taken_over = Lifecycle.announced, []
+
+    async def slowly(self: Lifecycle, run: Run) -> None:
+        await announced(self, run)
+        if taken_over or not run.revision:
+            return
+        record = await client.results.get_record(run.job.job_id)
+        assert record is not None
+        assert record.revision == run.revision
+        other = replace(record, worker_id="w-other")
+        taken_over.append(await client.results.bucket.update(record.job_id, other.to_wire(), revision=record.revision))
+        run.asked_at -= client.settings.ack_wait_s
+
+    monkeypatch.setattr(Lifecycle, "announced", slowly)
+    job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "calls"), 1, max_retries=1)
+    async with worker(modules=["tests.integration.sample_tasks"]):
+        assert await job.result(timeout=20) == "call 2 succeeds", (
+            "one call for each attempt, and none for the lost claim"
+        )
+    types = [s.event.type for s in await all_events(client) if s.event and s.event.job_id == job.job_id]
+    assert types == ["ENQUEUED", "STARTED", "RETRY_SCHEDULED", "STARTED", "STARTED", "COMPLETED"]
+
+
+async def test_an_order_to_cancel_that_comes_while_a_job_is_looked_up_is_followed(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_start = Claims.may_start
+
+    async def ordered_meanwhile(self: Claims, job: Job, received: Received) -> Decision:
+        decision = await may_start(self, job, received)
+        order = {"actor": {"user": "ana"}, "reason": "too late"}
+        await Control(client.connection).put(CANCEL, job.job_id, order)
+        await client.connection.round_trip()
+        await asyncio.sleep(0.1)  # the worker's own connection hears of it, too
+        return decision
+
+    monkeypatch.setattr(Claims, "may_start", ordered_meanwhile)
+    job = await client.enqueue(tasks.sleep, 30, job_id="by-hand")
+    async with worker():
+        with pytest.raises(JobExecutionError, match="cancelled"):
+            await job.result(timeout=5)
+    events = [s.event for s in await all_events(client) if s.event and s.event.job_id == "by-hand"]
+    assert [(event.type, event.reason) for event in events] == [("ENQUEUED", None), ("CANCELLED", "too late")]

@@ -7,6 +7,8 @@ import pytest
 from naq.client import AsyncClient
 from naq.errors import SerializationError
 from naq.examples import tasks
+from naq.models.job import JobStatus
+from naq.models.result import JobResult
 from naq.settings import Settings
 from tests.conftest import WorkerFactory
 from tests.hostile import HOSTILE
@@ -30,6 +32,21 @@ async def test_a_malformed_job_is_kept_as_a_failure(client: AsyncClient, worker:
     assert record.error.type == "MalformedJob"
     assert record.job is not None
     assert record.job["raw"] == "//4A", "its bytes are kept"
+
+
+async def test_a_malformed_job_that_comes_again_is_told_as_it_is_kept(
+    client: AsyncClient, worker: WorkerFactory
+) -> None:
+    """As where its first worker was lost between the record and the event."""
+    first = JobResult(job_id="malformed-1", status=JobStatus.FAILED, queue="default", worker_id="w-first")
+    await client.results.bucket.create("malformed-1", first.to_wire())
+    await client.connection.outbox.publish(client.connection.names.queue_subject("default"), HOSTILE[0])
+    async with worker():
+        told = await event_when(client, lambda e: e.type == "FAILED")
+    assert told.worker_id == "w-first"
+    record = await client.results.get_record("malformed-1")
+    assert record is not None
+    assert record.worker_id == "w-first"
 
 
 async def test_malformed_events_are_kept_as_bytes(client: AsyncClient) -> None:

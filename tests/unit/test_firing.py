@@ -9,7 +9,7 @@ import pytest
 
 from naq.models.schedule import Schedule, ScheduleStatus
 from naq.scheduler.due import DueHeap
-from naq.scheduler.firing import RUN_ALL_CAP, Firing, Outcome, after, firing_of, job_id_of, merged
+from naq.scheduler.firing import RUN_ALL_CAP, Firing, Outcome, after, firing_of, job_id_of, merged, uncounted
 from naq.scheduler.jitter import fires_at
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -180,3 +180,16 @@ def test_what_is_due_beyond_repeat_is_not_missed() -> None:
     assert fired(schedule, firing).status == ScheduleStatus.COMPLETED
     overrun = every_minute(repeat=2, run_count=5)
     assert fired(overrun, firing_of(overrun, T0 + MINUTE)).status == ScheduleStatus.COMPLETED
+
+
+def test_what_two_leaders_made_up_for_is_counted_once() -> None:
+    schedule = every_minute(misfire="run_all")
+    ours = Outcome()
+    for minute in range(1, 6):
+        ours.add(T0 + minute * MINUTE, f"job-{minute}", minute)
+    theirs = fired(schedule, firing_of(schedule, T0 + 3 * MINUTE))
+    assert (theirs.run_count, theirs.last_run_at) == (3, T0 + 3 * MINUTE)
+    rest = uncounted(ours, theirs)
+    assert (rest.dues, rest.job_ids) == ([T0 + 4 * MINUTE, T0 + 5 * MINUTE], ["job-4", "job-5"])
+    both = merged(theirs, rest)
+    assert (both.run_count, both.next_run_at) == (5, T0 + 6 * MINUTE)
