@@ -18,6 +18,9 @@ from zoneinfo import ZoneInfo
 from naq_tui.text import safe
 
 FILE_NAME = "config.toml"
+_LONGEST = 100_000
+_LONGEST_PATTERN = 500
+"""Characters. Python takes long to read and to compile what is longer, and people don't write it."""
 
 
 class Problem(NamedTuple):
@@ -105,7 +108,8 @@ def load_config(path: Path | None = None) -> Config:
     """The file at `path` (None is this user's); a file that isn't there says nothing. Never raises."""
     path = config_folder() / FILE_NAME if path is None else path
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
     except FileNotFoundError:
         return Config(path=path)
     except (OSError, UnicodeDecodeError) as exc:
@@ -115,6 +119,8 @@ def load_config(path: Path | None = None) -> Config:
 
 def parse_config(text: str, path: Path) -> Config:
     """The entries of `text`; `path` is what problems are reported with."""
+    if len(text) > _LONGEST:
+        return _unreadable(path, 0, f"it is longer than {_LONGEST:,} characters: the console is read-only")
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as exc:
@@ -198,9 +204,11 @@ class _Reading:
             if read is None:
                 self._refuse(("masking", name), f"there is no setting masking.{name}: keys, shown or patterns")
                 continue
-            taken: dict[str, Any] = {}
-            self._take(taken, ("masking", name), given, read)
-            found |= {f"mask_{name}": given for name, given in taken.items()}
+            # each on its own: one that is refused must not bring to light what the others hide
+            for part in [[item] for item in given] if isinstance(given, list) else [given]:
+                taken: dict[str, Any] = {}
+                self._take(taken, ("masking", name), part, read)
+                found[f"mask_{name}"] = (*found.get(f"mask_{name}", ()), *taken.get(name, ()))
         return found
 
     def _contexts(self, value: Any) -> dict[str, ContextEntry]:
@@ -306,9 +314,14 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _patterns(value: Any) -> tuple[str, ...]:
     patterns = _texts(value)
     for pattern in patterns:
+        if len(pattern) > _LONGEST_PATTERN:
+            raise ValueError(
+                f"a pattern of {len(pattern):,} characters is too long: {_LONGEST_PATTERN} at most, "
+                "several patterns do the same"
+            )
         try:
             re.compile(pattern)
-        except re.error as exc:
+        except (re.error, RecursionError, OverflowError) as exc:
             raise ValueError(f"{pattern!r} is not a regular expression: {exc}") from None
     return patterns
 

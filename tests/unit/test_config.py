@@ -72,6 +72,7 @@ queues = ["mail"]
         ("[keys]\nqueue.purge = 4", 2, "keys.queue.purge: a key"),
         ('keys = "x"', 1, "a table was expected"),
         ('[masking]\npatterns = ["("]', 2, "is not a regular expression"),
+        (f'[masking]\npatterns = ["{"a" * 501}"]', 2, "501 characters is too long: 500 at most"),
         ("[masking]\nkey = []", 2, "there is no setting masking.key"),
         ('[contexts.prod]\nserver = "nats://x"\nproducton = true', 3, "did you mean production?"),
         ("[contexts]\nprod = 4", 2, "a table was expected: [contexts.prod]"),
@@ -89,6 +90,19 @@ def test_what_was_meant_to_protect_protects_where_it_is_written_wrong() -> None:
     assert config.read_only
     assert config.contexts["prod"].production
     assert [problem.line for problem in config.problems] == [1, 3]
+
+
+def test_a_mask_that_is_refused_takes_no_other_with_it() -> None:
+    config = parse_config('[masking]\npatterns = ["sk-.+", "(", "pk-.+"]\nkeys = ["iban", 4]\nshown = []', PATH)
+    assert (config.mask_patterns, config.mask_keys, config.mask_shown) == (("sk-.+", "pk-.+"), ("iban",), ())
+    assert [problem.line for problem in config.problems] == [2, 3]
+
+
+def test_a_file_that_is_too_long_makes_the_console_read_only(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'theme = "naq-light"\n# {"é" * 100_000}')
+    config = load_config(tmp_path / "config.toml")
+    assert (config.read_only, config.theme) == (True, None)
+    assert "longer than 100,000 characters" in config.problems[0].reason
 
 
 def test_a_file_that_is_no_toml_makes_the_console_read_only_and_names_the_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -162,3 +163,32 @@ def test_a_masked_value_is_nowhere_in_what_is_shown(key: str, secret: str, holde
     with revealed():
         assert secret in one_line(value, 50_000)
     assert secret not in one_line(value, 5_000), "hidden again after the block"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[31m" * 200_000,
+        "\u65e5\u672c" * 500_000,
+        "token" * 200_000,
+        "token='" * 150_000,
+        "password: " * 100_000,
+        "a://b:c" * 140_000 + "@",
+        "-----BEGIN PRIVATE KEY-----" * 40_000,
+    ],
+    ids=["escapes", "wide", "a name", "a quote", "gaps", "addresses", "keys"],
+)
+def test_a_megabyte_is_gone_through_in_a_moment(text: str) -> None:
+    begun = time.process_time()
+    shown = active().text(f"{text} api_key=hunter2")
+    assert time.process_time() - begun < 1
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("name", ["PAS\u017fword", "to\u212aen", "author\u0130zation", "P\u0131N"])
+def test_letters_that_are_taken_for_plain_ones_hide_too(name: str) -> None:
+    assert Rules(keys=("pin",)).text(f"{name}=hunter2 ok") == f"{name}={MASK} ok"
+    assert (
+        Rules(keys=("pin", "\u03c3\u03bf\u03c5")).text(f"\u03a3\u039f\u03a5=a {name}=b")
+        == f"\u03a3\u039f\u03a5={MASK} {name}={MASK}"
+    )
