@@ -32,6 +32,7 @@ from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.typing_ahead import KeysInTurn
 from naq_tui.views.table import Lens
+from naq_tui.widgets.painted import TONE_CLASSES
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -79,6 +80,7 @@ class NaqConsole(KeysInTurn[None], LooksApp):
     """
 
     CSS_PATH = "console.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
     TITLE = "naq"
     COMMANDS: ClassVar[set[Any]] = {_palette_provider}
     BINDINGS = keys.bindings("app")

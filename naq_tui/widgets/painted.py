@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -29,14 +28,21 @@ _ASCII = str.maketrans(
 """Our own lines and marks where the terminal has none of them; texts of others stay as they are."""
 
 
+def tone_class(name: str) -> str:
+    """The component class that carries a tone."""
+    return f"tone--{name}"
+
+
+TONE_CLASSES = frozenset(tone_class(name) for name in (*TONES, *EXTRA_TONES))
+"""Of the app, once: the style sheet is matched against every component class of every widget, again and again."""
+
+
 class Painted(Widget):
     """A widget that draws its lines itself.
 
-    Component classes `tone--NAME` carry the colours; console.tcss defines them. Outside text reaches the screen as
-    plain segments only, so it is never read as markup.
+    Component classes `tone--NAME` of the app carry the colours; console.tcss defines them. Outside text reaches the
+    screen as plain segments only, so it is never read as markup.
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{name}" for name in (*TONES, *EXTRA_TONES)}
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -52,9 +58,9 @@ class Painted(Widget):
         if style is None:
             style = self.rich_style
             if under:
-                style += self.get_component_rich_style(f"tone--{under}", partial=True)
+                style += self.app.get_component_styles(tone_class(under)).partial_rich_style
             if name:
-                style += self.get_component_rich_style(f"tone--{name}", partial=True)
+                style += self.app.get_component_styles(tone_class(name)).partial_rich_style
             self._tones[name, under] = style
         return style
 
