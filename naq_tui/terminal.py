@@ -19,6 +19,8 @@ from textual.screen import Screen
 Result = TypeVar("Result")
 FRAMES_WAITING = 4
 """Frames that may lie in the writer's queue (it holds 30 and then blocks the event loop)."""
+CHARACTERS_WAITING = 2_000
+"""And of those frames: over a slow line the answer to a key stands behind all that waits."""
 CATCH_UP_S = 0.1
 HANGUP_STATUS = 129
 """What the shell calls an end by SIGHUP."""
@@ -33,7 +35,8 @@ class PatientApp(App[Result]):
     _has_dropped = False
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if self._frames_waiting() >= FRAMES_WAITING:
+        waiting = self._frames_waiting()
+        if len(waiting) >= FRAMES_WAITING or sum(map(len, waiting)) >= CHARACTERS_WAITING:
             if not self._has_dropped:
                 self._has_dropped = True
                 self.set_timer(CATCH_UP_S, self._catch_up)
@@ -48,9 +51,9 @@ class PatientApp(App[Result]):
         # what was dropped were parts of a picture: only a whole one mends it
         self.screen.refresh()
 
-    def _frames_waiting(self) -> int:
+    def _frames_waiting(self) -> list[str]:
         writer = getattr(self._driver, "_writer_thread", None)
-        return 0 if writer is None else writer._queue.qsize()
+        return [] if writer is None else [text for text in tuple(writer._queue.queue) if text]
 
 
 def leave_on_signals(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:

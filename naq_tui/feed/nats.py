@@ -28,6 +28,7 @@ from naq_tui.feed import past
 from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
+from naq_tui.feed.lag import Lag
 from naq_tui.feed.log import LogReader
 from naq_tui.feed.query import Query, Scanned
 from naq_tui.store.updates import FailuresFound, JobsFound, LinkChanged, QueuesSampled, Update
@@ -60,6 +61,7 @@ class NatsFeed:
         self._is_embedded = is_embedded
         self._frame = Frame()
         self._cluster = ClusterWatch(self._frame)
+        self._lag = Lag()
         self._active = asyncio.Event()
         self._is_open = False
         self._rtt_ms: float | None = None
@@ -200,6 +202,7 @@ class NatsFeed:
         held = await self._client.log.range()
         start = max(held.first_seq, held.last_seq - PAST_EVENTS + 1)
         self._frame.range(held.first_seq, held.last_seq, is_new_log=False)
+        self._lag.begin(held.last_seq)
         expected = start
         async for batch in self._client.events.follow(start_seq=start):
             if not batch.events:
@@ -210,6 +213,9 @@ class NatsFeed:
                 self._frame.range(batch.events[0].seq, batch.events[-1].seq, is_new_log=True)
             expected = batch.events[-1].seq + 1
             self._frame.events(batch.events)
+            now = self._client.connection.server_now()
+            if self._lag.arrived(batch.events, is_caught_up=batch.is_caught_up, now=now):
+                self._tell_lag()
             await self._frame.room(EVENTS_PER_FRAME * 4)  # what is too much waits on the server, not in our memory
 
     async def _watch_workers(self) -> None:
@@ -273,6 +279,8 @@ class NatsFeed:
                 self._frame.total_results(held.messages)
                 log_range = await self._client.log.range()
                 self._frame.range(log_range.first_seq, log_range.last_seq, is_new_log=False)
+                if self._lag.holds(log_range.last_seq):
+                    self._tell_lag()
             await asyncio.sleep(SAMPLE_S)
             try:
                 async with asyncio.timeout(IDLE_SAMPLE_S - SAMPLE_S):
@@ -302,6 +310,10 @@ class NatsFeed:
             self._message = told or f"the connection to {self._settings.server_label} is lost, trying again"
             self._tell_link("lost")
 
+    def _tell_lag(self) -> None:
+        if self._client.connection.state is LinkState.LIVE:
+            self._tell_link("live")
+
     def _tell_link(self, state: Any) -> None:
         connection = self._client.connection
         offset: timedelta = connection.clock_offset
@@ -317,6 +329,7 @@ class NatsFeed:
                 clock_offset_s=offset.total_seconds(),
                 at=utcnow(),
                 is_embedded=self._is_embedded,
+                behind_at=self._lag.since,
             )
         )
 

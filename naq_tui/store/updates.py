@@ -42,6 +42,9 @@ class LinkChanged:
     shown is stale between the two."""
     is_embedded: bool = False
     """Whether the server is our own child."""
+    behind_at: datetime | None = None
+    """The line is too narrow for what is stored: nothing newer than this has arrived (the server's clock). None where
+    all is there as soon as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)

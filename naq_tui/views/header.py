@@ -56,6 +56,8 @@ def truth(state: State, lens: Lens, badges: Sequence[Cell] = ()) -> list[Part]:
     state_cells = [Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone)]
     if state.stale_since is not None:
         state_cells.append(Cell(f" stale {age(state.stale_since, lens.local_now)}", "waiting"))
+    elif link.behind_at is not None and link.state == "live":
+        state_cells.append(Cell(f" behind {age(link.behind_at, server_now)}", "waiting"))
     parts.append(Part(tuple(state_cells), 9, "middle"))
     if state.last_seq:
         parts.append(Part((Cell(f"#{count(state.last_seq)}", "muted"),), 4, "middle"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -16,7 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tests.benchmarks.terminal import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTERS, LEAVES = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -150,6 +154,33 @@ def test_a_terminal_that_does_not_read_blocks_nothing(slowness: Callable[[Termin
         screen.press("q")
         assert screen.end() == 0
         assert screen.is_restored()
+
+
+def test_a_terminal_of_10_kb_a_second_gets_answers_and_no_backlog() -> None:
+    """What stands before the answer to a key is a few frames at most, and nothing piles up in the console."""
+    with terminal("--stream", "2000", "--no-children") as screen:
+        screen.wait_for(b"LIVE")
+        picture, decoder = Screen(80, 24), codecs.getincrementaldecoder("utf-8")("replace")
+        picture.feed(decoder.decode(screen.seen))
+
+        def read_until(is_so: Callable[[], bool], most: int) -> int:
+            """Bytes that came until `is_so`, at 10 kB/s."""
+            came = 0
+            while not is_so():
+                assert came < most, "\n".join(picture.lines())
+                time.sleep(0.1)
+                data = os.read(screen.master, 1000)
+                picture.feed(decoder.decode(data))
+                came += len(data)
+            return came
+
+        end = time.monotonic() + 5
+        read_until(lambda: time.monotonic() > end, 100_000)  # until all that it keeps of the stream is full
+        before = psutil.Process(screen.process.pid).memory_info().rss
+        for key, is_open in (("?", True), ("\x1b", False)):
+            screen.press(key)
+            read_until(lambda wanted=is_open: ("esc closes" in "\n".join(picture.lines())) is wanted, 60_000)  # type: ignore[misc]
+        assert psutil.Process(screen.process.pid).memory_info().rss - before < 30_000_000
 
 
 def test_a_stalled_terminal_does_not_stop_a_signal() -> None:
