@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from naq import __version__
 from naq.errors import ConfigurationError, NaqException
+from naq_tui.collecting import collect_rarely
 from naq_tui.config import EXAMPLE, Config, load_config, write_example, zone_name
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ async def _snapshot(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
+    collect_rarely()  # what is imported from here on is never a cycle to be found
     from naq_tui.app import make_console
     from naq_tui.demo import Demo
     from naq_tui.feed.nats import NatsFeed

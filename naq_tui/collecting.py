@@ -13,6 +13,7 @@ NEW_OBJECTS = 50_000
 
 
 def collect_rarely() -> None:
-    """Call it once the program stands: what is there by then stays to the end, and is not looked through again."""
+    """Call it before the program is loaded, and again once it stands: what is there by then stays to the end, and is
+    not looked through again."""
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, 10, 10)

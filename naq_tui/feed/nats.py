@@ -63,6 +63,8 @@ class NatsFeed:
         self._cluster = ClusterWatch(self._frame)
         self._lag = Lag()
         self._active = asyncio.Event()
+        self._has_newest = asyncio.Event()
+        """Set once the newest events are here, or can't be had for now."""
         self._is_open = False
         self._rtt_ms: float | None = None
         self._message = self._forbids = ""
@@ -143,11 +145,13 @@ class NatsFeed:
         self._is_open = True
         self._message = ""
         self._client.connection.on_state(self._on_state)
-        await self._look_at_permissions()
         await self._measure()
+        self._tell_link("connecting")  # ages of events need the server's clock
+        # the newest events are asked for first: they are what is looked at
+        self._tasks.append(asyncio.create_task(self._keep_reading(self._follow_events), name="feed-events"))
+        await self._look_at_permissions()
         self._tell_link("live")
         for name, read in (
-            ("events", self._follow_events),
             ("workers", self._watch_workers),
             ("schedules", self._watch_schedules),
             ("results", self._watch_results),
@@ -168,6 +172,7 @@ class NatsFeed:
 
     async def _pause_after(self, exc: NaqException) -> None:
         """Wait until it is worth reading again; what is not permitted is told."""
+        self._has_newest.set()
         if not isinstance(exc, PermissionDeniedError):
             self._cluster.doubt()
             await asyncio.sleep(RETRY_S)
@@ -177,7 +182,11 @@ class NatsFeed:
         await asyncio.sleep(FORBIDDEN_RETRY_S)
 
     async def _read_past(self) -> None:
-        """What the readers, who follow what is new, don't tell."""
+        """What the readers, who follow what is new, don't tell.
+
+        The server searches the log for it, long where that is large: after the newest events, not beside them.
+        """
+        await self._has_newest.wait()
         while True:
             try:
                 self._frame.put(JobsFound(await past.waiting_jobs(self._client)))
@@ -203,6 +212,8 @@ class NatsFeed:
         start = max(held.first_seq, held.last_seq - PAST_EVENTS + 1)
         self._frame.range(held.first_seq, held.last_seq, is_new_log=False)
         self._lag.begin(held.last_seq)
+        if not held.messages:
+            self._has_newest.set()
         expected = start
         async for batch in self._client.events.follow(start_seq=start):
             if not batch.events:
@@ -216,6 +227,7 @@ class NatsFeed:
             now = self._client.connection.server_now()
             if self._lag.arrived(batch.events, is_caught_up=batch.is_caught_up, now=now):
                 self._tell_lag()
+            self._has_newest.set()
             await self._frame.room(EVENTS_PER_FRAME * 4)  # what is too much waits on the server, not in our memory
 
     async def _watch_workers(self) -> None:

@@ -47,7 +47,7 @@ class Drive:
         self.log: EventLog = console.main.log_view
         self.figures: dict[str, float] = {}
 
-    async def until(self, is_so: Callable[[], object], patience_s: float = 120.0) -> None:
+    async def until(self, is_so: Callable[[], object], patience_s: float = 600.0) -> None:
         async with asyncio.timeout(patience_s):
             while not is_so():  # noqa: ASYNC110  (what is waited for is on the screen)
                 await asyncio.sleep(0.001)
