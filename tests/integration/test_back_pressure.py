@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +14,11 @@ from naq.client import AsyncClient
 from naq.doctor.verify import verify
 from naq.errors import EnqueueError
 from naq.examples import tasks
+from naq.inspector import worker_of
+from naq.server import EmbeddedServer
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, run_naq
+from tests.integration import sample_tasks
 from tests.integration.log import all_events
 
 pytestmark = pytest.mark.nats
@@ -109,3 +115,43 @@ async def test_a_consumer_too_many_is_one_line(client: AsyncClient, settings: Se
         assert "maximum consumers limit reached" in err
         job = await client.enqueue(tasks.add, 1, 2, queue_name="one")
         assert await job.result(timeout=20) == 3
+
+
+async def test_what_a_worker_can_not_keep_up_with_waits_on_the_server(
+    client: AsyncClient, worker: WorkerFactory, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    jobs = await client.enqueue_many([(sample_tasks.wait_for, (str(release),))] * 500)
+    async with worker(modules=["tests.integration.sample_tasks"], concurrency=2):
+        async with asyncio.timeout(15):
+            async for batch in client.inspector.watch_workers():
+                if any(len(worker_of(entry).running) == 2 for entry in batch.entries if not entry.is_deleted):
+                    break
+        (queue,) = await client.list_queues()
+        assert 2 <= queue.running <= 10, "it holds what it runs, and little ahead"
+        assert queue.waiting + queue.running == 500
+        release.touch()
+        for job in jobs:
+            assert await job.result(timeout=30) == str(release)
+    assert (await verify(client.connection)).findings == ()
+
+
+async def test_a_server_whose_disk_hangs_holds_producers_back_and_loses_nothing(tmp_path: Path, prefix: str) -> None:
+    """A disk that takes nothing for a while looks so from outside: the server answers nobody, and then everybody."""
+    async with EmbeddedServer(tmp_path / "store") as server:
+        settings = Settings(nats_url=server.url, prefix=prefix)
+        async with AsyncClient(settings) as client:
+            pid = server.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                calls = [asyncio.create_task(client.enqueue(tasks.add, number, 1)) for number in range(50)]
+                many = asyncio.create_task(client.enqueue_many([(tasks.add, (number, 1)) for number in range(2000)]))
+                done, _ = await asyncio.wait([*calls, many], timeout=2.0)
+                assert done == set(), "told as stored by a server that stores nothing"
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            jobs = [await call for call in calls] + await many
+            (queue,) = await client.list_queues()
+            assert queue.waiting == len({job.job_id for job in jobs}) == 2050, "each is stored, and once"
+            assert (await verify(client.connection)).findings == ()
