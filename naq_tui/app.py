@@ -287,6 +287,17 @@ class NaqConsole(KeysInTurn[None], LooksApp):
         self.copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode())
         self.say(f"Copied {what}.")
 
+    def action_copy_command(self) -> None:
+        from naq_tui.views.command_line import command_line
+
+        record = self.screen.record_to_copy() if hasattr(self.screen, "record_to_copy") else None
+        line = command_line(record)
+        if line is None:
+            self.say("No command shows this.")
+            return
+        self.copy_to_clipboard(line)
+        self.say(f"Copied {line}")
+
     @work(group="export", exclusive=True, exit_on_error=False)
     async def action_export(self) -> None:
         from naq_tui.export import default_name

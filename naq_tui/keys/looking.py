@@ -144,6 +144,16 @@ LOOKING: tuple[Action, ...] = (
         footer=45,
     ),
     Action(
+        id="copy.command",
+        keys=("ctrl+y",),
+        label="command",
+        help="Copy the command that shows the record in a shell",
+        group="Looking",
+        call="copy_command",
+        owner="app",
+        where=LISTS | REPORTS,
+    ),
+    Action(
         id="reveal",
         keys=("v",),
         label="secrets",

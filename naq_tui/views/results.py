@@ -9,13 +9,14 @@ from naq_tui import status
 from naq_tui.format import at, count, milliseconds, size
 from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
+from naq_tui.text import safe
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
 
 
 class ResultsView(TableView[ResultRow]):
     name = "results"
     title = "Results"
-    more_fields = ("error",)
+    more_fields = ("error", "tag")
     columns = (
         Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
         Column(id="job", title="job", width=6, keep=9, is_id=True),
@@ -86,7 +87,8 @@ class ResultsView(TableView[ResultRow]):
 
     def fields(self, item: ResultRow, lens: Lens) -> Mapping[str, str]:
         error = item.text if item.record.error is not None else ""
-        return {**super().fields(item, lens), "job": item.job_id, "function": item.record.function, "error": error}
+        about = {"job": item.job_id, "function": item.record.function, "tag": safe(", ".join(item.record.tags), 300)}
+        return {**super().fields(item, lens), **about, "error": error}
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "results", "No results yet: each job that ends leaves one here.")

@@ -123,6 +123,7 @@ class WorkersView(TableView[WorkerRow]):
                 Cell(f"{counted['live']} live", "muted"),
                 Cell(f"{counted['blocked']} blocked", "waiting") if counted["blocked"] else None,
                 Cell(f"{counted['dead']} dead", "failed") if counted["dead"] else None,
+                Cell(f"{counted['versions']} versions", "waiting") if counted["versions"] > 1 else None,
             ]
         )
 
@@ -134,8 +135,9 @@ def _rank(row: WorkerRow, lens: Lens) -> tuple[int]:
 
 
 def worker_counts(state: State, lens: Lens) -> Counter[str]:
-    """How many are "live", "dead", "blocked", and among the live "workers" and "schedulers"."""
+    """How many are "live", "dead", "blocked", and among the live "workers", "schedulers" and "versions" of naq."""
     counted: Counter[str] = Counter()
+    versions = set()
     for row in state.workers.values():
         dead = is_dead(row.record, lens)
         counted["dead" if dead else "live"] += 1
@@ -143,6 +145,8 @@ def worker_counts(state: State, lens: Lens) -> Counter[str]:
             continue
         counted["schedulers" if row.is_scheduler else "workers"] += 1
         counted["running"] += len(row.record.running)
+        versions.add(row.version)
         if worker_status(row, lens) == "BLOCKED":
             counted["blocked"] += 1
+    counted["versions"] = len(versions - {""})
     return counted

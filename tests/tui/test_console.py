@@ -204,6 +204,18 @@ async def test_copying_gives_the_whole_record() -> None:
         assert json.loads(console.clipboard)["job_id"] == console.main.tables["results"].selected_key
 
 
+async def test_the_command_that_shows_a_record_is_copied() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "ctrl+y")
+        assert console.clipboard == f"naq job show {console.main.tables['results'].selected_key}"
+        await pilot.press("6", "enter", "ctrl+y")
+        assert console.clipboard == f"naq schedules show {console.screen.key}"
+        await pilot.press("escape", "9", "ctrl+y")
+        assert console.clipboard.startswith("naq schedules"), "no command shows an error, and nothing is copied"
+
+
 async def test_enter_and_escape_open_and_leave_a_report() -> None:
     console = fake_console()
     async with console.run_test(size=SIZE) as pilot:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from naq_tui import format as fmt
-from naq_tui.feed.sample import T0, first_batch, link, process, queues, schedules, workers
+from naq_tui.feed.sample import T0, first_batch, link, process, queues, results, schedules, workers
 from naq_tui.launcher import ProcessStatus
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
@@ -17,11 +17,14 @@ from naq_tui.store.updates import (
     Malformed,
     ProcessesChanged,
     QueuesSampled,
+    ResultsChanged,
     SchedulesChanged,
     WorkersChanged,
 )
 from naq_tui.views.alarm import alarms
+from naq_tui.views.command_line import command_line
 from naq_tui.views.events import COLUMNS
+from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
@@ -70,6 +73,66 @@ def test_after_an_outage_workers_have_time_to_beat_again() -> None:
     back = T0 + timedelta(seconds=60)
     assert WorkersView().cells(row, lens(61, back))[0].text == "● busy"
     assert WorkersView().cells(row, lens(75, back))[0].text == "✗ dead"
+
+
+def test_workers_of_different_versions_are_told() -> None:
+    state = usual()
+    words = [cell.text for cell in WorkersView().headline(state, lens())]
+    assert not any("version" in word for word in words)
+    newer = replace(workers()[0], version="0.2.0")
+    cells = WorkersView().headline(apply(state, [WorkersChanged((newer,))]), lens())
+    assert ("2 versions", "waiting") in cells
+
+
+def test_results_are_found_by_tag() -> None:
+    tagged = replace(results()[0], tags=("nightly", "eu"))
+    (row,) = ResultsView().items(apply(EMPTY, [ResultsChanged((tagged,))]), lens())
+    view = ResultsView()
+    for text, is_found in (("tag:nightly", True), ("tag:eu,us", True), ("tag:us", False), ("!tag:eu", False)):
+        needle = Needle(text, view.field_names())
+        assert not needle.problem
+        assert needle.matches(view.text(row), lambda: view.fields(row, lens())) is is_found, text
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("order-1", "naq job show order-1"),
+        ("a b'; rm -rf ~", """naq job show 'a b'"'"'; rm -rf ~'"""),
+        ("--all", None),
+        ("a\nb", None),
+        ("a\x1b[2J", None),
+        ("a\u202eb", None),
+    ],
+)
+def test_a_command_to_copy_is_one_word_per_name_or_none(given: str, line: str | None) -> None:
+    (row,) = ResultsView().items(apply(EMPTY, [ResultsChanged((replace(results()[0], job_id=given),))]), lens())
+    assert command_line(row) == line
+
+
+def test_events_have_a_command_of_their_own() -> None:
+    rows = usual().events
+    (of_job, other) = (next(row for row in rows if bool(row.job) is wanted) for wanted in (True, False))
+    assert command_line(of_job) == f"naq events --job {of_job.raw.event.job_id}"  # type: ignore[union-attr]
+    assert command_line(other) == f"naq events --type {other.type} --since {other.at:%Y-%m-%dT%H:%M:%S}"
+
+
+def test_ids_of_people_differ_on_the_screen() -> None:
+    """By a job's column of six cells, a schedule's of ten, and what reports and events say."""
+    ids = ("order-2026-11-24-000123", "order-2026-11-24-000124")
+    jobs = tuple(replace(results()[0], job_id=given) for given in ids)
+    plans = tuple(replace(schedules()[0], schedule_id=given) for given in ids)
+    state = apply(EMPTY, [ResultsChanged(jobs), SchedulesChanged(plans)])
+    for view, column_id, seen in (
+        (ResultsView(), "job", {"…00123", "…00124"}),
+        (JobsView(), "job", {"…00123", "…00124"}),
+        (SchedulesView(), "schedule", {"orde…00123", "orde…00124"}),
+    ):
+        place, column = next((i, column) for i, column in enumerate(view.columns) if column.id == column_id)
+        rows = view.items(state, lens())
+        assert {column.fitted(view.cells(row, lens())[place].text, column.width) for row in rows} == seen
+    assert {row.job for row in state.results.values()} == {"order…000123", "order…000124"}
+    assert {row.name for row in state.schedules.values()} == set(ids)
 
 
 def test_the_worst_worker_is_on_top() -> None:
