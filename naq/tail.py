@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -19,7 +19,7 @@ from naq import codec
 from naq.connection import Connection, JetStreamError, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException, PermissionDeniedError
-from naq.models.times import format_time
+from naq.models.times import format_time, parse_time
 from naq.wire import headers_of, status_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ BATCH = 1000
 HEARTBEAT_S = 2.5
 PULL_EXPIRES_S = 60.0
 RETRY_S = 0.25
+CERTAINLY_NEW = timedelta(seconds=1)
+"""How much later than its consumer a message must be stored to be none of those that waited for it."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -108,7 +110,7 @@ class Tail:
         """One consumer's life; returns when it must be made again."""
         client = self._connection.client
         self._arrivals = arrivals = _Arrivals()
-        name, pending = await self._make_consumer()
+        name, pending, new_from = await self._make_consumer()
         inbox = client.new_inbox()
         subscription = await client.listen(inbox, arrivals.put)
         asked = 0
@@ -140,13 +142,15 @@ class Tail:
                     headers = headers_of(block)
                     if status == "408" or (status == "409" and "Nats-Pending-Messages" in headers):
                         asked -= int(headers.get("Nats-Pending-Messages", 0))
-                    elif status != "100":
+                    elif status != "100" or pending:  # at rest with more to come: the server's count is wrong
                         restart = True
                 if messages:
-                    yield TailBatch(messages, pending == 0)
+                    # servers of old may count what was replaced before its delivery, for ever
+                    is_caught_up = pending == 0 or messages[-1].stored_at >= new_from
+                    yield TailBatch(messages, is_caught_up)
                     # only what was handed over counts as read
                     self._next = max(messages[-1].seq + 1, self._next or 0)
-                    if pending == 0:
+                    if is_caught_up:
                         self._last_per_subject = False
                 if refused.done():
                     refused.result()
@@ -167,8 +171,8 @@ class Tail:
         }
         await self._connection.client.publish(subject, codec.dumps(request), reply=inbox)
 
-    async def _make_consumer(self) -> tuple[str, int]:
-        """Returns its name and how many messages wait for it."""
+    async def _make_consumer(self) -> tuple[str, int, datetime]:
+        """Returns its name, how many messages wait for it, and from when on what is stored is none of them."""
         config: dict[str, Any] = {
             "ack_policy": "none",
             "mem_storage": True,
@@ -200,7 +204,8 @@ class Tail:
         if self._only_new and self._next is None:
             # a resume must not skip what is stored while the link is down
             self._next = codec.whole(answer.get("delivered", {}), "stream_seq", 0) + 1
-        return str(answer["name"]), codec.whole(answer, "num_pending", 0)
+        made_at = parse_time(answer.get("created")) or self._connection.server_now()
+        return str(answer["name"]), codec.whole(answer, "num_pending", 0), made_at + CERTAINLY_NEW
 
     async def _resume_at(self, wanted: int) -> int:
         """`wanted`, or 1 where the stream was made anew and counts from the start again."""

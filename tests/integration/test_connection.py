@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from naq import tail
 from naq.client import AsyncClient
 from naq.connection import Connection
 from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError
@@ -117,3 +120,33 @@ async def test_a_read_that_a_lost_link_took_away_is_asked_again(tmp_path: Path, 
             assert entry.value == b"value"
     finally:
         await server.stop()
+
+
+async def test_a_bucket_is_read_whole_though_the_server_counts_wrong(
+    nats_server: EmbeddedServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 2.10 does where an entry is replaced between the consumer's start and its delivery."""
+    parse = tail.parse_delivered
+
+    def counting_one_more(subject: bytes, reply: str, data: bytes, block: bytes) -> tuple[tail.TailMessage, int]:
+        message, pending = parse(subject, reply, data, block)
+        return message, pending + 1
+
+    monkeypatch.setattr(tail, "parse_delivered", counting_one_more)
+    monkeypatch.setattr(tail, "CERTAINLY_NEW", timedelta(seconds=0.3))
+    async with Connection(settings) as connection:
+        await ensure_topology(connection)
+        bucket = Bucket(connection, connection.names.workers)
+        await bucket.put("still", b"1")
+
+        async def beat() -> None:
+            for number in itertools.count():
+                await bucket.put("beating", str(number).encode())
+                await asyncio.sleep(0.05)
+
+        beating = asyncio.create_task(beat())
+        try:
+            async with asyncio.timeout(10):
+                assert {entry.key for entry in await bucket.entries()} == {"still", "beating"}
+        finally:
+            beating.cancel()
