@@ -9,12 +9,19 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from rich.cells import cell_len
 from rich.console import RenderableType
+from rich.segment import Segment
 from textual.app import App
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.screen import Screen
+
+from naq_tui.text import REPLACEMENT, safe
 
 Result = TypeVar("Result")
 FRAMES_WAITING = 4
@@ -26,6 +33,28 @@ HANGUP_STATUS = 129
 """What the shell calls an end by SIGHUP."""
 
 
+class InertLines(LineFilter):
+    """Takes out of every line what could act on the terminal: the last guard, for what is pasted into a field.
+
+    All else is made harmless where it comes in (`naq_tui.text.safe`). Lines stay as wide as they were.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [Segment(_inert(text), style, control) for text, style, control in segments]
+
+
+def _inert(text: str) -> str:
+    if text.isprintable():
+        return text
+    kept = (safe(char) if cell_len(safe(char)) == cell_len(char) else REPLACEMENT * cell_len(char) for char in text)
+    return "".join(kept)
+
+
+_INERT = InertLines()
+
+
 class PatientApp(App[Result]):
     """Drops frames while the terminal can't take them, instead of blocking everything else.
 
@@ -33,6 +62,9 @@ class PatientApp(App[Result]):
     """
 
     _has_dropped = False
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return (*super().get_line_filters(), _INERT)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         waiting = self._frames_waiting()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from naq.models.event import JobEvent, StoredEvent
 from naq.models.queue import QueueStats
 from naq.models.result import JobError, JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import RunningJob, WorkerRecord
-from naq_tui import keys
+from naq_tui import keys, looks
 from naq_tui.app import NaqConsole
+from naq_tui.config import ContextEntry
+from naq_tui.contexts import Context
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.sample import T0, link, process, stored
 from naq_tui.jsontext import one_line, pretty
+from naq_tui.snapshot import Format, snapshot
 from naq_tui.store.updates import (
     EventsAppended,
     EventsRange,
@@ -32,32 +36,15 @@ from naq_tui.store.updates import (
 )
 from naq_tui.text import cut, cut_id, fit, safe, safe_lines, width, wrap
 from naq_tui.widgets.document import Document
+from tests.fuzz.hostile import PAYLOADS, is_harmless
 from tests.tui.conftest import fake_console, settle
 
-PAYLOADS = {
-    "escapes": "\x1b[2J\x1b]0;owned\x07\x1b]52;c;aGk=\x07\x1b[?1049lx",
-    "c1": "\x9b2J\x9d0;owned\x9cx",
-    "bidi": "\u202egnp.exe\u2066abc\u2069\u200f",
-    "markup": "[red]x[/red] [@click=app.quit]y[/] [/] [link=http://a]z",
-    "controls": "a\x00b\x07c\x08d\re\nf\tg\x7fh",
-    "wide": "日本語のとても長い文字列 👩‍👩‍👧‍👦 ❤️ 1️⃣ 👍🏽",
-    "combining": "a" + "\u0301" * 400,
-    "invisible": "a\u200bb\u00adc\U000e0041d\ufeffe",
-    "separators": "a\u2028b\u2029c\x85d",
-    "surrogate": "a\ud800b",
-    "long": "x" * 1_000_000,
+MIXED = "\x1b[2J\x9b3J\x07\u202ea\u2066b\u2069[red]c[/] [/]\x00\u2028\u200b\ud800d\u65e5\ne\u0301\x7f"
+"""All kinds in little room: before it is cut."""
+FORMS = {
+    *("BulkScreen", "CloneScreen", "ColumnsScreen", "ConfirmScreen", "EditScheduleScreen", "ExportScreen"),
+    *("ContextsScreen", "HelpScreen", "LaunchScreen", "CommandPalette", "DetailScreen"),
 }
-
-
-def is_harmless(text: str) -> bool:
-    """Nothing in it can do anything to a terminal."""
-    return not any(
-        ord(c) < 0x20
-        or 0x7F <= ord(c) < 0xA0
-        or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-        or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\u200d\ufeff"
-        for c in text
-    )
 
 
 def hostile_batch(text: str) -> tuple[Update, ...]:
@@ -161,16 +148,75 @@ async def look_everywhere(pilot: Pilot[Any], console: NaqConsole) -> None:
     check("question")
 
 
-@pytest.mark.parametrize("name", PAYLOADS)
-async def test_no_payload_reaches_the_terminal(name: str) -> None:
-    text = PAYLOADS[name]
+def hostile_console(text: str, **options: Any) -> NaqConsole:
     views = FakeProcesses(process("p", "worker", 1, text, command=text, status_text=text))
     views.views[0] = replace(views.views[0], name=text, process_id="p")
     views.lines = [text, f"\x1b[31m{text}\x1b[0m"]
-    console = fake_console(hostile_batch(text), processes=views)
+    return fake_console(hostile_batch(text), processes=views, **options)
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_no_payload_reaches_the_terminal(name: str) -> None:
+    console = hostile_console(PAYLOADS[name])
     async with console.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await look_everywhere(pilot, console)
+
+
+async def test_every_action_of_every_pane_shows_and_takes_hostile_text_unharmed() -> None:
+    console = hostile_console(MIXED)
+    seen: set[str] = set()
+    done: set[str] = set()
+
+    def check(where: str) -> None:
+        seen.add(type(console.screen).__name__)
+        lines = painted(console).split("\n")
+        bad = [line for line in lines if not is_harmless(line) or width(line) > console.size.width]
+        assert not bad, f"{where}, {type(console.screen).__name__}: {bad[0]!r}"
+
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        for pane in keys.PANES:
+            for action in keys.ACTIONS:
+                is_known = action.id in done and not action.acts
+                if is_known or not action.works_in(pane) or action.owner in ("report", "output"):
+                    continue
+                if action.id in ("quit", "suspend") or action.group in ("Screens", "Moving"):
+                    continue
+                done.add(action.id)
+                console.action_go(pane)
+                await pilot.press(action.keys[0])
+                await pilot.pause()
+                where = f"{action.id} in {pane}"
+                check(where)
+                for field in console.screen.query("Input, TextArea").results(Input | TextArea):
+                    field.post_message(Paste(MIXED))
+                await pilot.pause()
+                check(f"pasted, {where}")
+                if console.screen is not console.main:
+                    await pilot.press("enter")
+                    check(f"entered, {where}")
+                while console.screen is not console.main:
+                    console.pop_screen()
+                await pilot.press("escape")
+        console.say(MIXED)
+        await pilot.pause()
+        check("note")
+    assert seen >= FORMS, FORMS - seen
+
+
+async def test_the_title_of_the_window_and_frames_are_inert(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(looks, "give_title", lambda _, title: titles.append(title))
+    context = Context(MIXED, ContextEntry(name=MIXED, server="nats://x", production=True))
+    formats: tuple[Format, ...] = ("text", "svg")
+    for format, screen in zip(formats, ("overview", "results"), strict=True):
+        console = hostile_console(MIXED, context=context, contexts=(context,))
+        frame = await snapshot(console, screen, format, (100, 30))
+        assert "\u65e5" in frame
+        assert all(is_harmless(line) for line in frame.split("\n")), format
+    assert len(titles) >= 2
+    assert all(is_harmless(title) and "\u65e5" in title for title in titles)
 
 
 async def test_a_note_with_markup_is_plain_text() -> None:
