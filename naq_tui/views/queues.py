@@ -135,7 +135,7 @@ class QueuesView(TableView[QueueItem]):
 def drain_s(item: QueueItem, second: int) -> float:
     """Seconds until the queue is empty at the pace of the last minute; infinite where it does not shrink."""
     gone, come = _pace(item, second)
-    return item.row.stats.waiting * PACE_S / (gone - come) if gone > come else math.inf
+    return item.row.stats.waiting * (PACE_S / (gone - come)) if gone > come else math.inf
 
 
 def drains(item: QueueItem, second: int) -> tuple[str, str]:
