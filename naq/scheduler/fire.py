@@ -178,7 +178,7 @@ class Firer:
         is_held = due == schedule.buffered_at
         if last_id is None:
             return True
-        if is_looked_for and not is_held and await self._telling.told(JobEventType.SCHEDULE_SKIPPED, schedule, due):
+        if is_looked_for and not is_held and await self._is_told(JobEventType.SCHEDULE_SKIPPED, schedule, due):
             outcome.skipped += 1  # judged once: that job may have ended since
             return False
         if not await self._last_jobs.is_running(last_id, last_seq):
@@ -187,7 +187,7 @@ class Firer:
             return False
         if schedule.overlap == OverlapPolicy.BUFFER_ONE and outcome.buffered_at is None:
             outcome.buffered_at = due
-            is_told = is_looked_for and await self._telling.told(JobEventType.SCHEDULE_BUFFERED, schedule, due)
+            is_told = is_looked_for and await self._is_told(JobEventType.SCHEDULE_BUFFERED, schedule, due)
             if not is_told:
                 await self._telling.held_back(JobEventType.SCHEDULE_BUFFERED, schedule, due, last_id)
             return False
@@ -195,11 +195,14 @@ class Firer:
         await self._telling.held_back(JobEventType.SCHEDULE_SKIPPED, schedule, due, last_id)
         return False
 
+    async def _is_told(self, event_type: JobEventType, schedule: Schedule, due: datetime) -> bool:
+        return await self._telling.told(event_type, schedule, due) is not None
+
     async def _found(self, schedule: Schedule, due: datetime) -> _Found | None:
         """The job of this run, where an earlier attempt stored it."""
         told = await self._telling.told(JobEventType.SCHEDULE_TRIGGERED, schedule, due)
         if told is not None:
-            return _Found(told.job_id or job_id_of(schedule, due), None, is_told=True)
+            return _Found(told or job_id_of(schedule, due), None, is_told=True)
         job_id = job_id_of(schedule, due)
         message = await find_job(self._connection, job_id, since=due - HANDOVER)
         if message is not None:
@@ -248,7 +251,7 @@ class Firer:
         raise ConflictError(f"schedule {before.schedule_id!r} keeps changing")
 
     async def _tell_completed(self, before: Schedule, changed: Schedule, due: datetime, is_looked_for: bool) -> None:
-        is_told = is_looked_for and await self._telling.told(JobEventType.SCHEDULE_COMPLETED, before, due)
+        is_told = is_looked_for and await self._is_told(JobEventType.SCHEDULE_COMPLETED, before, due)
         if not is_told:
             await self._telling.completed(before, due, changed.run_count)
 

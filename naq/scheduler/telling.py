@@ -14,8 +14,34 @@ from naq.models.times import format_time
 
 PAGE = 500
 SKEW = timedelta(seconds=1)
+TOLD_KEPT = 100_000
+"""Events of one type that are remembered; with more they are read anew, from what is asked for then."""
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 """No log holds anything from before."""
+
+
+class _Told:
+    """The events of one type from a moment on: read once, since a leader with much to catch up on asks for each run."""
+
+    def __init__(self, since: datetime) -> None:
+        self.since = since
+        self.jobs: dict[tuple[str, str], str] = {}
+        """Job id, "" where none is named, by schedule and due time."""
+        self._read_to, self._last_seq = since, 0
+
+    async def read_on(self, log: EventLog, subject: str) -> None:
+        while True:
+            page = await log.since(self._read_to, PAGE, subject=subject)
+            fresh = [stored for stored in page if stored.seq > self._last_seq]
+            for stored in fresh:
+                if (event := stored.event) is not None and event.schedule_id:
+                    due = (event.details or {}).get("due")
+                    self.jobs.setdefault((event.schedule_id, due if isinstance(due, str) else ""), event.job_id or "")
+            if not fresh:
+                return
+            self._read_to, self._last_seq = fresh[-1].stored_at, fresh[-1].seq
+            if len(page) < PAGE:
+                return
 
 
 class Telling:
@@ -30,21 +56,16 @@ class Telling:
         self._events = Events(connection)
         self._log = EventLog(connection)
         self._scheduler_id = scheduler_id
+        self._told: dict[JobEventType, _Told] = {}
 
-    async def told(self, event_type: JobEventType, schedule: Schedule, due: datetime) -> JobEvent | None:
-        """The event of this type about this due time, where a scheduler has written it."""
-        subject = self._names.event_filter(entity=event_type.entity, event_type=event_type)
-        about, since = format_time(due), max(due, _FIRST) - SKEW
-        last_seq = 0
-        while True:
-            page = await self._log.since(since, PAGE, subject=subject)
-            for stored in page:
-                event = stored.event
-                if event and event.schedule_id == schedule.schedule_id and (event.details or {}).get("due") == about:
-                    return event
-            if len(page) < PAGE or page[-1].seq == last_seq:
-                return None
-            last_seq, since = page[-1].seq, page[-1].stored_at
+    async def told(self, event_type: JobEventType, schedule: Schedule, due: datetime) -> str | None:
+        """The job that an event of this type names for this due time, "" for none; None where nobody has told it."""
+        since = max(due, _FIRST) - SKEW
+        told = self._told.get(event_type)
+        if told is None or since < told.since or len(told.jobs) > TOLD_KEPT:
+            told = self._told[event_type] = _Told(since)
+        await told.read_on(self._log, self._names.event_filter(entity=event_type.entity, event_type=event_type))
+        return told.jobs.get((schedule.schedule_id, format_time(due)))
 
     async def triggered(
         self, schedule: Schedule, due: datetime, fired_id: str, job_id: str, now: datetime | None
