@@ -28,6 +28,7 @@ __all__ = [
     "display_call",
     "display_text",
     "dumps",
+    "is_newer",
     "loaded_class",
     "loads",
     "number",
@@ -37,6 +38,7 @@ __all__ = [
     "text",
     "text_items",
     "texts",
+    "unknown",
     "unpack",
     "whole",
 ]
@@ -44,6 +46,7 @@ __all__ = [
 _INT64 = 2**63
 _WRITABLE_DEPTH = 200
 """Levels of nesting that can be written for sure."""
+_NOTHING: Mapping[str, Any] = {}
 _COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -74,6 +77,28 @@ def loads(raw: bytes) -> Any:
     except TypeError as exc:
         raise SerializationError(f"nested deeper than can be stored: {exc}", raw=bytes(raw)) from None
     return value
+
+
+def unknown(record: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
+    """The fields outside `known`, and "v" where a version newer than 1 wrote the record; mostly empty.
+
+    Whoever stores the record again writes them back: what a newer version keeps there is not lost by an older one.
+    """
+    if record.keys() <= known and record.get("v", 1) == 1:
+        return _NOTHING
+    extra = {name: value for name, value in record.items() if name not in known}
+    if whole(record, "v", 0) > 1:
+        extra["v"] = record["v"]
+    return extra
+
+
+def is_newer(raw: bytes) -> bool:
+    """Whether `raw` is the record of a version newer than 1."""
+    try:
+        record = loads(raw)
+    except SerializationError:
+        return False
+    return isinstance(record, dict) and whole(record, "v", 0) > 1
 
 
 def text(record: Mapping[str, Any], key: str, default: str) -> str:

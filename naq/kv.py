@@ -57,7 +57,9 @@ class Bucket:
                 subject, b"", timeout=self._connection.settings.connect_timeout_s
             )
         except nats.errors.NoRespondersError:
-            raise JetStreamUnavailableError(f"bucket {self.name} does not answer; does it exist?") from None
+            raise JetStreamUnavailableError(
+                f"bucket {self.name} does not answer: it is missing or allows no direct reads ('naq doctor' tells)"
+            ) from None
         except (TimeoutError, nats.errors.Error) as exc:
             raise NaqConnectionError(
                 f"no answer from {self._connection.settings.server_label} to a read of {self.name}/{key}"

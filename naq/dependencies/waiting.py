@@ -8,8 +8,8 @@ safe: the record that stands stays.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 WAITING = "waiting"
 RELEASING = "releasing"
 AT_ONCE = 50
+_KNOWN = frozenset({"v", "state", "job"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,15 @@ class WaitingChild:
     """Ids of the parents that have not ended, as far as is known; one whose result was deleted stays here."""
     state: str = WAITING
     """"waiting", or "releasing" from when its release has begun until its record is removed."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
     revision: int = 0
     """Of the record in its bucket (not on the wire)."""
     saved_at: datetime | None = None
     """The server's clock when that was stored (not on the wire)."""
 
     def to_wire(self) -> bytes:
-        return codec.dumps({"v": 1, "state": self.state, "job": self.job.to_record()})
+        return codec.dumps({"v": 1, "state": self.state, "job": self.job.to_record(), **self.extra})
 
     @classmethod
     def of(cls, entry: Entry) -> WaitingChild:
@@ -66,6 +69,7 @@ class WaitingChild:
             job=child,
             outstanding=child.depends_on,
             state=codec.text(record, "state", WAITING),
+            extra=codec.unknown(record, _KNOWN),
             revision=entry.revision,
             saved_at=entry.saved_at,
         )

@@ -42,6 +42,11 @@ FINAL_STATUSES = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CAN
 
 _ALWAYS = frozenset({"v", "job_id", "function", "args", "kwargs", "queue", "enqueued_at", "born_on"})
 """What the record of every job has."""
+_KNOWN = _ALWAYS | {
+    *("max_retries", "retry_delay", "retry_strategy", "retry_on", "ignore_on", "jitter", "timeout", "result_ttl"),
+    *("tags", "capture_logs", "isolate", "schedule_id", "unique", "unique_for", "limits", "depends_on", "allow_failed"),
+    *("pass_results", "on_success", "on_failure", "id_given", "headers", "retry_seqs", "earlier_attempts"),
+}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -100,6 +105,8 @@ class Job:
     """Runs before the last such retry: the retry policy counts failures from there."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What producer hooks (`naq.middleware.add_enqueue_hook`) send along for the worker's middleware."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
     is_duplicate: bool = False
     """True where this call found the job already enqueued; the first call's job stands."""
     wire_bytes: int = 0
@@ -230,6 +237,8 @@ class Job:
         if self.retry_seqs:
             record["retry_seqs"] = list(self.retry_seqs)
             record["earlier_attempts"] = self.earlier_attempts
+        if self.extra:
+            record.update(self.extra)
         return record
 
     def to_wire(self) -> bytes:
@@ -248,7 +257,7 @@ class Job:
             raise SerializationError("not a job: text 'job_id' and 'function' were expected", raw=raw)
         if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
             raise SerializationError(f"job {job_id}: 'args' must be a list and 'kwargs' an object", raw=raw)
-        if record.keys() <= _ALWAYS:  # most jobs ask for nothing of what follows
+        if record.keys() <= _ALWAYS and record.get("v") == 1:  # most jobs ask for nothing of what follows
             return cls(
                 job_id=job_id,
                 function=function,
@@ -290,6 +299,7 @@ class Job:
             headers=codec.text_items(record, "headers"),
             retry_seqs=codec.sequences(record, "retry_seqs"),
             earlier_attempts=max(0, codec.whole(record, "earlier_attempts", 0)),
+            extra=codec.unknown(record, _KNOWN),
         )
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,17 @@ from naq import codec
 from naq.errors import SerializationError
 from naq.models.job import FINAL_STATUSES
 from naq.models.times import format_time, parse_time, wire_time
+
+_OF_AN_ERROR = frozenset({"type", "message", "traceback", "fingerprint"})
+_OF_AN_ATTEMPT = frozenset({"number", "worker_id", "started_at", "finished_at", "error", "started_seq"})
+_OF_A_RESULT = frozenset(
+    {
+        *("v", "job_id", "status", "function", "queue", "value", "value_ref", "error", "enqueued_at", "stored_at"),
+        *("started_at", "finished_at", "retry_at", "wait_ms", "run_ms", "attempt", "attempts", "worker_id", "job"),
+        *("started_seq", "schedule_id", "reason", "tags", "logs", "crashes", "retry_seqs"),
+    }
+)
+"""Fields this version reads, and writes itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +33,14 @@ class JobError:
     traceback: str | None = None
     fingerprint: str = ""
     """Same for failures of the same cause: class and innermost frame, with numbers and ids left out."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
 
     def to_wire(self) -> dict[str, Any]:
         record: dict[str, Any] = {"type": self.type, "message": self.message, "fingerprint": self.fingerprint}
         if self.traceback is not None:
             record["traceback"] = self.traceback
-        return record
+        return {**record, **self.extra}
 
     def for_event(self) -> dict[str, str]:
         """The error as events carry it: no traceback, the message bounded."""
@@ -43,6 +56,7 @@ class JobError:
             message=codec.text(record, "message", ""),
             traceback=traceback if isinstance(traceback, str) else None,
             fingerprint=codec.text(record, "fingerprint", ""),
+            extra=codec.unknown(record, _OF_AN_ERROR),
         )
 
 
@@ -59,6 +73,8 @@ class Attempt:
     """None where this run succeeded."""
     started_seq: int | None = None
     """Sequence in `naq_events` of its STARTED event."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
 
     def to_wire(self) -> dict[str, Any]:
         record: dict[str, Any] = {"number": self.number, "worker_id": self.worker_id}
@@ -70,7 +86,7 @@ class Attempt:
             record["error"] = self.error.to_wire()
         if self.started_seq is not None:
             record["started_seq"] = self.started_seq
-        return record
+        return {**record, **self.extra}
 
     @classmethod
     def from_wire(cls, record: Mapping[str, Any]) -> Attempt:
@@ -81,6 +97,7 @@ class Attempt:
             finished_at=parse_time(record.get("finished_at")),
             error=JobError.from_wire(record.get("error")),
             started_seq=codec.whole(record, "started_seq", None),
+            extra=codec.unknown(record, _OF_AN_ATTEMPT),
         )
 
 
@@ -160,6 +177,8 @@ class JobResult:
     """Log lines of the last run, oldest first, where the job asked for them (`capture_logs`)."""
     retry_seqs: tuple[int, ...] = ()
     """Sequences in `naq_events` of the retries somebody asked for, after the job had failed."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
 
     @property
     def retries_asked(self) -> int:
@@ -210,6 +229,8 @@ class JobResult:
             record["tags"] = list(self.tags)
         if self.attempts:
             record["attempts"] = [attempt.to_wire() for attempt in self.attempts]
+        if self.extra:
+            record.update(self.extra)
         return codec.dumps(record)
 
     @classmethod
@@ -258,6 +279,7 @@ class JobResult:
             logs=codec.texts(record, "logs"),
             crashes=codec.whole(record, "crashes", 0),
             retry_seqs=codec.sequences(record, "retry_seqs"),
+            extra=codec.unknown(record, _OF_A_RESULT),
             saved_at=saved_at,
             revision=revision,
             size=len(raw),

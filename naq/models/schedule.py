@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -98,6 +98,8 @@ class Schedule:
     """Runs left out because the job of the one before had not ended."""
     failure_count: int = 0
     last_error: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer version wrote of it that this one does not know, kept as it came."""
     revision: int = 0
     """Sequence of this record in its bucket, for compare-and-set (not on the wire)."""
     saved_at: datetime | None = None
@@ -142,7 +144,7 @@ class Schedule:
             moment = getattr(self, name)
             if moment is not None:
                 record[name] = format_time(moment)
-        return codec.dumps(record)
+        return codec.dumps({**record, **self.extra})
 
     @classmethod
     def from_wire(cls, raw: bytes, *, revision: int = 0, saved_at: datetime | None = None) -> Schedule:
@@ -185,6 +187,7 @@ class Schedule:
             skip_count=codec.whole(record, "skip_count", 0),
             failure_count=codec.whole(record, "failure_count", 0),
             last_error=record["last_error"] if isinstance(record.get("last_error"), str) else None,
+            extra=codec.unknown(record, _KNOWN),
             revision=revision,
             saved_at=saved_at,
         )
@@ -210,4 +213,10 @@ _OPTIONAL = (
     "last_job_id",
     "last_job_seq",
     "last_error",
+)
+_KNOWN = frozenset(
+    {
+        *("v", "schedule_id", "function", "queue", "job", "status", "timezone", "misfire", "run_count"),
+        *("failure_count", "jitter_s", "overlap", "recent_job_ids", "misfire_count", "skip_count", *_OPTIONAL, *_TIMES),
+    }
 )

@@ -135,6 +135,7 @@ def _job_record(schedule: Schedule, changes: Mapping[str, Any]) -> dict[str, Any
     }
     options |= {name: changes[name] for name in JOB_OPTIONS if name in changes}
     job = build_job(held.function, changes.get("args", ()), changes.get("kwargs", {}), **options)
+    job.extra = held.extra
     if "args" not in changes:
         job.args = held.args
     if "kwargs" not in changes:

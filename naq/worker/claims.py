@@ -44,7 +44,7 @@ class Verdict(Enum):
     OVER = auto()
     """It has ended already: ack it."""
     ELSEWHERE = auto()
-    """A live worker runs it: leave it to the server to deliver it again."""
+    """A live worker runs it, or a newer version alone knows how it stands: the server delivers it again."""
     SUPERSEDED = auto()
     """It was retried by hand since this message was stored: the newer message stands for it, this one is acked."""
     LOST = auto()
@@ -155,6 +155,9 @@ class Claims:
             record = reopened(record, job, delivery.stored_at)
         if record is not None and record.is_final:
             return Decision(Verdict.OVER, record)
+        if record is not None and "v" in record.extra and record.status not in JobStatus.__members__:
+            log.warning("job %s is %.40s, which only a newer version knows: left to it", job.job_id, record.status)
+            return Decision(Verdict.ELSEWHERE, record)
         if record is not None and not is_fresh:
             return Decision(Verdict.ELSEWHERE, record)
         # a job that has not run since it was retried by hand runs nowhere, whatever a heartbeat of before says

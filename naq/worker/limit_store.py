@@ -55,13 +55,14 @@ class LimitStore:
         """Take the next start of a rate, unless it is further away than `horizon_s`."""
         for attempt in range(MAX_TRIES):
             entry = await self.bucket.get(limit.bucket_key)
-            free_at = codec.number(_record(entry), "free_at", 0.0)
+            record = _record(entry)
+            free_at = codec.number(record, "free_at", 0.0)
             now = self.now()
             place = reserve(free_at, now, limit.interval_s, horizon_s)
             if place is None:
                 return Reservation(free_at, False)
             ttl_s = place[1] - now + IDLE_TTL_S
-            if await self._write(entry, limit.bucket_key, {"free_at": place[1]}, ttl_s, attempt):
+            if await self._write(entry, limit.bucket_key, {**record, "free_at": place[1]}, ttl_s, attempt):
                 return Reservation(place[0], True)
         return Reservation(self.now() + horizon_s, False)
 
@@ -78,7 +79,7 @@ class LimitStore:
                 if len(holders) >= limit.count:
                     return False
             holders[job_id] = {"worker": self._worker_id, "at": format_time(self._connection.server_now())}
-            if await self._write(entry, limit.bucket_key, {"holders": holders}, None, attempt):
+            if await self._write(entry, limit.bucket_key, {**_record(entry), "holders": holders}, None, attempt):
                 return True
         return False
 
@@ -91,7 +92,7 @@ class LimitStore:
             if mine is None or mine.get("worker") != self._worker_id:
                 return
             ttl_s = None if holders else IDLE_TTL_S
-            if await self._write(entry, limit.bucket_key, {"holders": holders}, ttl_s, attempt):
+            if await self._write(entry, limit.bucket_key, {**_record(entry), "holders": holders}, ttl_s, attempt):
                 return
 
     async def is_stored(self, stream_seq: int) -> bool:

@@ -54,6 +54,8 @@ class Run:
     attempt: int
     earlier: tuple[Attempt, ...]
     crashes: int
+    extra: Mapping[str, Any]
+    """What a newer version wrote into the job's record: it stays there."""
     started_at: datetime
     wait_ms: float | None
     context: JobContext
@@ -93,6 +95,7 @@ class Run:
             attempt=attempt,
             earlier=earlier,
             crashes=record.crashes if record else 0,
+            extra=record.extra if record else {},
             started_at=now,
             wait_ms=milliseconds_between(since, now) if since else None,
             revision=record.revision if record else 0,
@@ -183,6 +186,7 @@ class Run:
             logs=tuple(self.context.logs or ()),
             retry_seqs=job.retry_seqs,
             crashes=self.crashes,
+            extra=self.extra,
             **{
                 "attempts": self.earlier,
                 "job": job.to_record() if job.wire_bytes <= PAYLOAD_KEPT_BYTES else None,

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from naq import codec
 from naq.connection import Connection
 from naq.context import Progress
 from naq.delivery import Received
@@ -21,7 +22,7 @@ from naq.models.job import Job
 from naq.models.result import JobResult
 from naq.topology import Topology
 from naq.uniqueness import Uniqueness
-from naq.worker.acks import ack, adopt
+from naq.worker.acks import ack, adopt, again_in
 from naq.worker.cancel_orders import CancelOrders
 from naq.worker.claims import Claims, Verdict
 from naq.worker.executor import Executor
@@ -39,6 +40,8 @@ from naq.worker.time_limits import TimeLimits
 
 log = logging.getLogger(__name__)
 
+NEWER_AGAIN_S = 10.0
+"""Seconds until a job that only a newer version can read is offered to the workers again."""
 ACKS_S = 3.0
 """Seconds the last acks get to be confirmed at a stop."""
 ENDED = ("completed", "failed", "cancelled")
@@ -159,6 +162,10 @@ class Runs:
 
     async def _reject(self, received: Received, reason: str) -> bool:
         key = received.reply
+        if codec.is_newer(received.data):
+            log.warning("a job in %s is left to a newer version: %s", received.queue, reason)
+            await ack(self._connection, key, again_in(NEWER_AGAIN_S))
+            return False
         self._keeper.hold(key, received)
         try:
             await reject(self._connection, self._lifecycle, self._status.worker_id, received, reason)
