@@ -268,10 +268,13 @@ class Outbox:
         except SerializationError as exc:
             self._fail(token, exc)
             return
-        error = answer.get("error")
+        error, seq = (answer.get("error"), answer.get("seq")) if isinstance(answer, dict) else (None, None)
         if error is None:
-            self._drop(token)
-            write.then(PublishAck(answer.get("seq", 0), answer.get("duplicate", False)))
+            if type(seq) is int:  # else no server's answer, which is still to come
+                self._drop(token)
+                write.then(PublishAck(seq, answer.get("duplicate") is True))
+            return
+        if not isinstance(error, dict):
             return
         code = error.get("err_code", 0)
         text = f"{write.subject}: {error.get('description', 'refused')}"

@@ -99,6 +99,12 @@ async def test_the_error_of_a_write_that_never_gets_through_says_why() -> None:
     assert len(server.written) > 1
 
 
+@pytest.mark.parametrize("answer", [b"[]", b"7", b"{}", b'{"seq": "7"}', b'{"error": "no"}', b'{"seq": 7, "error": 1}'])
+async def test_what_no_server_answers_is_not_taken_for_its_word(answer: bytes) -> None:
+    with pytest.raises(NaqConnectionError, match="did not confirm"):
+        await (await outbox(Server(answer))).publish("a.b", b"data", patience_s=0.1)
+
+
 async def test_silence_has_the_link_looked_at() -> None:
     server = Server()
     with pytest.raises(NaqConnectionError, match=r"did not confirm a write to a\.b$"):
