@@ -43,8 +43,7 @@ def cluster_alarms(state: State) -> list[Alarm]:
     leaderless = [copies for copies in known if not copies.is_led]
     if leaderless:
         kept_on = sorted({server for copies in leaderless for server in copies.servers})
-        what = f"no leader for {_few(leaderless)}"
-        return [Alarm(f"{what}: start servers, most of {_list(kept_on)} must be up", "", True)]
+        return [Alarm(f"no leader: start most of {_list(kept_on)} ({_few(leaderless)})", "", True)]
     unknown = [copies for copies in seen.streams if copies.error and "not found" not in copies.error]
     if unknown:
         return [
