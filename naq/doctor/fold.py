@@ -35,15 +35,13 @@ _SCHEDULE_MAY_FOLLOW: dict[str, tuple[str, ...]] = {
 class Fold:
     """The state of one log, as far as it was fed."""
 
-    def __init__(self, first_seq: int = 1, *, results_kept_s: float | None = None, is_clustered: bool = False) -> None:
+    def __init__(self, first_seq: int = 1, *, results_kept_s: float | None = None) -> None:
         """Args:
         first_seq: first sequence the log still holds; above 1 the beginning of some histories is missing.
         results_kept_s: seconds a result is kept, after which an id given by a caller may be used again; None: for ever.
-        is_clustered: the queue has several copies; a new leader may not know what the old one, killed, had handed out.
         """
         self.is_partial = first_seq > 1
         self.results_kept_s = results_kept_s
-        self.is_clustered = is_clustered
         self.jobs: dict[str, JobState] = {}
         self.schedules: dict[str, ScheduleState] = {}
         self.workers: dict[str, WorkerState] = {}

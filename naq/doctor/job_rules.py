@@ -114,8 +114,7 @@ class JobRules:
         elif job.is_final and not job.is_refused:
             # handed out in the moment somebody cancelled or purged it: that end stands; or begun before it by a worker
             # out of reach, whose word came through behind that of the one who was given the job next
-            may_be_again = job.is_again or self._fold.is_clustered
-            is_late = may_be_again and "redelivered" not in details and worker != job.worker
+            is_late = job.is_again and "redelivered" not in details and worker != job.worker
             if not is_late and (job.status != CANCELLED or job.end_attempt is not None):
                 self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
             job.starts = (*job.starts, stored.seq)

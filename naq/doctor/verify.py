@@ -118,7 +118,7 @@ class Verification:
         held = await stream_range(self._connection, self._connection.names.events)
         self._kept_s = await self._results_kept_s()
         self._first_seq = held.first_seq
-        self._fold = fold = Fold(held.first_seq, results_kept_s=self._kept_s, is_clustered=await self._is_clustered())
+        self._fold = fold = Fold(held.first_seq, results_kept_s=self._kept_s)
         started_at = time.monotonic()
         await self._read_log(held.last_seq)
         read_s, events = time.monotonic() - started_at, fold.events
@@ -251,11 +251,6 @@ class Verification:
 
     def _retention(self) -> Retention:
         return Retention(self._connection.server_now(), self._kept_s, self._first_seq)
-
-    async def _is_clustered(self) -> bool:
-        info = await self._connection.api(f"STREAM.INFO.{self._connection.names.jobs}")
-        config = info.get("config")
-        return isinstance(config, dict) and codec.whole(config, "num_replicas", 1) > 1
 
     async def _results_kept_s(self) -> float | None:
         config = (await self._connection.api(f"STREAM.INFO.{self._results.stream}")).get("config", {})

@@ -233,5 +233,3 @@ def test_a_start_told_behind_the_end_is_explained_by_a_job_that_came_again() -> 
     assert found(*both, again, end, late) == []
     assert [f.found for f in found(*both, event("STARTED", **RUN), end, late)] == ["STARTED by w2"]
     assert [f.found for f in found(*both, again, end, again)] == ["STARTED by w1"]
-    forgetful = folded([*both, event("STARTED", **RUN), end, late], is_clustered=True)
-    assert forgetful.findings() == [], "a new leader hands out what it does not know to be handed out"
