@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from naq import __version__
 from naq.errors import ConfigurationError, NaqException
 from naq_tui.collecting import collect_rarely
-from naq_tui.config import EXAMPLE, Config, load_config, write_example, zone_name
+from naq_tui.config import Config, load_config, zone_name
+from naq_tui.config_example import EXAMPLE, write_example
 
 if TYPE_CHECKING:
     from naq_tui.launcher import Supervisor

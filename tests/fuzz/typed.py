@@ -26,7 +26,8 @@ from naq.names import Names
 from naq.scheduler import cron
 from naq.settings import Settings, mask_url
 from naq_tui import keys, masking
-from naq_tui.config import EXAMPLE, parse_config, zone_name
+from naq_tui.config import parse_config, zone_name
+from naq_tui.config_example import EXAMPLE
 from naq_tui.contexts import known_contexts
 from naq_tui.export import ExportError, checked_path, default_name
 from naq_tui.keys import rebound

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from naq_tui.config import EXAMPLE, Config, load_config, parse_config, write_example
+from naq_tui.config import Config, load_config, parse_config
+from naq_tui.config_example import EXAMPLE, write_example
 
 PATH = Path("/etc/naq/config.toml")
 
