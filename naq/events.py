@@ -11,7 +11,7 @@ from typing import NamedTuple
 from naq.connection import Connection
 from naq.errors import NaqException
 from naq.models.event import JobEvent, StoredEvent
-from naq.outbox import PATIENCE_S, PublishAck
+from naq.outbox import PATIENCE_S, PublishAck, Then
 from naq.tail import Tail
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,11 @@ class Events:
         return await self._connection.outbox.send(
             subject, event.to_wire(), msg_id=msg_id or event.id, patience_s=patience_s, waits_for_room=True
         )
+
+    def post(self, event: JobEvent, then: Then, *, msg_id: str, patience_s: float = PATIENCE_S) -> None:
+        """`send` for who does not wait: `then` is told what became of it."""
+        subject = self._names.event_subject(event.entity, event.type, event.queue)
+        self._connection.outbox.post(subject, event.to_wire(), {"Nats-Msg-Id": msg_id}, then, patience_s)
 
     async def write(self, event: JobEvent, *, msg_id: str | None = None, patience_s: float = PATIENCE_S) -> int:
         """Write one event and return its sequence once it is stored."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +16,9 @@ from naq.ids import uuid7
 from naq.models.times import parse_time, utcnow
 from naq.outbox import PATIENCE_S
 from naq.tail import Tail, TailMessage
+
+CONTENT_WITHIN_S = 10.0
+"""Seconds of silence after which a bucket's content is given up: longer than a cluster takes to elect a leader."""
 
 
 class Entry(NamedTuple):
@@ -113,17 +118,27 @@ class Bucket:
         )
 
     async def entries(self) -> list[Entry]:
-        """The whole content, in no order of keys (deleted ones left out)."""
+        """The whole content, in no order of keys (deleted ones left out).
+
+        Raises:
+            NaqConnectionError: the server falls silent before all of it is there.
+        """
         found: dict[str, Entry] = {}
-        async for batch in self.watch():
-            for entry in batch.entries:
-                if entry.is_deleted:
-                    found.pop(entry.key, None)
-                else:
-                    found[entry.key] = entry
-            if batch.is_caught_up:
-                break
-        return list(found.values())
+        async with aclosing(self.watch()) as batches:  # type: ignore[type-var]
+            while True:
+                try:
+                    async with asyncio.timeout(CONTENT_WITHIN_S):
+                        batch = await anext(batches)
+                except (TimeoutError, StopAsyncIteration):
+                    label = self._connection.settings.server_label
+                    raise NaqConnectionError(f"no answer from {label} to a read of all of {self.name}") from None
+                for entry in batch.entries:
+                    if entry.is_deleted:
+                        found.pop(entry.key, None)
+                    else:
+                        found[entry.key] = entry
+                if batch.is_caught_up:
+                    return list(found.values())
 
     async def watch(self, key: str = ">", *, only_new: bool = False) -> AsyncIterator[BucketBatch]:
         """The content of the bucket (or one key), then every change, for ever, across lost links."""

@@ -1,15 +1,16 @@
 """Put jobs into queues.
 
 What a crash does: the ENQUEUED event and the job leave this process together, event first. A producer that dies between
-the two leaves an event without a job and its caller without an answer: nothing runs. A job that the server refuses
-is followed by a CANCELLED event that says so. Sending again with the same `job_id` is always safe
+the two leaves an event without a job and its caller without an answer: nothing runs. A call that fails is followed by a
+CANCELLED event that says so, as soon as the log can take it. Where the server went away in between, the job may be
+stored all the same, and run: that event then ends nothing. Sending again with the same `job_id` is always safe
 (`naq.uniqueness` says how ids and unique keys are held).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -25,15 +26,22 @@ from naq.models.event import JobEvent, JobEventType, job_event
 from naq.models.job import Job, JobStatus
 from naq.models.times import utcnow
 from naq.names import check_queue_name
-from naq.outbox import Answer, PublishAck, StorageRefusedError, settled
+from naq.outbox import Answer, PublishAck, StorageRefusedError, resolve, settled
 from naq.uniqueness import Claim, Uniqueness, key_of_id, key_of_unique
 
 if TYPE_CHECKING:
     from naq.results import Results
 
+log = logging.getLogger(__name__)
+
 ENQUEUE_PATIENCE_S = 15.0
-TAKE_BACK_WITHIN_S = 2.0
 """Seconds a producer waits for the server through an outage before its call fails."""
+TAKE_BACK_WITHIN_S = 2.0
+"""Seconds a call that fails waits for the log to have that."""
+TELL_WITHIN_S = 3600.0
+"""Seconds for which it is tried to tell of it after that."""
+UNTOLD_MAX = 2_000
+"""Writes under way beyond which it is not told: later calls need room for theirs."""
 HEADROOM_BYTES = 512
 """Room kept for headers below the server's message limit."""
 TURN = 200
@@ -118,7 +126,7 @@ class Queue:
             try:
                 await self._waiting.store(job, self._connection.max_payload - HEADROOM_BYTES)
             except EnqueueError as exc:
-                await self._take_back(job, exc)
+                await self._take_back([(job, exc)])
                 raise
             return job
         if job.unique is not None:
@@ -137,8 +145,8 @@ class Queue:
         try:
             ack = await self._settle(job, stored)
         except NaqException as exc:
-            if isinstance(await settled(event), PublishAck):
-                await self._take_back(job, exc)
+            if _may_be_stored(exc) or _may_be_stored(await settled(event)):
+                await self._take_back([(job, exc)])
             for claim in claims:
                 await self._claims.withdraw(claim)
             raise
@@ -187,9 +195,8 @@ class Queue:
             post(event_subject, _enqueued(job), told, sent.told, ENQUEUE_PATIENCE_S)
             post(subject, data, {"Nats-Msg-Id": job.job_id}, partial(sent.kept, job), ENQUEUE_PATIENCE_S)
         await sent.until(0)
-        for job, refusal in sent.refused:
-            await self._take_back(job, refusal)
         if sent.refused:
+            await self._take_back(sent.refused)
             refusal = sent.refused[0][1]
             raise EnqueueError(
                 f"{sent.stored:,} of {len(jobs):,} jobs were stored in queue {self.name!r}: {refusal}"
@@ -252,21 +259,31 @@ class Queue:
         except (StorageRefusedError, NaqConnectionError) as exc:
             raise EnqueueError(f"job of {job.function} was not stored in queue {self.name!r}: {exc}") from exc
 
-    async def _take_back(self, job: Job, refusal: BaseException) -> None:
-        """The log already says ENQUEUED: let it also say that this came to nothing."""
-        event = JobEvent.of(
-            JobEventType.CANCELLED,
-            job_id=job.job_id,
-            queue=self.name,
-            function=job.function,
-            from_status=JobStatus.PENDING,
-            to_status=JobStatus.CANCELLED,
-            reason=f"not stored: {refusal}"[:500],
-            details={"refused": True},
-        )
-        with contextlib.suppress(NaqException, TimeoutError):
-            async with asyncio.timeout(TAKE_BACK_WITHIN_S):  # after that it is still sent, but not waited for
-                await (await self._events.send(event, msg_id=f"{job.job_id}:refused"))
+    async def _take_back(self, failed: Sequence[tuple[Job, NaqException]]) -> None:
+        """The log says ENQUEUED of these, or will: let it also say that this came to nothing.
+
+        Waits for that a moment only; it is still sent for as long as this connection stands.
+        """
+        loop = asyncio.get_running_loop()
+        told = [loop.create_future() for _ in failed]
+        for (job, refusal), answer in zip(failed, told, strict=True):
+            if self._connection.outbox.outstanding >= UNTOLD_MAX:
+                log.warning("not told that job %s was not stored: too much waits for the log", job.job_id)
+                answer.cancel()
+                continue
+            event = JobEvent.of(
+                JobEventType.CANCELLED,
+                job_id=job.job_id,
+                queue=self.name,
+                function=job.function,
+                from_status=JobStatus.PENDING,
+                to_status=JobStatus.CANCELLED,
+                reason=f"not stored: {refusal}"[:500],
+                details={"refused": True},
+            )
+            then = partial(resolve, answer)
+            self._events.post(event, then, msg_id=f"{job.job_id}:refused", patience_s=TELL_WITHIN_S)
+        await asyncio.wait(told, timeout=TAKE_BACK_WITHIN_S)
 
 
 class _Sent:
@@ -310,6 +327,11 @@ class _Sent:
         self._answers += 1
         if self._waiter is not None and self.under_way <= self._few_enough and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _may_be_stored(answer: Answer) -> bool:
+    """Whether a write is in the stream, or may yet come to be: it has no answer, or none that holds."""
+    return isinstance(answer, PublishAck | NaqConnectionError) or isinstance(answer.__cause__, NaqConnectionError)
 
 
 def _enqueued(job: Job) -> bytes:

@@ -152,7 +152,7 @@ class Waiting:
         """Write the child; where its id waits already, that job stands and this one is marked `is_duplicate`.
 
         Raises:
-            EnqueueError: its ENQUEUED event is told, and the server did not store it.
+            EnqueueError: the server did not store it; its ENQUEUED event may be told.
         """
         data = WaitingChild(job=job).to_wire()
         if len(data) > data_limit:
@@ -168,8 +168,8 @@ class Waiting:
             to_status=JobStatus.PENDING,
             details=_told(job),
         )
-        await self._events.write(event, msg_id=f"{job.job_id}:enqueued")
         try:
+            await self._events.write(event, msg_id=f"{job.job_id}:enqueued")
             await self.bucket.create(job.job_id, data)
         except ConflictError:
             job.is_duplicate = True

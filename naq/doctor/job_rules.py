@@ -195,6 +195,9 @@ class JobRules:
         if job.untold is not None and attempt == job.untold and kind != COMPLETED:
             job.untold = None
             return
+        if event.is_refusal and job.starts:
+            job.is_enqueued = True  # stored after all; what kept that from its producer may have kept ENQUEUED, too
+            return
         if job.is_final:
             is_same = (kind, attempt, worker) == (job.status, job.end_attempt, job.worker) or attempt is None
             if kind != job.status or not is_same:
@@ -202,7 +205,7 @@ class JobRules:
             return  # told again by whoever could not know that it was told
         if not job.is_partial:
             self._check_end(job_id, job, event, stored)
-        job.is_refused = kind == CANCELLED and (event.details or {}).get("refused") is True
+        job.is_refused = event.is_refusal
         job.status = kind
         job.end_attempt = None if attempt is None else int(attempt)
         job.worker = worker

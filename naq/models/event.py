@@ -143,6 +143,11 @@ class JobEvent:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields this version does not know, kept as they came."""
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a producer tells that its job was not stored, as far as it could know: one that runs, runs."""
+        return self.type == JobEventType.CANCELLED and (self.details or {}).get("refused") is True
+
     @classmethod
     def of(cls, event_type: JobEventType, **fields: Any) -> JobEvent:
         """An event of a known type, with the entity that goes with it."""

@@ -154,7 +154,7 @@ def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[s
             continue
         if event.type == "STARTED":
             changed[event.job_id] = row
-        elif event.type in _ENDS_RUN:
+        elif event.type in _ENDS_RUN and not event.is_refusal:
             changed.pop(event.job_id, None)
     return _newest(changed, RUNNING_KEPT)
 

@@ -170,6 +170,8 @@ def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow
     if status is None:
         return None
     assert event.job_id is not None
+    if event.is_refusal and known is not None and (known.attempt or known.started_at is not None):
+        return None  # it runs, or ran, though its producer was told that it is not stored
     before = known or JobRow(event.job_id, row.job, status, row.function, row.queue)
     enqueued_at, started_at, ended_at, retry_at = before.enqueued_at, before.started_at, before.ended_at, None
     wait_ms, run_ms = before.wait_ms, before.run_ms

@@ -59,6 +59,9 @@ class Outcome:
     is_refused: bool = False
     """Its producer was told that it is not stored; there is no record of it."""
 
+    is_doubted: bool = False
+    """The same, and it ran all the same."""
+
     @property
     def told(self) -> str:
         return f"{self.status}{f' of attempt {self.attempt}' if self.attempt else ''} by {self.worker or 'no worker'}"
@@ -133,13 +136,14 @@ class _Walk:
 
     def run(self) -> Outcome:
         for told in self._trail:
-            if self._end is not None and self.outcome.is_refused:
+            if self._end is not None and self.outcome.is_refused and told.type not in ("ENQUEUED", "CANCELLED"):
                 self._end = None  # its producer could not know that it was stored after all
-                self.outcome.is_refused, self.outcome.status = False, "PENDING"
+                self.outcome.is_refused, self.outcome.status, self.outcome.is_doubted = False, "PENDING", True
             self._rules[told.type](told)
         outcome = self.outcome
         never_queued = self._job_id.startswith("malformed-") or (outcome.status == "CANCELLED" and not outcome.starts)
-        if self._times_enqueued > 1 or (self._times_enqueued == 0 and not never_queued):
+        is_told = self._times_enqueued > 0 or never_queued or outcome.is_doubted
+        if self._times_enqueued > 1 or not is_told:
             self._report("order", f"ENQUEUED is told {self._times_enqueued} times")
         if self._times_released > 1 or (self._waits and outcome.starts and not self._times_released):
             self._report("order", f"it waits for others, and RELEASED is told {self._times_released} times")
@@ -228,6 +232,10 @@ class _Walk:
 
     def _ended(self, told: Told) -> None:
         end, outcome = self._end, self.outcome
+        is_refusal = told.details.get("refused") is True
+        if is_refusal and outcome.starts:
+            outcome.is_doubted = True
+            return
         if end is not None:
             is_same = (told.type, told.attempt, told.worker) == (end.type, end.attempt, end.worker)
             self._report("order", f"its end is told {'again' if is_same else 'otherwise'} at {told.seq}")
@@ -238,6 +246,6 @@ class _Walk:
             self._report("order", f"COMPLETED at {told.seq} by who did not run it")
         elif told.type == "FAILED" and not is_own and not outcome.is_given_up and outcome.starts:
             self._report("order", f"FAILED at {told.seq} by who did not run it")
-        outcome.is_refused = told.details.get("refused") is True
+        outcome.is_refused = is_refusal
         outcome.status, outcome.attempt, outcome.worker = told.type, told.attempt, told.worker
         outcome.end_seq, outcome.ended_at, outcome.error = told.seq, told.at, told.error

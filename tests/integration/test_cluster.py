@@ -16,7 +16,7 @@ from naq.client import AsyncClient
 from naq.connection import LinkState
 from naq.doctor.checks import Check, Level
 from naq.doctor.diagnose import diagnose
-from naq.errors import EnqueueError
+from naq.errors import EnqueueError, NaqConnectionError
 from naq.examples import tasks
 from naq.settings import Settings
 from naq.topology import stream_configs
@@ -184,6 +184,8 @@ async def test_too_few_nodes_are_up(
         check = await until_told(mine, f"no leader for {client.connection.names.jobs}, ")
         assert check.level == Level.PROBLEM
         assert check.advice.startswith("start the servers that are down: most of n1, n2, n3 must be up")
+        with pytest.raises(NaqConnectionError, match="no answer from .* to a read of all of"):
+            await client.inspector.workers()
         for node in down:
             nodes.start(node)
         await until_current(client)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from naq.models.event import JobEvent, StoredEvent
+from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import JobResult
 from naq.models.worker import WorkerRecord
 from naq_tui.feed.sample import T0, first_batch, job_events, link, stored
@@ -68,6 +68,19 @@ def test_a_new_log_forgets_the_old_one() -> None:
 def test_running_jobs_are_those_started_and_not_ended() -> None:
     batch = (event(1, "STARTED", job="a"), event(2, "STARTED", job="b"), event(3, "RETRY_SCHEDULED", job="a"))
     assert set(apply(EMPTY, [EventsAppended(batch)]).running) == {"b"}
+
+
+def test_a_job_that_was_stored_after_all_stays_what_it_is() -> None:
+    """Its producer, cut off from the server, could not know; what it tells may arrive at any time."""
+    told = JobEvent.of(JobEventType.CANCELLED, ts=T0, job_id="j", queue="mail", details={"refused": True})
+    refusal = stored(9, T0 + timedelta(seconds=9), told)
+    waiting = apply(EMPTY, [EventsAppended((event(1, "ENQUEUED"),))])
+    assert apply(waiting, [EventsAppended((refusal,))]).jobs["j"].status == "CANCELLED"
+    running = apply(waiting, [EventsAppended((event(2, "STARTED", at_s=1), refusal))])
+    assert running.jobs["j"].status == "RUNNING"
+    assert set(running.running) == {"j"}
+    ended = apply(running, [EventsAppended((event(10, "COMPLETED", at_s=10),))])
+    assert ended.jobs["j"].status == "COMPLETED"
 
 
 def test_lists_are_bounded() -> None:

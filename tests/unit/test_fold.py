@@ -157,6 +157,10 @@ def test_what_kept_a_job_from_being_stored_may_have_kept_its_first_event() -> No
     refused = event("CANCELLED", **JOB, details={"refused": True})
     assert not found(UP, refused)
     assert not found(UP, refused, event("ENQUEUED", **JOB))
+    late = folded([UP, event("STARTED", **RUN), event("COMPLETED", **RUN), refused])
+    assert not late.findings()
+    assert late.jobs["j"].status == "COMPLETED"
+    assert not found(UP, event("STARTED", **RUN), refused, event("COMPLETED", **RUN))
     assert not found(UP, refused, event("STARTED", **RUN), event("COMPLETED", **RUN)), "it was stored after all"
     assert found(UP, event("CANCELLED", **JOB))
 
