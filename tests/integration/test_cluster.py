@@ -184,7 +184,7 @@ async def test_too_few_nodes_are_up(
         check = await until_told(mine, f"no leader for {client.connection.names.jobs}, ")
         assert check.level == Level.PROBLEM
         assert check.advice.startswith("start the servers that are down: most of n1, n2, n3 must be up")
-        with pytest.raises(NaqConnectionError, match="no answer from .* to a read of all of"):
+        with pytest.raises(NaqConnectionError, match=r"no answer from .* to a read of all of"):
             await client.inspector.workers()
         for node in down:
             nodes.start(node)
