@@ -113,6 +113,8 @@ class GuardedApp(PatientApp[None]):
         return await super().run_action(action, default_namespace, namespaces)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        if not self.screen_stack:
+            return True  # the console is ending: a key typed meanwhile is for nobody
         if not self._moved:
             return await super()._check_bindings(key, priority)
         chain = reversed(self.screen._binding_chain) if priority else self.screen._modal_binding_chain

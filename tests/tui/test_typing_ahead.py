@@ -62,6 +62,16 @@ async def test_a_paste_keeps_its_place_among_the_keys() -> None:
         assert app.screen is app.main
 
 
+async def test_a_key_that_comes_while_the_console_ends_is_for_nobody() -> None:
+    app = fake_console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+    key = events.Key("enter", None)
+    key._set_forwarded()  # as it bubbles up from a widget
+    await app.on_event(key)
+    assert not app._is_busy
+
+
 async def test_a_key_that_is_never_dealt_with_holds_up_the_next_for_a_moment_only() -> None:
     app = fake_console()
     async with app.run_test(size=SIZE) as pilot:
