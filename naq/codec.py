@@ -70,7 +70,7 @@ def loads(raw: bytes) -> Any:
     """
     try:
         value = orjson.loads(raw)
-        if raw.count(b"[") + raw.count(b"{") > _WRITABLE_DEPTH:
+        if len(raw) > _WRITABLE_DEPTH and raw.count(b"[") + raw.count(b"{") > _WRITABLE_DEPTH:
             orjson.dumps(value)  # it reads what is nested deeper than it writes, and what is read is stored again
     except orjson.JSONDecodeError as exc:
         raise SerializationError(f"not JSON: {exc}", raw=bytes(raw)) from None

@@ -198,9 +198,10 @@ class Frames(Parser):
             if data.startswith((b"MSG ", b"HMSG "), at):
                 words = data[at:line_end].split()
                 try:
-                    _, _, sid, *_, size = words
-                    stop += int(size) + 2
-                    handler = self.handlers.get(sid)
+                    if len(words) < 4:
+                        raise ValueError("a word is missing")
+                    stop += int(words[-1]) + 2
+                    handler = self.handlers.get(words[2])
                 except ValueError:
                     log.debug("malformed line from the server: %r", words)  # which nats-py's parser stops at
             if stop > end:

@@ -67,6 +67,8 @@ class Intake:
         self._busy = 0
         self._turns = turns or Turns(queues)
         self._pulls = {queue: _QueuePull(self, queue) for queue in queues}
+        self._only = next(iter(self._pulls.values())) if len(self._pulls) == 1 else None
+        """The pull of a worker of one queue, where nobody has to be asked whose turn it is; None with several."""
         self._is_open = False
         self._pace_s = LOOKAHEAD_S
         self._done_at = 0.0
@@ -162,10 +164,11 @@ class Intake:
 
     def done(self) -> None:
         """A slot came free."""
-        now = asyncio.get_running_loop().time()
-        self._pace_s += (min(now - self._done_at, LOOKAHEAD_S) - self._pace_s) / 8
-        self._done_at = now
         self._busy -= 1
+        if self._only is None:  # else nothing is held beyond the slots, at any pace
+            now = asyncio.get_running_loop().time()
+            self._pace_s += (min(now - self._done_at, LOOKAHEAD_S) - self._pace_s) / 8
+            self._done_at = now
         self._refill()  # first, so that no queue counts as empty only because it was not asked
         self._assign()
 
@@ -174,12 +177,21 @@ class Intake:
         pull = self._pulls[received.queue]
         if not self._is_open or pull.is_paused:
             self._send_back(received)
-            return
-        pull.held.append((asyncio.get_running_loop().time() + HOLD_S, received))
-        self._assign()
+        elif self._only is not None and self._busy < self._slots and not pull.held:
+            self._busy += 1
+            self._accept(received)
+        else:
+            pull.held.append((asyncio.get_running_loop().time() + HOLD_S, received))
+            self._assign()
 
     def _assign(self) -> None:
         """Give free slots to what waits here, each to the queue whose turn it is."""
+        if self._only is not None:
+            held = self._only.held
+            while held and self._is_open and self._busy < self._slots:
+                self._busy += 1
+                self._accept(held.popleft()[1])
+            return
         while self._is_open and self._busy < self._slots and any(pull.held for pull in self._pulls.values()):
             queue = self._turns.next(self._has_waiting)
             if queue is None:
@@ -220,7 +232,7 @@ class Intake:
 
     def _lookahead(self) -> int:
         """Jobs of each queue worth holding beyond the free slots: none where there is no choice or no hurry."""
-        if len(self._pulls) < 2:
+        if self._only is not None:
             return 0
         pace_s = max(self._pace_s, asyncio.get_running_loop().time() - self._done_at)
         return min(self._slots, int(LOOKAHEAD_S / max(pace_s, 1e-6) / len(self._pulls)))

@@ -137,7 +137,7 @@ class Runs:
             log.debug("side task failed: %s", task.exception())
 
     def _spawn(self, work: Coroutine[Any, Any, bool]) -> None:
-        task = self._loop.create_task(work)
+        task = self._loop.create_task(work, name="job")  # else one is made up for each
         self._tasks.add(task)
         self.idle.clear()
         task.add_done_callback(self._ended)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from types import MappingProxyType
 
 import psutil
 
@@ -53,7 +53,8 @@ class WorkerStatusManager:
         """Called in the worker's thread where the record changed in a way worth an early heartbeat."""
         self._is_stopping = False
         self._is_started = False
-        self._running: dict[str, RunningJob] = {}
+        self._running: dict[str, tuple[Job, datetime]] = {}
+        """What runs and since when, by id, oldest first; put into words only for a heartbeat."""
         self._lock = threading.Lock()
         self._process = psutil.Process()
         self._process.cpu_percent()
@@ -65,11 +66,6 @@ class WorkerStatusManager:
         if not self._is_started:
             return WorkerStatus.STARTING
         return WorkerStatus.BUSY if self._running else WorkerStatus.IDLE
-
-    @property
-    def running(self) -> MappingProxyType[str, RunningJob]:
-        """Jobs running now, by id, oldest first."""
-        return MappingProxyType(self._running)
 
     def started(self) -> None:
         """The worker takes jobs from now on."""
@@ -83,9 +79,7 @@ class WorkerStatusManager:
 
     def job_started(self, job: Job, started_at: datetime) -> None:
         with self._lock:
-            self._running[job.job_id] = RunningJob(
-                job_id=job.job_id, function=job.function, queue=job.queue_name, started_at=started_at
-            )
+            self._running[job.job_id] = (job, started_at)
         if len(self._running) == 1:
             self.on_change()
 
@@ -101,7 +95,7 @@ class WorkerStatusManager:
     def record(self) -> WorkerRecord:
         """The heartbeat to send now. Measures CPU since the last call."""
         with self._lock:
-            running = tuple(list(self._running.values())[:MAX_RUNNING_LISTED])
+            running = list(itertools.islice(self._running.values(), MAX_RUNNING_LISTED))
         return WorkerRecord(
             worker_id=self.worker_id,
             status=self.status,
@@ -114,7 +108,10 @@ class WorkerStatusManager:
             concurrency=self.concurrency,
             started_at=self.started_at,
             heartbeat_interval_s=self.heartbeat_interval_s,
-            running=running,
+            running=tuple(
+                RunningJob(job_id=job.job_id, function=job.function, queue=job.queue_name, started_at=started_at)
+                for job, started_at in running
+            ),
             completed=self.completed,
             failed=self.failed,
             retried=self.retried,
