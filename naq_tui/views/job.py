@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from naq.ids import short
@@ -160,11 +160,18 @@ def _when(report: Report, row: JobRow, record: JobResult | None, lens: Lens) -> 
     report.section("When")
     report.fact("  enqueued", exact(row.enqueued_at))
     report.fact("  started", exact(row.started_at), (_after("waited", row.wait_ms), "muted"))
-    report.fact("  ended", exact(row.ended_at), (_after("ran", row.run_ms), "muted"))
+    report.fact("  ended", exact(_ended_at(row)), (_after("ran", row.run_ms), "muted"))
     if row.status in ("RETRY", "SCHEDULED"):
         report.fact("  runs", exact(row.retry_at), (f"   {until(row.retry_at, lens.now)}", "waiting"))
     if record is not None:
         report.fact("  stored", exact(record.saved_at), (f"   {size(record.size)}", "muted"))
+
+
+def _ended_at(row: JobRow) -> datetime | None:
+    """End of its last run, also of one that is to run again."""
+    if row.status != "RETRY" or row.started_at is None or row.run_ms is None:
+        return row.ended_at
+    return row.started_at + timedelta(milliseconds=row.run_ms)
 
 
 def _parents(report: Report, extra: Extra, lens: Lens) -> None:

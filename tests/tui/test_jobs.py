@@ -18,6 +18,7 @@ from naq_tui.acting.targets import Target, breakdown
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands
 from naq_tui.feed.sample import T0, job_id, stored
+from naq_tui.format import exact
 from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.clone import CloneScreen, parse, restored
 from naq_tui.store.failures import groups
@@ -25,6 +26,9 @@ from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update
+from naq_tui.views.extra import NOTHING
+from naq_tui.views.job import job_report
+from naq_tui.views.table import Lens
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
 from naq_tui.widgets.choice import Choice
@@ -128,6 +132,19 @@ def test_a_timeline_has_a_phase_for_each_wait_and_run() -> None:
         ("run 2", 7),
     ]
     assert found[-1].is_open
+
+
+def test_a_job_that_is_to_run_again_tells_when_its_last_run_ended() -> None:
+    told = (
+        event(1, JobEventType.ENQUEUED),
+        event(2, JobEventType.STARTED, after_s=1, attempt=1),
+        event(3, JobEventType.RETRY_SCHEDULED, after_s=3, attempt=1, run_ms=2000.0, details={"delay_s": 60}),
+    )
+    now = T0 + timedelta(seconds=5)
+    report = job_report(folded(EventsAppended(told)), A, Lens(now, now), NOTHING)
+    assert report is not None
+    (ended,) = [line for line in report.lines if line and line[0][0].startswith("  ended")]
+    assert exact(T0 + timedelta(seconds=3)) in "".join(text for text, _ in ended)
 
 
 def test_frames_of_libraries_are_left_out() -> None:
