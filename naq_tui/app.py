@@ -15,12 +15,12 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
-from naq_tui import keys, masking
+from naq_tui import keys
+from naq_tui.clipboard import ClipboardApp
 from naq_tui.collecting import collect_rarely
 from naq_tui.config import Config
 from naq_tui.contexts import Connect, Context
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
-from naq_tui.looks import LooksApp
 from naq_tui.messages import Launch, Open, ProcessesMoved
 from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
@@ -58,7 +58,7 @@ def _palette_provider() -> type[Provider]:
     return NaqCommands
 
 
-class NaqConsole(KeysInTurn[None], LooksApp):
+class NaqConsole(KeysInTurn[None], ClipboardApp):
     """naq-console.
 
     Args:
@@ -269,34 +269,6 @@ class NaqConsole(KeysInTurn[None], LooksApp):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.place))
-
-    def action_copy(self) -> None:
-        from naq_tui.views.copying import copy_text
-
-        record = self.screen.record_to_copy() if hasattr(self.screen, "record_to_copy") else None
-        if record is None:
-            self.say("Nothing to copy here.")
-            return
-        try:
-            with masking.revealed(getattr(self.screen, "is_revealed", False)):
-                text, what = copy_text(record)
-        except NaqException as exc:
-            self.say(f"Not copied: {exc}", severity="error")
-            return
-        # lone surrogates are no text, and a terminal takes none
-        self.copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode())
-        self.say(f"Copied {what}.")
-
-    def action_copy_command(self) -> None:
-        from naq_tui.views.command_line import command_line
-
-        record = self.screen.record_to_copy() if hasattr(self.screen, "record_to_copy") else None
-        line = command_line(record)
-        if line is None:
-            self.say("No command shows this.")
-            return
-        self.copy_to_clipboard(line)
-        self.say(f"Copied {line}")
 
     @work(group="export", exclusive=True, exit_on_error=False)
     async def action_export(self) -> None:

@@ -15,29 +15,19 @@ from textual.widgets import Static
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import fit
 from naq_tui.views.table import Column
-from naq_tui.widgets.painted import Lines
+from naq_tui.widgets.choosing import Choosing
 
 Hide = Callable[[frozenset[str]], None]
 
 
-class Ticks(Lines, can_focus=True):
+class Ticks(Choosing):
     """One line per column: a tick where it is shown. The one that says what a row is stays."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("space,x", "tick", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,x", "tick", show=False)]
 
     def __init__(self, columns: Sequence[Column], hidden: frozenset[str], hide: Hide) -> None:
-        super().__init__()
+        super().__init__(len(columns))
         self.columns, self.hidden, self._hide = columns, hidden, hide
-        self.cursor = 0
-        self.styles.height = len(columns)
-
-    def action_move(self, step: int) -> None:
-        self.cursor = (self.cursor + step) % len(self.columns)
-        self.repaint()
 
     def action_tick(self) -> None:
         column = self.columns[self.cursor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from textual import events
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, fit
-from naq_tui.widgets.painted import Lines
+from naq_tui.widgets.choosing import Choosing
 
 ROWS = 12
 _NAME = 18
@@ -30,33 +30,17 @@ class Offer(NamedTuple):
     is_current: bool
 
 
-class Offers(Lines, can_focus=True):
+class Offers(Choosing):
     """The contexts as lines with a cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("home,g", "move(-1000)", show=False),
-        Binding("end,G", "move(1000)", show=False),
-    ]
-
     def __init__(self, offers: Sequence[Offer], ascii_only: bool) -> None:
-        super().__init__()
+        here = next((place for place, offer in enumerate(offers) if offer.is_current), 0)
+        super().__init__(len(offers), most=ROWS, cursor=here)
         self.offers = offers
-        self.cursor = next((place for place, offer in enumerate(offers) if offer.is_current), 0)
         self._here = "*" if ascii_only else "●"
-        self.styles.height = min(ROWS, len(offers))
-
-    def action_move(self, step: int) -> None:
-        self.cursor = min(max(0, self.cursor + step), len(self.offers) - 1)
-        self.repaint()
-
-    @property
-    def _top(self) -> int:
-        return min(max(0, self.cursor - self.size.height + 1), max(0, len(self.offers) - self.size.height))
 
     def line(self, y: int) -> Strip:
-        place = self._top + y
+        place = self.top + y
         if place >= len(self.offers):
             return self.strip([])
         offer = self.offers[place]
@@ -69,13 +53,6 @@ class Offers(Lines, can_focus=True):
             (f" {offer.mark} ", "production" if offer.mark == "production" else "waiting") if offer.mark else ("", ""),
         ]
         return self.strip(cells, "cursor" if place == self.cursor else "")
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        self.cursor = min(self._top + event.y, len(self.offers) - 1)
-        self.repaint()
-        if event.chain == 2:
-            self.screen.dismiss(self.cursor)
 
 
 class ContextsScreen(Dialog[int | None]):
@@ -107,6 +84,7 @@ class ContextsScreen(Dialog[int | None]):
                 hint = "esc goes back"
             yield Static(hint, classes="hint", markup=False)
 
+    @on(Choosing.Taken)
     def action_choose(self) -> None:
         if self.offers:
             self.dismiss(self.query_one(Offers).cursor)

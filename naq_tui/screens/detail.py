@@ -18,6 +18,7 @@ from naq_tui.store.rows import event_row
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.extra import FOLD_ALL, Extra, Relative
+from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.document import Document
@@ -87,6 +88,10 @@ class DetailScreen(ActingOnJobs, Screen[None]):
 
     def record_to_copy(self) -> Any:
         return self._record
+
+    def parts_to_copy(self) -> list[Part]:
+        with masking.revealed(self.is_revealed):
+            return parts_of(self._record, self._extra)
 
     async def job_targets(self) -> tuple[Target, ...]:
         if self.kind == "error":

@@ -23,6 +23,8 @@ from naq_tui.contexts import Context
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.sample import T0, link, process, stored
 from naq_tui.jsontext import one_line, pretty
+from naq_tui.screens.copying import CopyScreen
+from naq_tui.screens.detail import DetailScreen
 from naq_tui.snapshot import Format, snapshot
 from naq_tui.store.updates import (
     EventsAppended,
@@ -37,7 +39,7 @@ from naq_tui.store.updates import (
 from naq_tui.text import cut, cut_id, fit, safe, safe_lines, width, wrap
 from naq_tui.widgets.document import Document
 from tests.fuzz.hostile import PAYLOADS, is_harmless
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, gone, settle, shown
 
 MIXED = "\x1b[2J\x9b3J\x07\u202ea\u2066b\u2069[red]c[/] [/]\x00\u2028\u200b\ud800d\u65e5\ne\u0301\x7f"
 """All kinds in little room: before it is cut."""
@@ -134,12 +136,16 @@ async def look_everywhere(pilot: Pilot[Any], console: NaqConsole) -> None:
             content.action_list_open()
             await pilot.pause()
             check(f"report from {name}")
-            shown = console.screen.query("Document, OutputView")
-            for widget in shown.results(Document):
+            for widget in console.screen.query("Document, OutputView").results(Document):
                 widget.action_list_last()
             await pilot.pause()
             check(f"end of report from {name}")
             console.action_copy()
+            if isinstance(console.screen, DetailScreen):
+                await shown(pilot, CopyScreen)
+                check(f"fields of report from {name}")
+                await pilot.press("end", "enter")
+                await gone(pilot, CopyScreen)
             console.action_go_back()
             (content.action_list_up if name == "events" else content.action_list_down)()
             assert console.screen is main

@@ -25,12 +25,13 @@ from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, first_batch
 from naq_tui.feed.sample import link, results, workers
 from naq_tui.guarding import problems_of
 from naq_tui.screens.confirm import ConfirmScreen
+from naq_tui.screens.copying import CopyScreen
 from naq_tui.screens.help import help_lines
 from naq_tui.screens.launch import LaunchScreen
 from naq_tui.screens.typed import TypedScreen
 from naq_tui.store.updates import EventsRange, ResultsChanged, WorkersChanged
 from naq_tui.widgets.key_line import KeyLine
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, gone, settle, shown
 
 SIZE = (120, 40)
 PATH = Path("config.toml")
@@ -171,6 +172,15 @@ def on_screen(console: NaqConsole) -> str:
     )
 
 
+async def copied_whole(pilot: Pilot[Any]) -> None:
+    """All of the report in front."""
+    await pilot.press("y")
+    await shown(pilot, CopyScreen)
+    await pilot.press("y")
+    await gone(pilot, CopyScreen)
+    await pilot.pause()
+
+
 async def test_secrets_are_hidden_in_list_report_and_copy_until_they_are_revealed_there() -> None:
     done = replace(
         results()[-1],
@@ -200,13 +210,13 @@ async def test_secrets_are_hidden_in_list_report_and_copy_until_they_are_reveale
         assert '"password": •••' in report
         assert "nats://•••@prod:4222" in report
         assert "4711" not in report
-        await pilot.press("y")
+        await copied_whole(pilot)
         assert "4711" not in console.clipboard
         await pilot.press("v")
         await pilot.pause()
         report = on_screen(console)
         assert all(secret in report for secret in ("p-4711", "pw-4711", "k-4711", "secrets shown"))
-        await pilot.press("y")
+        await copied_whole(pilot)
         assert "p-4711" in console.clipboard
         await pilot.press("v")
         await pilot.pause()
