@@ -88,6 +88,15 @@ class FakeFeed:
     async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
         return tuple(self._event(seq) for seq in seqs if self.held[0] <= seq <= self.held[1])
 
+    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
+        kinds = ("worker", "schedule", "queue", "operator")
+        found = [
+            self.events[seq]
+            for seq in sorted(self.events)
+            if seq < before_seq and (event := self.events[seq].event) is not None and event.entity in kinds
+        ]
+        return tuple(found[-most:])
+
     async def seq_at(self, moment: datetime) -> int:
         first, last = self.held
         return bisect_left(range(last + 1), moment, lo=first, key=lambda seq: self._event(seq).stored_at)

@@ -95,6 +95,10 @@ class NatsFeed:
         """See `Feed.read_at`."""
         return await self._log.read_at(seqs)
 
+    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
+        """See `Feed.read_standing`."""
+        return await past.standing_events(self._client, before_seq, most)
+
     async def seq_at(self, moment: datetime) -> int:
         """See `Feed.seq_at`."""
         return await self._log.seq_at(moment)

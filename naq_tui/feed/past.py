@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 from naq import backlog
@@ -11,7 +13,7 @@ from naq.client import AsyncClient
 from naq.clone import payload
 from naq.errors import ConflictError, JobNotFoundError, SerializationError
 from naq.jobfilter import JobFilter
-from naq.models.event import JobEventType, StoredEvent
+from naq.models.event import Entity, JobEventType, StoredEvent
 from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
 from naq_tui.store.failures import FAILURES_KEPT
@@ -46,6 +48,22 @@ async def past_failures(client: AsyncClient) -> tuple[StoredEvent, ...]:
         if len(page) < _PAGE or not fresh:
             return tuple(found)
         since = fresh[-1].stored_at
+
+
+async def standing_events(client: AsyncClient, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
+    """What tells of workers, schedules, queues and operators before `before_seq`; of very many of a kind the newest."""
+    found: list[StoredEvent] = []
+    for entity in (Entity.WORKER, Entity.SCHEDULE, Entity.QUEUE, Entity.OPERATOR):
+        subject = client.connection.names.event_filter(entity=entity)
+        newest: deque[StoredEvent] = deque(maxlen=most)
+        next_seq = 1
+        while page := await client.log.read(next_seq, _PAGE, subject=subject):
+            newest += [stored for stored in page if stored.seq < before_seq]
+            next_seq = page[-1].seq + 1
+            if len(page) < _PAGE or next_seq >= before_seq:
+                break
+        found += newest
+    return tuple(sorted(found, key=attrgetter("seq")))
 
 
 async def read_payload(client: AsyncClient, job_id: str) -> Mapping[str, Any] | None:

@@ -47,6 +47,13 @@ class Feed(Protocol):
         """The events with these sequences, those left out that the log no longer has. Raises NaqException."""
         ...
 
+    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
+        """The events of workers, schedules, queues and what operators did before `before_seq`, in order.
+
+        Of more than `most` of one of these kinds the newest. Raises NaqException.
+        """
+        ...
+
     async def seq_at(self, moment: datetime) -> int:
         """Sequence of the first event stored at or after `moment` (the server's clock), one after the last event
         where there is none. Raises NaqException."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from naq_tui.launcher import ProcessView
 
 ERROR_LIMIT = 300
+NOTHING: frozenset[str] = frozenset()
 _ACTS = frozenset(
     {
         "CANCELLED",
@@ -119,6 +120,8 @@ class WorkerRow(NamedTuple):
     """What it runs: short job id, function, since when."""
     version: str
     record: WorkerRecord
+    untold: frozenset[str] = NOTHING
+    """Columns whose value isn't known, of a row that only the log has told of."""
 
     @property
     def is_scheduler(self) -> bool:
@@ -128,6 +131,7 @@ class WorkerRow(NamedTuple):
 class QueueRow(NamedTuple):
     name: str
     stats: QueueStats
+    untold: frozenset[str] = NOTHING
 
 
 class ResultRow(NamedTuple):
@@ -142,6 +146,7 @@ class ResultRow(NamedTuple):
     at: datetime | None
     """When it was stored."""
     record: JobResult
+    untold: frozenset[str] = NOTHING
 
 
 class ScheduleRow(NamedTuple):
@@ -154,6 +159,7 @@ class ScheduleRow(NamedTuple):
     """Cron text, interval or moment, in words."""
     error: str
     record: Schedule
+    untold: frozenset[str] = NOTHING
 
 
 class ProcessRow(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from naq_tui.store.failures import Failures
 from naq_tui.store.jobs import Jobs
@@ -33,10 +34,25 @@ class Traffic:
 NO_TRAFFIC = Traffic()
 
 
+class AsOf(NamedTuple):
+    """An instant of the past."""
+
+    seq: int
+    """The last event that had happened."""
+    at: datetime
+    """The server's clock."""
+    from_seq: int
+    """The first event that was read: of jobs from before it nothing is known."""
+    is_whole: bool
+    """Whether all that the log holds of workers, schedules and queues was read, also from before `from_seq`."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class State:
     """Everything the screens show. Compared by identity: another state is another object."""
 
+    as_of: AsOf | None = None
+    """The instant that all of this was true at; None is now."""
     link: LinkChanged = field(default_factory=lambda: LinkChanged(state="connecting"))
     cluster: ClusterSeen | None = None
     """None while nothing is known of a cluster, or there is none."""

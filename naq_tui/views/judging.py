@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from naq.models.worker import DEAD_AFTER_BEATS, WorkerRecord
+from naq.models.worker import DEAD_AFTER_BEATS, WorkerRecord, WorkerStatus
 from naq_tui.store.rows import WorkerRow
 from naq_tui.views.table import Lens
 
 
 def is_dead(record: WorkerRecord, lens: Lens) -> bool:
     """Whether its heartbeats are missing. After an outage of our own everybody first has the time to beat again."""
+    if record.status == WorkerStatus.DEAD:
+        return True  # the log has told so: no worker says it of itself
     if not record.is_dead(lens.now):
         return False
     if lens.resumed_at is None:
