@@ -21,6 +21,8 @@ from naq.wire import Message
 
 DIRECT_BATCH_SINCE = (2, 11, 0)
 """Servers before this answer one direct read at a time."""
+EXTENDED_EVERY_S = 0.05
+"""How often what has come gives a batch more time: a timer for each message would cost as much as reading it."""
 FIRST_WITHIN_S = (0.5, 1.5)
 """After which a batch of which nothing has come is asked for again: the server that was to answer may be stopped."""
 
@@ -64,16 +66,19 @@ async def _read_batch(connection: Connection, stream: str, request: Mapping[str,
     inbox = client.new_inbox()
     messages: list[TailMessage] = []
     end: asyncio.Future[dict[str, str]] = loop.create_future()
-    limit, has_ended = asyncio.timeout(within_s), False
+    limit, has_ended, extended_at = asyncio.timeout(within_s), False, 0.0
 
     def on_message(message: Message) -> None:
+        nonlocal extended_at
         headers = message.headers
         if not message.data and "Status" in headers:
             if not end.done():
                 end.set_result(headers)
             return
-        if not end.done() and not has_ended:
-            limit.reschedule(loop.time() + connection.settings.connect_timeout_s)
+        now = loop.time()
+        if now - extended_at > EXTENDED_EVERY_S and not end.done() and not has_ended:
+            extended_at = now
+            limit.reschedule(now + connection.settings.connect_timeout_s)
         messages.append(
             TailMessage(
                 seq=int(headers.get("Nats-Sequence", 0)),

@@ -9,7 +9,7 @@ from naq.models.event import StoredEvent
 from naq_tui.feed.protocol import Feed
 from naq_tui.store.replay import Replay
 
-HORIZON = 200_000
+HORIZON = 100_000
 """Events read before the instant: what happened to jobs before them is not known."""
 STANDING = 20_000
 """Events of workers, of schedules, … read from before those."""

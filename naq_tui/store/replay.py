@@ -99,7 +99,7 @@ class Replay:
             self._ends.pop(job_id, None)
             self._ends[job_id] = event_row(stored)
             if len(self._ends) > 2 * RESULTS_KEPT:
-                for old in list(self._ends)[:RESULTS_KEPT]:
+                for old in list(self._ends)[:-RESULTS_KEPT]:
                     del self._ends[old]
 
     def picture(self, at: datetime, live: State, *, is_whole: bool = False) -> State:
