@@ -87,14 +87,18 @@ class Bucket:
         )
         return ack.seq
 
-    async def update(self, key: str, value: bytes, *, revision: int, ttl_s: float | None = None) -> int:
+    async def update(
+        self, key: str, value: bytes, *, revision: int, ttl_s: float | None = None, patience_s: float = PATIENCE_S
+    ) -> int:
         """Store `value` if the key still stands at `revision` (0: if it never existed); returns the new revision.
 
         Raises:
             ConflictError: somebody changed it in between.
         """
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision), **(_ttl(ttl_s) or {})}
-        ack = await self._connection.outbox.publish(self._subject + key, value, msg_id=uuid7(), headers=headers)
+        ack = await self._connection.outbox.publish(
+            self._subject + key, value, msg_id=uuid7(), headers=headers, patience_s=patience_s
+        )
         return ack.seq
 
     async def create(self, key: str, value: bytes, *, ttl_s: float | None = None) -> int:

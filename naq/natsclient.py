@@ -1,7 +1,8 @@
 """The nats-py client with what it lacks: it outlives being refused, and is silent where encryption was asked for.
 
-It tells a slow link from a dead one: whatever comes is a sign of life. And it leaves a server that has stopped without
-waiting for what that one will never read.
+It tells a slow link from a dead one: whatever comes is a sign of life. It leaves a server that has stopped without
+waiting for what that one will never read. And it brings to the next server nothing of what was written before: who
+still waits for an answer asks again by himself, and what was given up meanwhile must not come to pass after all.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class NatsClient(Wire):
         if writer is not None:
             writer.transport.abort()
         await super()._attempt_reconnect()
+
+    async def _process_connect_init(self) -> None:
+        """The original sends next whatever was written since the link was lost, or shortly before."""
+        await super()._process_connect_init()
+        self._pending, self._pending_data_size = [], 0
 
     async def _select_next_server(self) -> None:
         """Not first the one that was just lost, to which the original's shuffle may lead."""

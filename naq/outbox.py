@@ -38,6 +38,8 @@ ANSWER_WITHIN_S = 2.0
 """Seconds after which an unanswered write is sent again."""
 UNAVAILABLE_RETRY_S = 0.25
 """Pause after "no responders": the stream has no leader right now, or the server just came up."""
+UNHURRIED_RETRY_S = 2.0
+"""The same for a write that has more than `PATIENCE_S` left: there may be thousands of those for an hour."""
 ACK_PATIENCE_S = 10.0
 NO_LEADER = "its stream has no leader now: in a cluster, most of the servers it is stored on must be up"
 PATIENCE_S = 30.0
@@ -313,7 +315,10 @@ class Outbox:
 
     def _later(self, write: _Write, pause_s: float, complaint: str) -> None:
         """Send it again soon; where that never helps, `complaint` is told."""
-        write.complaint, write.resend_at = complaint, self._loop.time() + pause_s
+        now = self._loop.time()
+        if write.give_up_at - now > PATIENCE_S:
+            pause_s = max(pause_s, UNHURRIED_RETRY_S)
+        write.complaint, write.resend_at = complaint, now + pause_s
         self._rearm(pause_s)
 
     def _rearm(self, delay: float) -> None:

@@ -3,8 +3,9 @@
 What a crash does: the ENQUEUED event and the job leave this process together, event first. A producer that dies between
 the two leaves an event without a job and its caller without an answer: nothing runs. A call that fails is followed by a
 CANCELLED event that says so, as soon as the log can take it. Where the server went away in between, the job may be
-stored all the same, and run: that event then ends nothing. Sending again with the same `job_id` is always safe
-(`naq.uniqueness` says how ids and unique keys are held).
+stored all the same, and run: that event then ends nothing, and a unique key stays that job's. What the server never
+got is not sent to it once the call has failed. Sending again with the same `job_id` is always safe (`naq.uniqueness`
+says how ids and unique keys are held).
 """
 
 from __future__ import annotations
@@ -145,10 +146,11 @@ class Queue:
         try:
             ack = await self._settle(job, stored)
         except NaqException as exc:
-            if _may_be_stored(exc) or _may_be_stored(await settled(event)):
+            is_doubtful = _may_be_stored(exc)
+            if is_doubtful or _may_be_stored(await settled(event)):
                 await self._take_back([(job, exc)])
             for claim in claims:
-                await self._claims.withdraw(claim)
+                await (self._claims.doubt(claim) if is_doubtful else self._claims.withdraw(claim))
             raise
         job.is_duplicate, job.stored_seq = ack.is_duplicate, ack.seq
         for claim in claims:

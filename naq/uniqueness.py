@@ -8,6 +8,9 @@ sequence (`seq`), so that a later caller sees with one read whether the job is s
 - producer killed between claim and job: a claim without `seq`. Callers within `GRACE_S` are told of a job that will
   never be; the first one after that finds no trace of the job and takes the claim over. A call with the same given
   job id does not wait: it stores the job under the same message id, which the server keeps once.
+- producer not killed, but cut off, so that it can't know whether the job is stored: the claim stays and says so
+  (`doubtful`), as far as the server can still be told. The next caller looks for the job at once, and joins it, or
+  finds no trace of it and takes the claim over.
 - producer killed between job and `seq`: the job is found by reading the queues, which costs more and says the same.
 - worker killed between result and release, or a job purged, cancelled or deleted: the claim stays, and the next
   caller finds the job final or gone and takes the claim over by compare-and-set.
@@ -17,7 +20,7 @@ sequence (`seq`), so that a later caller sees with one read whether the job is s
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import nats.errors
@@ -29,11 +32,14 @@ from naq.kv import Bucket, Entry
 from naq.models.job import FINAL_STATUSES, Job, JobStatus
 from naq.models.times import format_time, parse_time
 from naq.names import key_of_text
+from naq.outbox import PATIENCE_S
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 20.0
 """Age at which a claim whose job was never stored may be taken over: longer than a producer tries to store one."""
+DOUBT_WITHIN_S = 2.0
+"""Seconds it is tried to write down that a job may be stored or not: the server was just out of reach."""
 MAX_TRIES = 8
 
 
@@ -47,6 +53,8 @@ class Claim:
     """The server's clock; None means until the job has ended."""
     seq: int | None = None
     """Sequence of the job in its stream; None while the job is not known to be stored."""
+    is_doubtful: bool = False
+    """Its producer has given up, and does not know whether the job is stored."""
     revision: int = 0
     saved_at: datetime | None = None
 
@@ -56,6 +64,8 @@ class Claim:
             record["until"] = format_time(self.until)
         if self.seq is not None:
             record["seq"] = self.seq
+        if self.is_doubtful:
+            record["doubtful"] = True
         return codec.dumps(record)
 
 
@@ -98,10 +108,21 @@ class Uniqueness:
 
     async def note_stored(self, claim: Claim, seq: int) -> None:
         """Write down where the claim's job lies; where that fails the claim still holds."""
-        noted = Claim(claim.key, claim.job_id, claim.until, seq)
+        await self._note(replace(claim, seq=seq, is_doubtful=False))
+
+    async def doubt(self, claim: Claim) -> None:
+        """Write down that nobody knows whether the claim's job is stored; never raises, and never takes long."""
+        if claim.seq is None:
+            await self._note(replace(claim, is_doubtful=True), patience_s=DOUBT_WITHIN_S)
+
+    async def _note(self, claim: Claim, *, patience_s: float = PATIENCE_S) -> None:
         try:
             await self._bucket.update(
-                claim.key, noted.to_wire(), revision=claim.revision, ttl_s=self._ttl_s(claim.until)
+                claim.key,
+                claim.to_wire(),
+                revision=claim.revision,
+                ttl_s=self._ttl_s(claim.until),
+                patience_s=patience_s,
             )
         except NaqException as exc:
             log.debug("claim %s: %s", claim.key, exc)  # over and released already, or the link is lost
@@ -112,7 +133,7 @@ class Uniqueness:
             return True
         if claim.seq is not None:
             return await self._lies_at(claim.seq, job.job_id)
-        if claim.saved_at is None or self._age(claim) < timedelta(seconds=GRACE_S):
+        if claim.saved_at is None or (self._is_under_way(claim) and not claim.is_doubtful):
             return False  # made just now, or by a call so recent that the server still drops the same id
         return await self._status(job.job_id) is not None
 
@@ -148,14 +169,15 @@ class Uniqueness:
             return True
         if held.seq is not None and await self._lies_at(held.seq, held.job_id):
             return True
-        if held.seq is None and self._age(held) < timedelta(seconds=GRACE_S):
+        if held.seq is None and not held.is_doubtful and self._is_under_way(held):
             entry = await self._results.get(held.job_id)
             return held.until is not None or entry is None or not _is_final(entry)
         status = await self._status(held.job_id)
         return status is not None and (held.until is not None or status not in FINAL_STATUSES)
 
-    def _age(self, claim: Claim) -> timedelta:
-        return self._connection.server_now() - claim.saved_at if claim.saved_at else timedelta(0)
+    def _is_under_way(self, claim: Claim) -> bool:
+        """Whether its producer may still try to store the job."""
+        return claim.saved_at is None or self._connection.server_now() - claim.saved_at < timedelta(seconds=GRACE_S)
 
     async def _status(self, job_id: str) -> JobStatus | None:
         """Where a job stands, from everything that may know it; None where nothing does. Dear: asked last."""
@@ -229,6 +251,7 @@ def claim_of(entry: Entry) -> Claim | None:
         record["job_id"],
         parse_time(record.get("until")),
         codec.whole(record, "seq", None),
+        record.get("doubtful") is True,
         entry.revision,
         entry.saved_at,
     )

@@ -8,18 +8,23 @@ import itertools
 import json
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import psutil
 import pytest
 
-from naq import tail
+from naq import queue, tail
 from naq.client import AsyncClient
 from naq.connection import Connection
-from naq.errors import ConfigurationError, JetStreamUnavailableError, NaqConnectionError
+from naq.doctor.verify import verify
+from naq.errors import ConfigurationError, EnqueueError, JetStreamUnavailableError, NaqConnectionError
+from naq.examples import tasks
 from naq.kv import Bucket
+from naq.models.job import JobStatus
 from naq.server import EmbeddedServer, find_binary
 from naq.settings import Settings
 from naq.topology import ensure_topology
+from tests.integration.log import all_events
 
 pytestmark = pytest.mark.nats
 
@@ -120,6 +125,59 @@ async def test_a_read_that_a_lost_link_took_away_is_asked_again(tmp_path: Path, 
             assert entry.value == b"value"
     finally:
         await server.stop()
+
+
+async def test_what_was_given_up_while_the_server_was_away_is_not_sent_to_it_later(
+    tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller was told that it is not stored, and may have sent another since."""
+    monkeypatch.setattr(queue, "ENQUEUE_PATIENCE_S", 1.0)
+    monkeypatch.setattr(queue, "TAKE_BACK_WITHIN_S", 0.1)
+    server = EmbeddedServer(tmp_path / "store")
+    await server.start()
+    try:
+        async with AsyncClient(Settings(nats_url=server.url, prefix=prefix)) as client:
+            kept = await client.enqueue(tasks.add, 1, 1)
+            assert server.pid is not None
+            psutil.Process(server.pid).kill()
+            await server.wait()
+            with pytest.raises(EnqueueError, match="was not stored"):
+                await client.enqueue(tasks.add, 1, 2)
+            with pytest.raises(EnqueueError, match="0 of 20 jobs were stored"):
+                await client.enqueue_many([(tasks.add, (1, number)) for number in range(20)])
+            monkeypatch.setattr(queue, "ENQUEUE_PATIENCE_S", 15.0)
+            await server.start()
+            told = await client.enqueue(tasks.add, 1, 3)
+            cancelled = 0
+            async with asyncio.timeout(20):
+                while cancelled < 21:
+                    events = [stored.event for stored in await all_events(client) if stored.event]
+                    cancelled = len([event for event in events if event.is_refusal])
+            (waiting,) = await client.list_queues()
+            assert waiting.waiting == 2
+            for job in (kept, told):
+                assert await client.inspector.job_status(job.job_id) is JobStatus.PENDING
+            assert (await verify(client.connection)).findings == ()
+    finally:
+        await server.stop()
+
+
+async def test_of_calls_that_fail_by_the_thousand_the_log_hears_no_more_than_leaves_room(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waits to be told is memory, and room that later calls need."""
+    monkeypatch.setattr(queue, "ENQUEUE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(queue, "TAKE_BACK_WITHIN_S", 0.1)
+    monkeypatch.setattr(queue, "UNTOLD_MAX", 5)
+    outbox = client.connection.outbox
+    monkeypatch.setattr(outbox, "_on_reply", lambda *_: None)  # the server's word is lost
+    monkeypatch.setattr(outbox._client, "write", lambda *_: True)
+    monkeypatch.setattr(outbox._client, "publish", AsyncMock())
+    for _ in range(3):
+        with pytest.raises(EnqueueError, match="0 of 10 jobs were stored"):
+            await client.enqueue_many([(tasks.add, (1, number)) for number in range(10)])
+    assert outbox.outstanding == 5
+    assert caplog.text.count("too much waits for the log") == 25
 
 
 async def test_a_bucket_is_read_whole_though_the_server_counts_wrong(

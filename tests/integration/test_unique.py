@@ -10,10 +10,13 @@ import pytest
 
 from naq import uniqueness
 from naq.client import AsyncClient
-from naq.errors import ConfigurationError
+from naq.doctor.verify import verify
+from naq.errors import ConfigurationError, EnqueueError, NaqConnectionError
 from naq.examples import tasks
 from naq.kv import Bucket
 from naq.models.job import Job
+from naq.outbox import PublishAck, StorageRefusedError
+from naq.queue import Queue
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, child, environment_of, run_naq
 from tests.integration.log import all_events, event_when, events_of
@@ -168,6 +171,89 @@ async def test_a_given_id_whose_producer_was_killed_is_enqueued_by_the_next_call
     assert not job.is_duplicate
     async with worker():
         assert await job.result(timeout=10) == 3
+    assert await claims(client) == []
+
+
+def without_word(monkeypatch: pytest.MonkeyPatch, *, stored: bool) -> None:
+    """The server falls silent as a job is sent: it has stored it, or not."""
+    original = Queue._send_job
+
+    async def send(self: Queue, job: Job, data: bytes) -> asyncio.Future[PublishAck]:
+        if stored:
+            await (await original(self, job, data))
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_exception(NaqConnectionError("made up: no answer"))
+        return answer
+
+    monkeypatch.setattr(Queue, "_send_job", send)
+
+
+async def test_a_key_stays_taken_by_a_job_that_may_be_stored(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_word(monkeypatch, stored=True)
+    with pytest.raises(EnqueueError, match="no answer"):
+        await client.enqueue(tasks.add, 1, 2, unique="k")
+    monkeypatch.undo()
+    (first,) = await enqueued(client)
+    second = await client.enqueue(tasks.add, 1, 2, unique="k")
+    assert (second.is_duplicate, second.job_id) == (True, first), "it waits, and will run"
+    async with worker():
+        assert await second.result(timeout=10) == 3
+    assert await claims(client) == []
+    assert not (await client.enqueue(tasks.add, 1, 2, unique="k")).is_duplicate
+    verdict = await verify(client.connection)
+    assert (verdict.findings, verdict.jobs) == ((), {"COMPLETED": 1, "PENDING": 1})
+
+
+async def test_a_key_is_free_at_once_where_the_job_was_not_stored_after_all(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_word(monkeypatch, stored=False)
+    with pytest.raises(EnqueueError, match="no answer"):
+        await client.enqueue(tasks.add, 1, 2, unique="k")
+    monkeypatch.undo()
+    assert await claims(client) == ["key.k"]
+    second = await client.enqueue(tasks.add, 1, 2, unique="k")
+    assert not second.is_duplicate, "nobody waits for a job that will never be"
+    assert (await client.enqueue(tasks.add, 1, 2, unique="k")).job_id == second.job_id
+    verdict = await verify(client.connection)
+    assert (verdict.findings, verdict.jobs) == ((), {"CANCELLED": 1, "PENDING": 1})
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_given_id_that_may_be_stored_is_one_job_however_late_it_is_sent_again(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    without_word(monkeypatch, stored=stored)
+    with pytest.raises(EnqueueError, match="no answer"):
+        await client.enqueue(tasks.add, 1, 2, job_id="order-9")
+    monkeypatch.undo()
+    original = type(client.connection.outbox).send
+
+    async def other_id(self, subject, data, *, msg_id=None, **options):  # type: ignore[no-untyped-def]
+        return await original(self, subject, data, msg_id=f"{msg_id}:late", **options)
+
+    monkeypatch.setattr(type(client.connection.outbox), "send", other_id)  # the server has forgotten the first
+    again = await client.enqueue(tasks.add, 1, 2, job_id="order-9")
+    assert again.is_duplicate is stored
+    (queue,) = await client.list_queues()
+    assert queue.waiting == 1
+    async with worker():
+        assert await again.result(timeout=10) == 3
+    assert await claims(client) == []
+    assert (await verify(client.connection)).findings == ()
+
+
+async def test_a_job_that_is_surely_refused_frees_its_key(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> asyncio.Future[PublishAck]:
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_exception(StorageRefusedError("made up: maximum bytes exceeded"))
+        return answer
+
+    monkeypatch.setattr(Queue, "_send_job", refused)
+    with pytest.raises(EnqueueError, match="maximum bytes"):
+        await client.enqueue(tasks.add, 1, 2, unique="k", job_id="order-10")
     assert await claims(client) == []
 
 

@@ -99,6 +99,21 @@ async def test_the_error_of_a_write_that_never_gets_through_says_why() -> None:
     assert len(server.written) > 1
 
 
+async def test_what_has_an_hour_is_not_tried_as_often_as_what_has_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naq.outbox.UNAVAILABLE_RETRY_S", 0.01)
+    monkeypatch.setattr("naq.outbox.UNHURRIED_RETRY_S", 60.0)
+    server = Server(b"", headers=b"NATS/1.0 503\r\n\r\n")
+    box = await outbox(server)
+    unhurried = await box.send("a.b", b"data", msg_id="hour", patience_s=3600.0)
+    with pytest.raises(NaqConnectionError):
+        await box.publish("a.b", b"data", msg_id="seconds", patience_s=0.5)
+    assert server.written.count({"Nats-Msg-Id": "hour"}) == 1
+    assert server.written.count({"Nats-Msg-Id": "seconds"}) > 2
+    box.stop()
+    with pytest.raises(NaqConnectionError, match="closed"):
+        await unhurried
+
+
 @pytest.mark.parametrize("answer", [b"[]", b"7", b"{}", b'{"seq": "7"}', b'{"error": "no"}', b'{"seq": 7, "error": 1}'])
 async def test_what_no_server_answers_is_not_taken_for_its_word(answer: bytes) -> None:
     with pytest.raises(NaqConnectionError, match="did not confirm"):
