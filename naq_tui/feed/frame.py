@@ -31,6 +31,7 @@ class Frame:
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
         self._events: deque[StoredEvent] = deque()
+        self._failures: FailuresFound | None = None
         self._ranges: list[EventsRange] = []
         self._single: dict[type, Update] = {}
         self._records: dict[str, dict[str, Any]] = {"workers": {}, "schedules": {}, "results": {}}
@@ -51,7 +52,15 @@ class Frame:
             self._taken.clear()
             await self._taken.wait()
 
-    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | FailuresFound) -> None:
+    async def failures(self, found: tuple[StoredEvent, ...]) -> None:
+        """Failures of the past, once those before them are taken: there may be more than are to be held at once."""
+        while self._failures is not None:
+            self._taken.clear()
+            await self._taken.wait()
+        self._failures = FailuresFound(found)
+        self._changed.set()
+
+    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()
@@ -109,6 +118,9 @@ class Frame:
         if self._events:
             count = min(max_events, len(self._events))
             batch.append(EventsAppended(tuple(self._events.popleft() for _ in range(count))))
+        if self._failures is not None:
+            batch.append(self._failures)
+            self._failures = None
         records, removed = self._records, self._removed
         if records["workers"] or removed["workers"] or "workers" in self._known:
             batch.append(WorkersChanged(tuple(records["workers"].values()), tuple(removed["workers"])))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from datetime import datetime
+from typing import TypeVar
 
 import nats.errors
 
@@ -20,6 +22,8 @@ from naq.models.event import StoredEvent
 from naq.models.times import parse_time
 from naq.tail import TailMessage
 from naq_tui.feed.query import Query, Scanned
+
+T = TypeVar("T")
 
 FIRST_STEP = 2_000
 """Sequences of the first piece: what is near is found at once."""
@@ -90,30 +94,13 @@ class LogReader:
             yield Scanned((), last)
 
     async def _backwards(self, query: Query, subjects: Sequence[str], last: int, first: int) -> AsyncIterator[Scanned]:
-        size = FIRST_STEP
-        behind: int | None = None
-        """Matching messages behind `last`, as far as that is known."""
-        while last >= first:
-            start = max(first, last - size + 1)
-            connection = self._client().connection
-            stream = connection.names.events
-            async with StreamCursor(connection, stream, subjects, start, headers_only=query.is_by_subject) as cursor:
-                count = None if behind is None else max(0, cursor.pending - behind)
-                if count is not None and count > 2 * MATCHES_PER_STEP and size > FIRST_STEP:
-                    size = max(FIRST_STEP, size // 4)
-                    continue
-                behind = cursor.pending
-                found: list[int] = []
-                left = size if count is None else count
-                while left > 0 and (messages := await cursor.take(min(left, READ_AT_ONCE))):
-                    left -= len(messages)
-                    found += _wanted(query, messages, last)
-                    if messages[-1].seq >= last:
-                        break
-            yield Scanned(tuple(found), start)
-            matched = len(found) if count is None else count
-            size = max(FIRST_STEP, min(4 * size, size * MATCHES_PER_STEP // max(1, matched)))
-            last = start - 1
+        def pick(messages: Iterable[TailMessage], last: int) -> tuple[int, ...]:
+            return _wanted(query, messages, last)
+
+        pieces = backwards(self._client, subjects, last, first, pick, headers_only=query.is_by_subject)
+        async with aclosing(pieces):  # type: ignore[type-var]
+            async for found, reached in pieces:
+                yield Scanned(tuple(found), reached)
 
     async def _subjects(self, query: Query) -> list[str] | None:
         """What to filter by: empty for everything, None where no stored event has a subject that is wanted."""
@@ -136,6 +123,47 @@ class LogReader:
             return None
         filters = min(_grouped(stored, wanted, 3), _grouped(stored, wanted, 4), key=len)
         return [] if len(wanted) == len(stored) or len(filters) > MOST_FILTERS else filters
+
+
+async def backwards(
+    client: Callable[[], AsyncClient],
+    subjects: Sequence[str],
+    last: int,
+    first: int,
+    pick: Callable[[Sequence[TailMessage], int], Iterable[T]],
+    *,
+    headers_only: bool = False,
+) -> AsyncIterator[tuple[list[T], int]]:
+    """The log from sequence `last` down to `first`, piece by piece: what was picked of one, and where that begins.
+
+    Args:
+        subjects: as `StreamCursor` takes them.
+        pick: given some messages of a piece and its last sequence, what is wanted of them; they may run past its end.
+    """
+    size = FIRST_STEP
+    behind: int | None = None
+    """Matching messages behind `last`, as far as that is known."""
+    while last >= first:
+        start = max(first, last - size + 1)
+        connection = client().connection
+        stream = connection.names.events
+        async with StreamCursor(connection, stream, subjects, start, headers_only=headers_only) as cursor:
+            count = None if behind is None else max(0, cursor.pending - behind)
+            if count is not None and count > 2 * MATCHES_PER_STEP and size > FIRST_STEP:
+                size = max(FIRST_STEP, size // 4)
+                continue
+            behind = cursor.pending
+            found: list[T] = []
+            left = size if count is None else count
+            while left > 0 and (messages := await cursor.take(min(left, READ_AT_ONCE))):
+                left -= len(messages)
+                found += pick(messages, last)
+                if messages[-1].seq >= last:
+                    break
+        yield found, start
+        matched = len(found) if count is None else count
+        size = max(FIRST_STEP, min(4 * size, size * MATCHES_PER_STEP // max(1, matched)))
+        last = start - 1
 
 
 def _wanted(query: Query, messages: Iterable[TailMessage], last: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ events are cut to frames, of everything else the newest state is what counts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from naq_tui.feed.frame import Frame
 from naq_tui.feed.lag import Lag
 from naq_tui.feed.log import LogReader
 from naq_tui.feed.query import Query, Scanned
-from naq_tui.store.updates import FailuresFound, JobsFound, LinkChanged, QueuesSampled, Update
+from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +84,18 @@ class NatsFeed:
                 batch = self._frame.take(EVENTS_PER_FRAME)
                 if batch:
                     yield batch
-                await asyncio.sleep(FRAME_S)
+                await self._pause()
         finally:
             await self.close()
+
+    async def _pause(self) -> None:
+        """Between two frames. The newest events, which are looked at, wait for none."""
+        if self._has_newest.is_set():
+            await asyncio.sleep(FRAME_S)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FRAME_S):
+                await self._has_newest.wait()
 
     async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
         """See `Feed.read_events`."""
@@ -194,7 +204,10 @@ class NatsFeed:
         while True:
             try:
                 self._frame.put(JobsFound(await past.waiting_jobs(self._client)))
-                self._frame.put(FailuresFound(await past.past_failures(self._client)))
+                async with contextlib.aclosing(past.past_failures(self._client)) as pieces:  # type: ignore[type-var]
+                    async for failures in pieces:
+                        await self._frame.failures(failures)
+                await self._frame.failures(())
                 return
             except NaqException as exc:
                 log.debug("reading the past begins anew: %s", exc)
@@ -220,6 +233,8 @@ class NatsFeed:
             self._has_newest.set()
         expected = start
         async for batch in self._client.events.follow(start_seq=start):
+            if batch.is_caught_up or batch.events[-1].seq >= held.last_seq:
+                self._has_newest.set()
             if not batch.events:
                 continue
             self._active.set()
@@ -231,7 +246,6 @@ class NatsFeed:
             now = self._client.connection.server_now()
             if self._lag.arrived(batch.events, is_caught_up=batch.is_caught_up, now=now):
                 self._tell_lag()
-            self._has_newest.set()
             await self._frame.room(EVENTS_PER_FRAME * 4)  # what is too much waits on the server, not in our memory
 
     async def _watch_workers(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -16,11 +16,13 @@ from naq.jobfilter import JobFilter
 from naq.models.event import Entity, JobEventType, StoredEvent
 from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
+from naq.tail import TailMessage
+from naq_tui.feed.log import backwards
 from naq_tui.store.failures import FAILURES_KEPT
 
 WAITING_READ = 500
 FAILURES_SINCE = timedelta(days=1)
-_PAGE = 1_000
+_PIECE = 1_000
 
 
 async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
@@ -34,35 +36,42 @@ async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
     return tuple(found)
 
 
-async def past_failures(client: AsyncClient) -> tuple[StoredEvent, ...]:
-    """The FAILED events of the last day, oldest first; of very many the newest."""
-    names = client.connection.names
-    subject = names.event_filter(entity="job", event_type=JobEventType.FAILED)
-    found: list[StoredEvent] = []
-    since = client.connection.server_now() - FAILURES_SINCE
-    while True:
-        page = await client.log.since(since, _PAGE, subject=subject)
-        known = found[-1].seq if found else 0
-        fresh = [stored for stored in page if stored.seq > known]
-        found = (found + fresh)[-FAILURES_KEPT:]
-        if len(page) < _PAGE or not fresh:
-            return tuple(found)
-        since = fresh[-1].stored_at
+async def past_failures(client: AsyncClient) -> AsyncIterator[tuple[StoredEvent, ...]]:
+    """The FAILED events of the last day in pieces, the newest piece first, each oldest first; of very many the newest.
+
+    Not by `EventLog.since`: the server answers the direct reads of a stream one after the other, and one for a rare
+    subject goes through much of the log, so that a page asked for meanwhile would wait. A consumer has its own turn.
+    """
+    subject = client.connection.names.event_filter(entity="job", event_type=JobEventType.FAILED)
+    oldest = await client.log.since(client.connection.server_now() - FAILURES_SINCE, 1)
+    if not oldest:
+        return
+    last, left = (await client.log.range()).last_seq, FAILURES_KEPT
+    async with aclosing(backwards(lambda: client, [subject], last, oldest[0].seq, _events)) as pieces:  # type: ignore[type-var]
+        async for found, _ in pieces:
+            for end in range(len(found), max(0, len(found) - left), -_PIECE):
+                yield tuple(found[max(0, end - min(_PIECE, left)) : end])
+                left -= min(_PIECE, end)
+            if left <= 0:
+                return
+
+
+def _events(messages: Iterable[TailMessage], last: int) -> list[StoredEvent]:
+    return [StoredEvent.from_stream(m.seq, m.stored_at, m.subject, m.data) for m in messages if m.seq <= last]
 
 
 async def standing_events(client: AsyncClient, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
     """What tells of workers, schedules, queues and operators before `before_seq`; of very many of a kind the newest."""
-    found: list[StoredEvent] = []
+    first, found = (await client.log.range()).first_seq, list[StoredEvent]()
     for entity in (Entity.WORKER, Entity.SCHEDULE, Entity.QUEUE, Entity.OPERATOR):
+        kept: list[StoredEvent] = []
         subject = client.connection.names.event_filter(entity=entity)
-        newest: deque[StoredEvent] = deque(maxlen=most)
-        next_seq = 1
-        while page := await client.log.read(next_seq, _PAGE, subject=subject):
-            newest += [stored for stored in page if stored.seq < before_seq]
-            next_seq = page[-1].seq + 1
-            if len(page) < _PAGE or next_seq >= before_seq:
-                break
-        found += newest
+        async with aclosing(backwards(lambda: client, [subject], before_seq - 1, first, _events)) as pieces:  # type: ignore[type-var]
+            async for piece, _ in pieces:
+                kept = [*piece, *kept][-most:]
+                if len(kept) == most:
+                    break
+        found += kept
     return tuple(sorted(found, key=attrgetter("seq")))
 
 

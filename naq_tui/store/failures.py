@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from naq_tui.store.identity import Same
@@ -51,11 +52,12 @@ class ErrorGroup:
     """Oldest first."""
 
 
-Failures = Mapping[int, Failure]
-"""By sequence, in order."""
+Failures = dict[int, Failure]
+"""By sequence, in order; never changed in place."""
 
 
 def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
+    """The same with those of `rows`, which are oldest first."""
     found: dict[int, Failure] = {}
     for row in rows:
         event = row.raw.event
@@ -66,22 +68,29 @@ def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
             found[row.seq] = Failure(
                 row.seq,
                 row.at,
-                fingerprint if isinstance(fingerprint, str) else "",
-                kind,
-                error_text(kind, error.get("message")),
+                _shared(fingerprint) if isinstance(fingerprint, str) else "",
+                _shared(kind),
+                _shared(error_text(kind, error.get("message"))),
                 row.queue,
                 row.function,
                 event.job_id,
             )
     if not found:
         return failures
-    newest = max(failures, default=0)
     merged = {**failures, **found}
-    if min(found) < newest:
-        merged = dict(sorted(merged.items()))
-    for seq in list(merged)[: max(0, len(merged) - FAILURES_KEPT)]:
+    if failures and next(iter(found)) < next(reversed(failures)):
+        # the past comes piece by piece, each before what is known; anything else is put in order
+        is_past = next(reversed(found)) < next(iter(failures))
+        merged = {**found, **failures} if is_past else dict(sorted(merged.items()))
+    for seq in list(islice(merged, max(0, len(merged) - FAILURES_KEPT))):
         del merged[seq]
     return merged
+
+
+@lru_cache(maxsize=4_096)
+def _shared(text: str) -> str:
+    """The same text, once for all failures that have it."""
+    return text
 
 
 def groups(failures: Failures) -> tuple[ErrorGroup, ...]:

@@ -68,8 +68,7 @@ def apply(state: State, batch: Iterable[Update]) -> State:
                 jobs = with_waiting(state.jobs, update.jobs)
                 state = replace(state, jobs=jobs, loaded=state.loaded | {"jobs"})
             case FailuresFound():
-                past = [event_row(stored) for stored in update.events]
-                failures = with_failures(state.failures, past)
+                failures = with_failures(state.failures, map(event_row, update.events))
                 state = replace(state, failures=failures, loaded=state.loaded | {"errors"})
             case ProcessesChanged():
                 processes = tuple(process_row(view) for view in update.processes)

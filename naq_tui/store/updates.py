@@ -121,7 +121,7 @@ class JobsFound:
 
 @dataclass(frozen=True, slots=True)
 class FailuresFound:
-    """FAILED events from before the newest events, oldest first; told once at the start."""
+    """FAILED events from before the newest events, oldest first; told at the start, the newest piece first."""
 
     events: tuple[StoredEvent, ...]
 
@@ -170,13 +170,14 @@ _RECORDS_OF: dict[type[Update], str] = {
 
 
 def in_slices(batch: Iterable[Update], most: int) -> Iterator[Update]:
-    """The same updates in the same order, none with more than `most` records."""
+    """The same updates in the same order, none with more than `most` records; of past failures the newest first."""
     for update in batch:
         name = _RECORDS_OF.get(type(update), "")
         records = getattr(update, name, ())
         if len(records) <= most:
             yield update
             continue
-        for first in range(0, len(records), most):
+        starts = range(0, len(records), most)
+        for first in reversed(starts) if isinstance(update, FailuresFound) else starts:
             part: Any = {name: records[first : first + most]}
             yield replace(update, **part)

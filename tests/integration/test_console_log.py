@@ -13,6 +13,7 @@ from naq.client import AsyncClient
 from naq.settings import Settings
 from naq_tui.app import make_console
 from naq_tui.feed import log as feed_log
+from naq_tui.feed import past
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.log import LogReader
 from naq_tui.feed.nats import NatsFeed
@@ -85,6 +86,20 @@ async def test_the_next_failure_is_the_first_one_found(client: AsyncClient, read
             if step.seqs:
                 assert step.seqs[-1] == failed[6]
                 break
+
+
+async def test_failures_of_the_past_come_in_pieces_the_newest_first(
+    client: AsyncClient, reader: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "_PIECE", 7)
+    query = failures()
+    failed = [event.seq for event in await all_events(client) if query.is_wanted(event)]
+    for kept in (1_000, 20, 3):
+        monkeypatch.setattr(past, "FAILURES_KEPT", kept)
+        async with aclosing(past.past_failures(client)) as pieces:  # type: ignore[type-var]
+            found = [[event.seq for event in piece] async for piece in pieces]
+        assert max(map(len, found)) <= 7
+        assert [seq for piece in reversed(found) for seq in piece] == failed[-kept:]
 
 
 async def test_moments_and_single_events(client: AsyncClient, reader: LogReader) -> None:

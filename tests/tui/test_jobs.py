@@ -21,11 +21,12 @@ from naq_tui.feed.sample import T0, job_id, stored
 from naq_tui.format import exact
 from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.clone import CloneScreen, parse, restored
+from naq_tui.store import failures
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT
 from naq_tui.store.state import EMPTY, State
-from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update
+from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update, in_slices
 from naq_tui.views.extra import NOTHING
 from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
@@ -110,6 +111,21 @@ def test_failures_are_grouped_by_cause_and_counted_once() -> None:
     assert [(group.type, group.count) for group in found] == [("KeyError", 2), ("ValueError", 1)]
     assert found[0].text == "KeyError: 'b'"
     assert found[0].last_at - found[0].first_at == timedelta(seconds=120)
+
+
+def test_past_failures_come_piece_by_piece_and_of_many_the_newest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "FAILURES_KEPT", 12)
+    error = {"type": "KeyError", "message": "'a'", "fingerprint": "f"}
+    told = tuple(event(1 + n, JobEventType.FAILED, job=job_id(n), after_s=n, error=error) for n in range(20))
+    live = EventsAppended(told[15:])
+    pieces = [FailuresFound(told[8:17]), FailuresFound(told[:8])]
+    slices = list(in_slices(pieces, 3))
+    assert [found.events[0].seq for found in slices if isinstance(found, FailuresFound)] == [15, 12, 9, 7, 4, 1]
+    state = folded(live, *slices)
+    assert list(state.failures) == list(range(9, 21))
+    assert list(folded(*slices, live).failures) == list(range(9, 21))
+    (group,) = groups(state.failures)
+    assert (group.count, group.job_ids[0]) == (12, job_id(8))
 
 
 def test_a_timeline_has_a_phase_for_each_wait_and_run() -> None:
