@@ -86,7 +86,8 @@ class JobRules:
         # else the first one (it may be stored behind STARTED: another stream), or one of a producer that tries again
         job.is_enqueued = True
         job.result_ttl_s = codec.number(details, "result_ttl_s", None)
-        job.waits = "depends_on" in details and not job.starts and job.status == PENDING
+        job.is_child = "depends_on" in details
+        job.waits = job.is_child and not job.starts and job.status == PENDING
 
     def _is_free(self, job: JobState, stored: StoredEvent) -> bool:
         """Whether the id of an ended job may be used again: nothing is kept of it."""
@@ -103,6 +104,8 @@ class JobRules:
     def _started(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
         attempt, worker, details = event.attempt or 0, intern(event.worker_id or ""), event.details or {}
         crashes = codec.whole(details, "crashes", 0)
+        is_told = "redelivered" in details or crashes > job.crashes
+        is_second = not is_told and job.first_attempt == attempt > 0
         self._check_worker(job_id, worker, stored)
         if not job.is_final:
             job.is_again |= "redelivered" in details or crashes > 0
@@ -110,28 +113,38 @@ class JobRules:
             self._report(stored, job_id, "RELEASED before STARTED", "it still waits for other jobs")
             job.waits = False
         if job.status == RUNNING and attempt == job.attempt:
-            self._check_double(job_id, job, stored, is_told="redelivered" in details or crashes > job.crashes)
+            self._check_double(job_id, job, stored, is_told=is_told)
         elif job.is_final and not job.is_refused:
             # handed out in the moment somebody cancelled or purged it: that end stands; or begun before it by a worker
-            # out of reach, whose word came through behind that of the one who was given the job next
-            is_late = job.is_again and "redelivered" not in details and worker != job.worker
-            if not is_late and (job.status != CANCELLED or job.end_attempt is not None):
+            # out of reach, whose word came through behind that of the one who was given the job next. The server hands
+            # a job out for the first time once: of either there is one, unless the first worker has gone
+            is_late = job.is_again and "redelivered" not in details and worker != job.worker and attempt <= job.attempt
+            is_raced = job.status == CANCELLED and job.end_attempt is None
+            is_doubled = is_second and not self._fold.is_excused(job.first_worker, job.starts[0])
+            if not (is_late or is_raced) or is_doubled:
                 self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
-            job.starts = (*job.starts, stored.seq)
+            self._note_start(job, attempt, worker, stored, is_told=is_told)
             return
         elif job.status == RETRY and not job.is_manual and attempt == job.attempt and job.starts:
             # a copy that was handed out while the first still ran, and begins behind its end: the retry stands
-            self._check_double(job_id, job, stored, is_told="redelivered" in details or crashes > job.crashes)
-            job.starts, job.open = (*job.starts, stored.seq), (*job.open, Run(worker, int(attempt)))
+            self._check_double(job_id, job, stored, is_told=is_told)
+            self._note_start(job, attempt, worker, stored, is_told=is_told)
+            job.open = (*job.open, Run(worker, int(attempt)))
             return
         elif attempt not in self._next_attempts(job) and not job.is_partial:
             expected = " or ".join(str(number) for number in self._next_attempts(job))
             self._report(stored, job_id, f"attempt {expected} after {job.status}", f"STARTED of attempt {attempt}")
         job.status, job.attempt, job.worker, job.crashes = RUNNING, int(attempt), worker, crashes
-        job.starts = (*job.starts, stored.seq)
+        self._note_start(job, attempt, worker, stored, is_told=is_told)
         job.open = (*job.open, Run(worker, int(attempt)))
         job.is_enqueued |= job.is_refused  # stored after all, and told of by what was to take it back
         job.is_refused, job.is_given_up, job.ended_at = False, False, None
+
+    @staticmethod
+    def _note_start(job: JobState, attempt: int, worker: str, stored: StoredEvent, *, is_told: bool) -> None:
+        job.starts = (*job.starts, stored.seq)
+        if not is_told:
+            job.first_attempt, job.first_worker = int(attempt), worker
 
     def _next_attempts(self, job: JobState) -> tuple[int, ...]:
         if job.status == RUNNING:
@@ -181,7 +194,7 @@ class JobRules:
         job.status, job.is_manual, job.crashes, job.open, job.ended_at = RETRY, True, 0, (), None
         job.queue = intern(event.queue or job.queue)
         job.retries = (*job.retries, stored.seq)
-        job.waits = False
+        job.waits, job.first_attempt = False, 0
 
     def _lost(self, job_id: str, job: JobState, event: JobEvent, stored: StoredEvent) -> None:
         self._check_worker(job_id, event.worker_id or "", stored)
@@ -220,9 +233,9 @@ class JobRules:
             return
         if kind == CANCELLED and (not worker or attempt <= job.attempt):
             return  # wherever it stands, an order may end it, by whoever is handed it next
-        is_first = not job.starts and job.status == PENDING
-        is_without_run = not worker or job_id.startswith("malformed-")
-        if kind == FAILED and is_without_run and (is_first or event.from_status == RETRY):
+        is_malformed = job_id.startswith("malformed-")
+        is_first = not job.starts and job.status == PENDING and (job.is_child or is_malformed)
+        if kind == FAILED and (not worker or is_malformed) and (is_first or event.from_status == RETRY):
             return  # its parents failed, it is no job, or its retry was not taken
         told = f"{kind} of attempt {attempt} by {worker or 'nobody'}"
         self._report(stored, job_id, "a run by the worker that ends it", f"{told} while {_standing(job)}")

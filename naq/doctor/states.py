@@ -62,11 +62,16 @@ class JobState:
     end_attempt: int | None = None
     """What its end says of the attempt; None where it says nothing (ended without a run)."""
     result_ttl_s: float | None = None
+    first_worker: str = ""
+    first_attempt: int = 0
+    """Who began which attempt, as the last whose STARTED gives no reason for another run; 0 where nobody did."""
     is_enqueued: bool = False
     is_partial: bool = False
     """Its first events have left the log."""
     waits: bool = False
     """For other jobs; false once it is RELEASED."""
+    is_child: bool = False
+    """It has waited for others."""
     is_refused: bool = False
     """The server did not store it, or its producer never heard: it has no record."""
     is_deleted: bool = False

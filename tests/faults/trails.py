@@ -119,6 +119,8 @@ class _Walk:
         """Attempts whose retry is told."""
         self._times_enqueued = self._times_released = 0
         self._waits = any("depends_on" in told.details for told in trail if told.type == "ENQUEUED")
+        self._may_fail = self._waits or job_id.startswith("malformed-")
+        """Without a run: as those it waits for, or as it is no job."""
         self._end: Told | None = None
         self._rules = {
             "ENQUEUED": self._enqueued,
@@ -169,7 +171,9 @@ class _Walk:
         self.outcome.starts = (*self.outcome.starts, told.seq)
         end = self._end
         if end is not None:
-            if end.type == "CANCELLED" and not end.attempt:
+            if self._is_second(told):
+                self._report("double run", f"STARTED at {told.seq}, after its end at {end.seq}, and not the first")
+            elif end.type == "CANCELLED" and not end.attempt:
                 # handed out in the moment somebody cancelled it: that end stands, whatever the run comes to
                 self._findings.note("starts in the moment of a cancellation")
             elif self._is_told_late(told):
@@ -200,14 +204,31 @@ class _Walk:
         before = [run for run in self._trail if run.type == "STARTED" and run.seq < told.seq]
         was_taken = any(run.details.get("redelivered") or run.details.get("crashes") for run in before)
         is_first = all((run.worker, run.attempt) != (told.worker, told.attempt) for run in before)
-        return was_taken and is_first and not told.details.get("redelivered")
+        was_due = told.attempt <= self.outcome.attempt
+        return was_taken and is_first and was_due and not told.details.get("redelivered")
+
+    def _says_why(self, started: Told) -> bool:
+        """Whether a start tells that its job was in other hands before."""
+        before = (run for run in self._trail if run.type == "STARTED" and run.seq < started.seq)
+        known = max((int(run.details.get("crashes", 0)) for run in before), default=0)
+        return bool(started.details.get("redelivered")) or int(started.details.get("crashes", 0)) > known
+
+    def _is_second(self, told: Told) -> bool:
+        """Whether nothing says why it runs beside another that was handed the attempt first, and has not gone."""
+        if self._says_why(told):
+            return False
+        for run in self._trail:
+            if run.type == "STARTED" and run.seq < told.seq and run.attempt == told.attempt and not self._says_why(run):
+                presence = self._workers.get(run.worker)
+                if presence is None or not presence.went_after(run.seq):
+                    return True
+        return False
 
     def _second(self, earlier: Told, later: Told) -> None:
         """A further run of one attempt: its own event, or the earlier worker's end, has to say why."""
         self.doubles.append(DoubleRun(self._job_id, earlier, later))
         presence = self._workers.get(earlier.worker)
-        is_told = bool(later.details.get("redelivered")) or bool(later.details.get("crashes"))
-        if not is_told and not (presence is not None and presence.went_after(earlier.seq)):
+        if not self._says_why(later) and not (presence is not None and presence.went_after(earlier.seq)):
             self._report("double run", f"STARTED at {later.seq} beside {earlier.seq}, and nothing in the log says why")
 
     def _progress(self, told: Told) -> None:
@@ -242,9 +263,10 @@ class _Walk:
             return
         self._end = told
         is_own = any((run.worker, run.attempt) == (told.worker, told.attempt) for run in self._open)
+        may_fail = outcome.is_given_up or (self._may_fail and not outcome.starts)
         if told.type == "COMPLETED" and not is_own:
             self._report("order", f"COMPLETED at {told.seq} by who did not run it")
-        elif told.type == "FAILED" and not is_own and not outcome.is_given_up and outcome.starts:
+        elif told.type == "FAILED" and not is_own and not may_fail:
             self._report("order", f"FAILED at {told.seq} by who did not run it")
         outcome.is_refused = is_refusal
         outcome.status, outcome.attempt, outcome.worker = told.type, told.attempt, told.worker

@@ -160,6 +160,44 @@ def _run_after_end(events: Sequence[JobEvent], order: random.Random) -> list[Job
     return [*events, start]
 
 
+def _late(
+    events: Sequence[JobEvent], order: random.Random, *, cancelled: bool = False, later: int = 0, starts: int = 1
+) -> list[JobEvent] | None:
+    """Starts behind the end, by workers that come only then, of a job whose log says that it was handed on before."""
+    starts_of = [(one.job_id, one.attempt, one.details or {}) for one in events if one.type == "STARTED"]
+    ends = [
+        one
+        for one in events
+        if one.type == "COMPLETED"
+        and len([told for told in starts_of if told[:2] == (one.job_id, one.attempt)]) == 1
+        and any(job_id == one.job_id and told.get("redelivered") for job_id, _, told in starts_of)
+    ]
+    if not ends:
+        return None
+    end = order.choice(ends)
+    told: list[JobEvent] = []
+    for number in range(starts):
+        worker, attempt = f"late-{number}", (end.attempt or 0) + later
+        told.append(event("WORKER_STARTED", worker_id=worker))
+        told.append(event("STARTED", job_id=end.job_id, queue=end.queue, worker_id=worker, attempt=attempt))
+    outside = event("CANCELLED", job_id=end.job_id, queue=end.queue)
+    return [*(outside if cancelled and one is end else one for one in events), *told]
+
+
+def _failed_by_nobody(events: Sequence[JobEvent], order: random.Random) -> list[JobEvent] | None:
+    """A job that waits for no other, fails before it began, and nobody says that he failed it."""
+    told = order.choice([one for one in events if one.type == "ENQUEUED"])
+    others = [one for one in events if one.job_id != told.job_id]
+    return [*others, replace(told, details=None), event("FAILED", job_id=told.job_id, queue=told.queue)]
+
+
+def _refused_and_ended(events: Sequence[JobEvent], order: random.Random) -> list[JobEvent] | None:
+    """A job that was told as not stored, and ends without a run."""
+    told = order.choice([one for one in events if one.type == "COMPLETED"])
+    others = [one for one in events if one.job_id != told.job_id or one.type == "ENQUEUED"]
+    return [*others, event("CANCELLED", job_id=told.job_id, queue=told.queue, details={"refused": True}), told]
+
+
 Mutation = Callable[[Sequence[JobEvent], random.Random], "list[JobEvent] | None"]
 MUTATIONS: dict[str, Mutation] = {
     "no ENQUEUED": lambda events, order: _without(events, "ENQUEUED", order),
@@ -174,5 +212,11 @@ MUTATIONS: dict[str, Mutation] = {
     "two ends": _second_end,
     "unexplained double run": _unexplained,
     "a run after the end": _run_after_end,
+    "a second first run behind the end": _late,
+    "two late runs": lambda events, order: _late(events, order, starts=2),
+    "a late run of an attempt that never was due": lambda events, order: _late(events, order, later=1),
+    "a second first run behind a cancellation": lambda events, order: _late(events, order, cancelled=True),
+    "failed by nobody": _failed_by_nobody,
+    "refused, and ended without a run": _refused_and_ended,
 }
 """What may go wrong with a log, each giving None where the history has no place for it."""

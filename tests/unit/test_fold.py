@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naq.doctor.compare import Place, Problem, Retention, job_problem
 from naq.doctor.fold import Fold
 from naq.doctor.states import Finding
 from naq.models.event import JobEvent
+from naq.models.result import JobResult
 from naq.models.times import format_time
 from tests.unit.histories import BEGIN, MUTATIONS, Plan, event, history, plans, stored, stored_as
 
@@ -163,6 +165,36 @@ def test_what_kept_a_job_from_being_stored_may_have_kept_its_first_event() -> No
     assert not found(UP, event("STARTED", **RUN), refused, event("COMPLETED", **RUN))
     assert not found(UP, refused, event("STARTED", **RUN), event("COMPLETED", **RUN)), "it was stored after all"
     assert found(UP, event("CANCELLED", **JOB))
+
+
+def test_a_refusal_does_not_hide_that_a_job_is_lost() -> None:
+    """Its producer may have been wrong: what has begun, or is told as enqueued again, has to be somewhere."""
+    refused, kept = event("CANCELLED", **JOB, details={"refused": True}), Retention(BEGIN, None, 1)
+
+    def problem(*events: JobEvent, record: JobResult | None = None) -> Problem | None:
+        return job_problem(folded([UP, *events]).jobs["j"], record, Place(is_stored=False), kept)
+
+    enqueued, run, end = event("ENQUEUED", **JOB), event("STARTED", **RUN), event("COMPLETED", **RUN)
+    assert problem(enqueued, refused) is None
+    assert problem(enqueued, refused, enqueued) is not None
+    assert problem(enqueued, run, refused) is not None
+    assert problem(enqueued, refused, run) is not None
+    assert problem(enqueued, refused, run, end) is not None
+    assert problem(enqueued, run, end, refused) is not None
+    assert problem(enqueued, refused, record=JobResult(job_id="j", status="RUNNING")) is not None
+    assert problem(enqueued, refused, record=JobResult(job_id="j", status="COMPLETED")) is not None
+
+
+def test_starts_that_race_with_an_end() -> None:
+    """What the rules above must still let pass."""
+    both = [UP, event("WORKER_STARTED", worker_id="w2"), event("ENQUEUED", **JOB)]
+    cancelled, start = event("CANCELLED", **JOB), event("STARTED", **RUN)
+    other = event("STARTED", **{**RUN, "worker_id": "w2"})
+    assert not found(*both, cancelled, start), "handed out in the moment of the cancellation"
+    assert not found(*both, start, event("WORKER_LOST", worker_id=W), cancelled, other), "the server may have forgotten"
+    assert not found(*both, start, cancelled, event("STARTED", **RUN, details={"redelivered": True}))
+    assert found(*both, start, cancelled, other)
+    assert found(*both, cancelled, start, other)
 
 
 def test_an_id_may_be_used_again_once_its_result_is_gone() -> None:
