@@ -27,7 +27,6 @@ from naq.worker.acks import ack
 from naq.worker.casualties import Casualties
 from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
-from naq.worker.run import Run
 from naq.worker.told import tell_retry_if_untold
 
 log = logging.getLogger(__name__)
@@ -128,19 +127,20 @@ class Claims:
             await ack(self._connection, received.reply)
         return decision
 
-    async def still_holds(self, run: Run) -> bool:
-        """Whether a claim stands now that STARTED is told.
+    async def held_at(self, job_id: str, revision: int, asked_at: float) -> float | None:
+        """The latest moment, by the loop's clock, at which the job was known to be this worker's; None where it is not.
 
-        What comes between can take longer than the lease (this process was stopped, the link or the log was): others
-        have the job then, and the record tells.
+        `asked_at` is the one known so far, and `revision` where the job's record stood then (0 where it had none).
+        What came since can have taken longer than the lease (this process was stopped, the link or the log was):
+        others have the job then, and the record tells, for whoever is handed a job again claims it.
         """
-        asked_at = run.asked_at
-        while run.revision and not self.freshness.is_recent(asked_at):
+        while not self.freshness.is_recent(asked_at):
             asked_at = asyncio.get_running_loop().time()
-            entry = await self._lifecycle.results.bucket.newest(run.job.job_id)
-            if entry is None or entry.revision != run.revision:
-                return False
-        return True
+            entry = await self._lifecycle.results.bucket.newest(job_id)
+            if (entry.revision if entry is not None else 0) != revision:
+                log.warning("job %s was handed on while it began here: it does not start", job_id)
+                return None
+        return asked_at
 
     async def _decide(self, job: Job, received: Received) -> Decision:
         delivery = received.delivery

@@ -61,7 +61,7 @@ class Run:
     context: JobContext
     """The run as its own function sees it."""
     asked_at: float = 0.0
-    """When it was asked whether the job may start, by the loop's clock; 0.0 where nobody had to be asked."""
+    """When the job was surely this worker's, by the loop's clock."""
     revision: int = 0
     """Where the job's record stood as the run began; 0 where it had none."""
     order: Mapping[str, Any] | None = None

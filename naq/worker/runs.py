@@ -184,11 +184,11 @@ class Runs:
             or not self.claims.is_certain(job, received)
         ):
             return None
-        run = self._start(job, received, None)
+        run = self._start(job, received, None, self._loop.time())
         self._keeper.hold(run.lease, run)
         return run
 
-    def _start(self, job: Job, received: Received, record: JobResult | None, asked_at: float = 0.0) -> Run:
+    def _start(self, job: Job, received: Received, record: JobResult | None, asked_at: float) -> Run:
         run = self._lifecycle.begin(job, received, record)
         run.asked_at = asked_at
         run.context.time_limit_s = self._time_limits.of(job)
@@ -250,7 +250,8 @@ class Runs:
                 return None
             if await self._is_cancelled(job, received):
                 return None  # the order came while it was looked up
-        return self._start(job, received, record, asked_at)
+        held_at = await self.claims.held_at(job.job_id, record.revision if record is not None else 0, asked_at)
+        return None if held_at is None else self._start(job, received, record, held_at)
 
     async def _is_cancelled(self, job: Job, received: Received) -> bool:
         """Whether somebody wants the job cancelled; then that is its end."""
@@ -272,10 +273,10 @@ class Runs:
         try:
             if announce:
                 await self._lifecycle.announced(run)
-                if not await self.claims.still_holds(run):
-                    log.warning("job %s was handed on while it began here: it does not start", run.job.job_id)
-                    self._drop(run, "")
-                    return False
+            is_recent = self.claims.freshness.is_recent(run.asked_at)
+            if not is_recent and await self.claims.held_at(run.job.job_id, run.revision, run.asked_at) is None:
+                self._drop(run, "")
+                return False
             if self._hooks:
                 outcome = await self._hooks.execute(run, self._executor.run)
             else:

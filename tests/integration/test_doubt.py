@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from naq.calls import check_options, jobs_of
 from naq.client import AsyncClient
 from naq.control import CANCEL, Control
 from naq.delivery import Received
 from naq.errors import JobExecutionError
 from naq.examples import tasks
 from naq.models.job import Job
+from naq.models.result import JobResult
 from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.worker import Worker
 from naq.worker.claims import Claims, Decision
+from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
 from naq.worker.run import Run
+from naq.worker.runs import Runs
 from tests.conftest import EXAMPLES, WorkerFactory
 from tests.integration import sample_tasks
 from tests.integration.log import all_events
@@ -117,6 +121,68 @@ async def test_a_claim_that_was_taken_over_before_the_start_does_not_start(
         )
     types = [s.event.type for s in await all_events(client) if s.event and s.event.job_id == job.job_id]
     assert types == ["ENQUEUED", "STARTED", "RETRY_SCHEDULED", "STARTED", "STARTED", "COMPLETED"]
+
+
+async def test_a_claim_that_was_taken_over_before_it_is_told_is_not_told(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a worker whose claim is confirmed only once its line carries something again."""
+    may_start, is_recent, taken_over = Claims.may_start, Freshness.is_recent, []
+
+    async def late(self: Claims, job: Job, received: Received) -> Decision:
+        decision = await may_start(self, job, received)
+        if decision.record is not None and not taken_over:
+            other = replace(decision.record, worker_id="w-other")
+            revision = decision.record.revision
+            taken_over.append(await client.results.bucket.update(job.job_id, other.to_wire(), revision=revision))
+            monkeypatch.setattr(Freshness, "is_recent", first_not)
+        return decision
+
+    def first_not(self: Freshness, moment: float) -> bool:
+        monkeypatch.setattr(Freshness, "is_recent", is_recent)
+        return False
+
+    monkeypatch.setattr(Claims, "may_start", late)
+    job = await client.enqueue(sample_tasks.fails_until, str(tmp_path / "calls"), 1, max_retries=1)
+    async with worker(modules=["tests.integration.sample_tasks"]):
+        assert await job.result(timeout=20) == "call 2 succeeds"
+    types = [s.event.type for s in await all_events(client) if s.event and s.event.job_id == job.job_id]
+    assert taken_over
+    assert types == ["ENQUEUED", "STARTED", "RETRY_SCHEDULED", "STARTED", "COMPLETED"]
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+async def test_a_first_run_that_was_stopped_before_its_first_line_starts_where_nobody_else_has(
+    is_ended: bool, client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a process that is stopped between telling STARTED and calling the function; a loop that was blocked by
+    another job while its leases were kept goes on."""
+    start, held_up = Runs._start, []
+
+    def long_ago(self: Runs, job: Job, received: Received, record: JobResult | None, asked_at: float) -> Run:
+        run = start(self, job, received, record, asked_at)
+        if not held_up:
+            held_up.append(job.job_id)
+            run.asked_at -= client.settings.ack_wait_s
+        return run
+
+    monkeypatch.setattr(Runs, "_start", long_ago)
+    calls = tmp_path / "calls"
+    (job,) = jobs_of([(sample_tasks.fails_until, (str(calls), 0))], check_options(queue_name="default"))
+    job.born_on = client.connection.server_run
+    if is_ended:
+        record = JobResult(job_id=job.job_id, status="COMPLETED", value="elsewhere", attempt=1, worker_id="w-other")
+        await client.results.bucket.update(job.job_id, record.to_wire(), revision=0)
+    await client.queue("default").store_many([job])
+    async with worker(modules=["tests.integration.sample_tasks"]):
+        assert await job.result(timeout=20) == ("elsewhere" if is_ended else "call 1 succeeds")
+        async with asyncio.timeout(20):
+            while any(queue.waiting or queue.running for queue in await client.inspector.queues()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert held_up == [job.job_id]
+    assert calls.exists() is not is_ended
+    types = [s.event.type for s in await all_events(client) if s.event and s.event.job_id == job.job_id]
+    assert types.count("STARTED") == 1
 
 
 async def test_an_order_to_cancel_that_comes_while_a_job_is_looked_up_is_followed(
