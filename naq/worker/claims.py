@@ -4,6 +4,11 @@ A first delivery, fresh from the server (`naq.worker.freshness`), of a job store
 never been anywhere else; nor has one of a job that was born under the very run of the server that hands it out, since
 that remembers whom it gave what. Anything else may have run, or still run, somewhere: then its record and the workers'
 heartbeats decide, and the start is claimed by compare-and-set.
+
+In a cluster another server may take over the lead of a queue while the link of this worker stands. What the one before
+handed out in its last moments may be new to it, and comes again as a first delivery (seen with nats-server 2.10; later
+ones tell a majority before they hand out). Nothing tells of it but the silence between the two (`naq.worker.intake`),
+behind which all that was stored by then is looked up.
 """
 
 from __future__ import annotations
@@ -82,6 +87,7 @@ class Claims:
         self._doubtful_up_to: float = float("inf")
         self._server_run = ""
         self._was_lost = False
+        self._doubts = 0
 
     async def refresh(self) -> None:
         """Note what was stored before now: the server may have forgotten whom it gave that to.
@@ -90,11 +96,14 @@ class Claims:
         """
         self._doubtful_up_to = float("inf")
         self._server_run = self._connection.server_run
+        self._doubts += 1
+        doubt = self._doubts
         names = self._connection.names
         while self._connection.state is LinkState.LIVE:
             try:
                 answer = await self._connection.api(f"STREAM.INFO.{names.jobs}")
-                self._doubtful_up_to = codec.number(answer.get("state", {}), "last_seq", 0)
+                if doubt == self._doubts:  # else it is known no longer: whoever doubted since asks, too
+                    self._doubtful_up_to = codec.number(answer.get("state", {}), "last_seq", 0)
                 return
             except NaqException as exc:
                 log.debug("can't read %s yet: %s", names.jobs, exc)
@@ -105,6 +114,16 @@ class Claims:
         self._was_lost = True
         self._doubtful_up_to = float("inf")
         self._server_run = ""
+        self._doubts += 1
+
+    def doubt_leader(self) -> bool:
+        """Another server may lead a queue now: call `refresh`. False where one server alone is all there is."""
+        if self._server_run:
+            return False
+        self._was_lost = True
+        self._doubtful_up_to = float("inf")
+        self._doubts += 1
+        return True
 
     def is_certain(self, job: Job, received: Received) -> bool:
         """Whether this delivery can only be the job's first, and is still this worker's."""

@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 2.0
 PULL_EXPIRES_S = 30.0
+LEADER_SILENT_S = 2.5
+"""Silence of a queue's leader, or time in which it was asked for nothing, behind which another may lead.
+
+More than a heartbeat of it; less than the 3 s that pass before anybody is elected in the place of one that died.
+"""
 HOLD_S = 1.0
 """How long a job waits here for a slot before it goes back to its queue."""
 ANSWER_WITHIN_S = 0.02
@@ -55,15 +60,18 @@ class Intake:
         accept: Callable[[Received], None],
         freshness: Freshness,
         turns: Turns | None = None,
+        on_new_leader: Callable[[], None] = lambda: None,
     ) -> None:
         """`accept` is called for each job that has a slot; the caller gives it back with `done`.
 
-        `turns` is the order between the queues, equal shares where None.
+        `turns` is the order between the queues, equal shares where None. `on_new_leader` is called where what comes
+        next may come from another leader than what came last.
         """
         self._connection = connection
         self._slots = slots
         self._accept = accept
         self._freshness = freshness
+        self.on_new_leader = on_new_leader
         self._busy = 0
         self._turns = turns or Turns(queues)
         self._pulls = {queue: _QueuePull(self, queue) for queue in queues}
@@ -254,6 +262,7 @@ class _QueuePull:
         self.queue = queue
         self.asked = 0
         self.heard_at = 0.0
+        self._leader_heard_at = asyncio.get_running_loop().time()
         self.answers_at = 0.0
         """When the silence of an open pull means that nothing waits in the queue."""
         self.is_paused = False
@@ -333,6 +342,9 @@ class _QueuePull:
         now = asyncio.get_running_loop().time()
         self._intake._freshness.hear(now)
         status = status_of(headers)
+        if now - self._leader_heard_at > LEADER_SILENT_S or status == "409":
+            self._intake.on_new_leader()
+        self._leader_heard_at = now
         is_current = inbox == self._inbox
         if status is None:
             received = Received(self.queue, data, reply, Delivery.parse(reply), now)

@@ -192,7 +192,13 @@ class Worker:
         await runs.claims.refresh()
         release = connection.on_state(functools.partial(_on_link, runs))
         self._intake = Intake(
-            connection, self.queues, self.concurrency, runs.accept, runs.claims.freshness, self._turns
+            connection,
+            self.queues,
+            self.concurrency,
+            runs.accept,
+            runs.claims.freshness,
+            self._turns,
+            on_new_leader=functools.partial(_on_new_leader, runs),
         )
         self._orders = Orders(connection)
         self._orders.on(CANCEL, runs.cancels.on_order)
@@ -250,3 +256,8 @@ def _on_link(runs: Runs, state: LinkState) -> None:
         runs.aside(runs.claims.refresh())
     elif state is LinkState.LOST:
         runs.claims.doubt_everything()
+
+
+def _on_new_leader(runs: Runs) -> None:
+    if runs.claims.doubt_leader():
+        runs.aside(runs.claims.refresh())

@@ -12,15 +12,18 @@ import pytest
 
 from naq.calls import check_options, jobs_of
 from naq.client import AsyncClient
+from naq.connection import Connection
 from naq.control import CANCEL, Control
 from naq.delivery import Received
+from naq.doctor.verify import verify
 from naq.errors import JobExecutionError
 from naq.examples import tasks
 from naq.models.job import Job
 from naq.models.result import JobResult
 from naq.server import EmbeddedServer
 from naq.settings import Settings
-from naq.worker import Worker
+from naq.topology import ensure_consumer
+from naq.worker import Worker, intake
 from naq.worker.claims import Claims, Decision
 from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
@@ -94,6 +97,77 @@ async def test_a_second_delivery_is_looked_up(client: AsyncClient, worker: Worke
     async with worker():
         assert await job.result(timeout=10) == 0.5
     assert looked_up == [job.job_id]
+
+
+@pytest.fixture
+def as_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link says nothing of who hands out the jobs."""
+    monkeypatch.setattr(Connection, "server_run", "")
+
+
+async def forget_what_was_handed_out(client: AsyncClient) -> None:
+    """As a new leader that the news of the last deliveries did not reach: a consumer made anew knows of none."""
+    names = client.connection.names
+    await client.connection.api(f"CONSUMER.DELETE.{names.jobs}.{names.consumer('default')}")
+    await ensure_consumer(client.connection, "default")
+
+
+async def until_running(client: AsyncClient, *jobs: Job) -> None:
+    """Wait until the heartbeats tell that these run."""
+    async with asyncio.timeout(10):
+        while True:
+            running = {job.job_id for each in await client.inspector.workers() for job in each.running}
+            if running == {job.job_id for job in jobs}:
+                return
+
+
+async def starts_of(client: AsyncClient) -> list[str]:
+    return [s.event.job_id or "" for s in await all_events(client) if s.event and s.event.type == "STARTED"]
+
+
+@pytest.mark.usefixtures("as_in_a_cluster")
+async def test_a_new_leader_that_says_so_is_not_believed_that_a_job_is_new(
+    client: AsyncClient, worker: WorkerFactory, looked_up: list[str]
+) -> None:
+    async with worker(concurrency=1), worker(concurrency=1):
+        job = await client.enqueue(tasks.sleep, 3.0)
+        await until_running(client, job)
+        await forget_what_was_handed_out(client)
+        assert await job.result(timeout=15) == 3.0
+    assert job.job_id in looked_up, "it came again, and as if for the first time"
+    assert await starts_of(client) == [job.job_id]
+    assert (await verify(client.connection)).findings == ()
+
+
+@pytest.mark.usefixtures("as_in_a_cluster")
+async def test_a_leader_that_was_not_heard_for_long_is_not_believed_that_a_job_is_new(
+    client: AsyncClient, worker: WorkerFactory, looked_up: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told of a new leader who asks for nothing while his slots are taken."""
+    monkeypatch.setattr(Freshness, "is_fresh", lambda *_: True)
+    async with worker(concurrency=1), worker(concurrency=1):
+        long, short = await client.enqueue(tasks.sleep, 6.0), await client.enqueue(tasks.sleep, 3.0)
+        await until_running(client, long, short)
+        await forget_what_was_handed_out(client)
+        assert await short.result(timeout=15) == 3.0
+        assert await long.result(timeout=15) == 6.0
+    assert long.job_id in looked_up
+    assert sorted(await starts_of(client)) == sorted([long.job_id, short.job_id])
+    assert (await verify(client.connection)).findings == ()
+
+
+@pytest.mark.usefixtures("as_in_a_cluster")
+async def test_a_leader_that_is_heard_all_the_time_is_believed(
+    client: AsyncClient, worker: WorkerFactory, looked_up: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LEADER_SILENT_S", 1.2)
+    async with worker():
+        for number in range(2):
+            jobs = await client.enqueue_many([(tasks.add, (n, 1)) for n in range(20)])
+            assert [await job.result(timeout=10) for job in jobs] == [n + 1 for n in range(20)]
+            if number == 0:
+                await asyncio.sleep(2.0)  # its heartbeats are all that is heard meanwhile
+    assert looked_up == []
 
 
 async def test_a_claim_that_was_taken_over_before_the_start_does_not_start(
