@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from naq.client import AsyncClient
+from naq.models.event import JobEvent, JobEventType
 from naq.settings import Settings
 from naq_tui.app import make_console
 from naq_tui.feed import log as feed_log
@@ -100,6 +101,23 @@ async def test_failures_of_the_past_come_in_pieces_the_newest_first(
             found = [[event.seq for event in piece] async for piece in pieces]
         assert max(map(len, found)) <= 7
         assert [seq for piece in reversed(found) for seq in piece] == failed[-kept:]
+
+
+async def test_what_tells_of_the_system_before_an_event(client: AsyncClient, reader: LogReader) -> None:
+    for number in range(40):
+        await client.events.write(JobEvent.of(JobEventType.WORKER_LOST, worker_id=f"w-{number}"))
+        await client.events.write(JobEvent.of(JobEventType.QUEUE_PAUSED, queue="mail"))
+    await fill(client, 1_000)
+    stored = await all_events(client)
+    told = [event.seq for event in stored if event.subject.split(".")[2] in ("worker", "queue")]
+    assert len(told) == 80
+    for before, most, expected in (
+        (stored[-1].seq, 100, told),
+        (stored[-1].seq, 15, told[-30:]),
+        (told[21], 100, told[:21]),
+        (told[0], 100, []),
+    ):
+        assert [event.seq for event in await past.standing_events(client, before, most)] == expected
 
 
 async def test_moments_and_single_events(client: AsyncClient, reader: LogReader) -> None:
