@@ -153,7 +153,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         self._processes_changed()
         if self._ticks:
             self.set_interval(TICK_S, self._tick)
-        self._follow_feed()
+        self.call_after_refresh(self._follow_feed)  # what it loads is not waited for by the first screen
 
     async def _shutdown(self) -> None:
         # feed and processes end while the loop still runs, whatever the reason for the end

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from naq import __version__
 from naq.errors import ConfigurationError, NaqException
-from naq_tui.collecting import collect_rarely
+from naq_tui.collecting import collect_later
 from naq_tui.config import Config, load_config, zone_name
 from naq_tui.config_example import EXAMPLE, write_example
 
 if TYPE_CHECKING:
+    from naq_tui.feed.nats import NatsFeed
     from naq_tui.launcher import Supervisor
 
 EXAMPLES = """examples:
@@ -176,10 +177,9 @@ async def _snapshot(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    collect_rarely()  # what is imported from here on is never a cycle to be found
+    collect_later()  # what is imported from here on is never a cycle to be found
     from naq_tui.app import make_console
-    from naq_tui.demo import Demo
-    from naq_tui.feed.nats import NatsFeed
+    from naq_tui.feed.late import late
     from naq_tui.launcher import Supervisor, recipes_of
     from naq_tui.opening import choose, connect, demo_target, environment_of, target_of
     from naq_tui.remembered import Remembered
@@ -197,15 +197,20 @@ async def _run(args: argparse.Namespace) -> int:
             supervisor.attach_server(target.server)
         if not args.demo:
             supervisor.adopt()
-        feed = NatsFeed(
-            target.settings, label=context.name if context else target.label, is_embedded=target.server is not None
-        )
+
+        def make_feed() -> NatsFeed:
+            from naq_tui.feed.nats import NatsFeed
+
+            label = context.name if context else target.label
+            return NatsFeed(target.settings, label=label, is_embedded=target.server is not None)
+
+        feed = late(make_feed)
         remembered = Remembered.of_user()
         app = make_console(
             feed=feed,
             supervisor=supervisor,
             remembered=remembered,
-            commands=feed.commands,
+            commands=late(lambda: feed.commands),
             at_exit="stop" if args.demo else "leave",
             ascii_only=args.ascii,
             config=config,
@@ -215,8 +220,11 @@ async def _run(args: argparse.Namespace) -> int:
             read_only=args.read_only,
             allow_changes=args.write,
         )
-        demo = Demo(target.settings, supervisor) if args.demo else None
-        if demo is not None:
+        demo = None
+        if args.demo:
+            from naq_tui.demo import Demo
+
+            demo = Demo(target.settings, supervisor)
             demo.start()
         try:
             await app.run_async(mouse=config.mouse)

@@ -12,8 +12,13 @@ NEW_OBJECTS = 50_000
 """More than a frame of events makes before as many old ones go: only what really grows is looked through."""
 
 
+def collect_later() -> None:
+    """Call it before the program is loaded, and `collect_rarely` once it stands."""
+    gc.disable()
+
+
 def collect_rarely() -> None:
-    """Call it before the program is loaded, and again once it stands: what is there by then stays to the end, and is
-    not looked through again."""
+    """Begin to collect: what is there by now stays to the end, and is not looked through again."""
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, 10, 10)
+    gc.enable()

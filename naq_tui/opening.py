@@ -116,10 +116,11 @@ async def demo_target(settings: Settings) -> AsyncIterator[Target]:
 
 async def check(settings: Settings) -> None:
     """Connect once before the screen is taken over, so that what is wrong is said in one line of the shell."""
-    from naq.client import AsyncClient
+    from naq.connection import Connection
+    from naq.topology import ensure_topology
 
-    async with AsyncClient(settings, program="naq-console"):
-        return
+    async with Connection(settings, name="naq-console") as connection:
+        await ensure_topology(connection)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
