@@ -99,9 +99,8 @@ class JobsView(TableView[JobRow]):
 
     def facets(self, state: State) -> Sequence[Facet]:
         counted = _counted(Same(state.jobs))
-        shown = [name for name in FACETS if counted[name]]
         return tuple(
-            Facet(name, status.of_job(name), counted[name], "failed" if name == "FAILED" else "") for name in shown
+            Facet(name, status.of_job(name), counted[name], "failed" if name == "FAILED" else "") for name in FACETS
         )
 
     def in_facet(self, item: JobRow, facet: str) -> bool:

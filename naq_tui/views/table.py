@@ -164,7 +164,7 @@ class TableView(Generic[Item]):
         raise NotImplementedError
 
     def facets(self, state: State) -> Sequence[Facet]:
-        """The parts of the list that are not empty, in their order; none where it is not divided."""
+        """The parts of the list, always the same and in the same order; none where it is not divided."""
         return ()
 
     def in_facet(self, item: Item, facet: str) -> bool:

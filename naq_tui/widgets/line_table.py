@@ -128,8 +128,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.repaint()
 
     def step_facet(self, step: int) -> None:
-        """Show the next part of the list (or with -1 the previous); after the last one all of it again."""
-        names = ["", *(facet.name for facet in self.view.facets(self._state))]
+        """Show the next part of the list that has rows (or with -1 the previous); after the last one all of it."""
+        facets = self.view.facets(self._state)
+        names = ["", *(facet.name for facet in facets if facet.number or facet.name == self.facet)]
         here = names.index(self.facet) if self.facet in names else 0
         self.show_facet(names[(here + step) % len(names)])
 

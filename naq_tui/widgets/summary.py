@@ -9,8 +9,8 @@ from textual.strip import Strip
 from naq_tui.store.state import State
 from naq_tui.text import fit
 from naq_tui.views.summary import SummaryLine, summary
-from naq_tui.views.table import Lens
-from naq_tui.widgets.painted import Lines, cut_cells
+from naq_tui.views.table import Lens, lay_out
+from naq_tui.widgets.painted import Lines
 
 
 class Summary(Lines):
@@ -36,7 +36,12 @@ class Summary(Lines):
             return self.strip([])
         entry = self._lines[y]
         head = [(f" {entry.key} ", "key"), (fit(entry.title, 11), "strong")]
-        return self.strip([*head, *cut_cells(entry.cells, self.size.width - 15)])
+        room = self.size.width - 15
+        line = []
+        for place, gap, cells in lay_out(entry.columns, room):
+            text, tone = entry.cells[place]
+            line.append((" " * gap + entry.columns[place].fitted(text, cells), tone))
+        return self.strip([*head, *line])
 
     def on_click(self, event: events.Click) -> None:
         if event.y < len(self._lines):

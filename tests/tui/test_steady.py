@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -173,3 +174,57 @@ async def test_nothing_moves_while_data_changes(size: tuple[int, int]) -> None:
                 assert spilled(console) == [], name
                 seen.add(text_on(pilot))
             assert len(seen) == 3, "the data did change"
+
+
+def worded(lines: list[str]) -> list[tuple[int, int, str]]:
+    """Every word that is no figure, and where it begins."""
+    found = []
+    for y, line in enumerate(lines):
+        cells = "".join(character + "\0" * (width(character) - 1) for character in line)
+        found += [(y, match.start(), match.group()) for match in re.finditer(r"[^\s\d.,]{2,}", cells)]
+    return found
+
+
+def grown(digits: int) -> tuple[Update, ...]:
+    """The same things in greater numbers: queues, results and jobs in each state."""
+    number = 10 ** (digits - 1)
+    samples = tuple(replace(stats, waiting=number, running=number) for stats in queues())
+    statuses = ("COMPLETED", "FAILED", "CANCELLED")
+    kept = tuple(
+        replace(results()[0], job_id=job_id(digits * 10_000 + i), status=statuses[i % 3], saved_at=T0)
+        for i in range(min(number, 4_000))
+    )
+    last = replace(results()[-1], saved_at=T0 + timedelta(seconds=1))
+    event = failed(FIRST_SEQ + digits, "q", "f", "")
+    return EventsAppended((event,)), QueuesSampled(samples, T0), ResultsChanged((*kept, last), total=number)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_figures_that_grow_move_no_words(size: tuple[int, int]) -> None:
+    """The overview's lines and the parts of Jobs hold every word where it was while their numbers gain digits."""
+    console = fake_console()
+    async with console.run_test(size=size) as pilot:
+        await settle(pilot)
+        jobs, glance = console.main.tables["jobs"], console.main.summary
+        seen: set[tuple[str, str]] = set()
+        places: list[Any] = []
+        for digits in (1, 3, 4, 10):
+            await took_in(pilot, console, grown(digits))
+            for facet in ("", "FAILED"):
+                await pilot.press("3")
+                jobs.show_facet(facet)
+                await pilot.pause()
+                parts = jobs.render_line(0).text
+                await pilot.press("1")
+                await pilot.pause()
+                lines = [glance.render_line(y).text for y in range(5)] if size == (80, 24) else []
+                seen.add((parts, "".join(lines)))
+                places.append((facet, worded([parts]), worded(lines)))
+        assert len(seen) >= 4, "the figures did change"
+        for facet, parts_at, lines_at in places[2:]:
+            first = next(known for known in places if known[0] == facet)
+            assert (parts_at, lines_at) == first[1:]
+        assert "all" in {word for _, _, word in places[0][1]}
+        assert "failed" in {word for _, _, word in places[1][1]}
+        if size == (80, 24):
+            assert {"waiting", "running", "workers", "stored"} <= {word for _, _, word in places[0][2]}
