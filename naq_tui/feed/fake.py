@@ -12,8 +12,9 @@ from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import sample
 from naq_tui.feed.query import Query, Scanned
-from naq_tui.feed.sample import T0, job_id, old_event, process, results, workers
+from naq_tui.feed.sample import old_event, process, results, workers
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
+from naq_tui.feed.sample_jobs import T0, before, job_id
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
 from naq_tui.launcher.supervisor import CloseMode
 from naq_tui.store.updates import EventsAppended, EventsRange, FailuresFound, JobsFound, ResultsChanged, Update
@@ -45,7 +46,7 @@ class FakeFeed:
     def __init__(self, *batches: Sequence[Update]) -> None:
         self._queue: asyncio.Queue[tuple[Update, ...]] = asyncio.Queue()
         self._first = [tuple(batch) for batch in batches]
-        self.events: dict[int, StoredEvent] = {}
+        self.events: dict[int, StoredEvent] = {event.seq: event for event in sample.earlier_events()}
         self.results: dict[str, JobResult] = {result.job_id: result for result in results()}
         self.reads: list[tuple[int, int]] = []
         self.held = (1, 0)
@@ -238,7 +239,14 @@ class FakeProcesses:
         """A server, a worker and a scheduler."""
         return cls(
             process("nats-server", "server", 4102, "[INF] Server is ready", command="nats-server 2.15.0 on 4222"),
-            process("worker-1", "worker", 4121, "14:07:12 send_invoice 9f3c done in 228 ms"),
+            process(
+                "worker-1",
+                "worker",
+                4104,
+                f"14:07:00 poll {job_id(1_200)[-6:]} done in 34 ms",
+                started_at=before(98),
+                uptime=98.0,
+            ),
             process("scheduler-1", "scheduler", 4130, "14:07:00 fired minutely"),
         )
 

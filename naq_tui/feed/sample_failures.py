@@ -10,9 +10,14 @@ from typing import Any
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.job import Job
 from naq.models.result import JobError, JobResult
-from naq_tui.feed.sample import T0, TRACEBACK, job_id, stored
+from naq_tui.feed.sample import stored
+from naq_tui.feed.sample_jobs import INVOICE, MAIL_TRACEBACK, T0, TRACEBACK, call_of, job_id, lives
 
+_TRACEBACKS = {"f1": TRACEBACK, "f2": MAIL_TRACEBACK}
+_WORKERS = {"mail": "w-3", "images": "w-5", "reports": "w-7", "default": "w-2"}
+"""Of those of `default` a worker tells that has been stopped since."""
 CAUSES = (
+    ("f1", "TimeoutError", "upstream took longer than 30 s", "reports", "shop.reports:build", 38, 290),
     ("f2", "ConnectionResetError", "peer closed the connection", "mail", "shop.tasks:send_invoice", 61, 1_380),
     ("f3", "ValueError", "invoice 10482 has no address", "mail", "shop.tasks:send_receipt", 7, 340),
     ("f4", "TimeLimitExceeded", "it ran longer than its limit of 60 s", "images", "shop.tasks:resize_image", 22, 55),
@@ -41,8 +46,8 @@ def failures(seed: int = 5) -> tuple[StoredEvent, ...]:
                 job_id=job_id(number),
                 queue=queue,
                 function=function,
-                worker_id="w-3",
-                attempt=3,
+                worker_id=_WORKERS[queue],
+                attempt=2 if queue == "reports" else 3,
                 error={"type": kind, "message": message, "fingerprint": fingerprint},
             ),
         )
@@ -55,7 +60,7 @@ def failed_result(wanted: str) -> JobResult | None:
     for event in failures():
         told = event.event
         if told is not None and told.job_id == wanted and told.error is not None:
-            head, _, _ = TRACEBACK.rpartition("\n")
+            head, _, _ = _TRACEBACKS.get(told.error["fingerprint"], MAIL_TRACEBACK).rpartition("\n")
             error = JobError(
                 type=told.error["type"],
                 message=told.error["message"],
@@ -67,8 +72,9 @@ def failed_result(wanted: str) -> JobResult | None:
                 status="FAILED",
                 function=told.function or "",
                 queue=told.queue or "",
-                worker_id="w-3",
-                attempt=3,
+                worker_id=told.worker_id or "",
+                attempt=told.attempt or 1,
+                job=payload(wanted, told.function),
                 error=error,
                 finished_at=event.stored_at,
                 saved_at=event.stored_at,
@@ -78,24 +84,10 @@ def failed_result(wanted: str) -> JobResult | None:
 
 def waiting_jobs() -> tuple[Job, ...]:
     """Jobs that lie in the queues, oldest first."""
-    return tuple(
-        Job(
-            job_id=job_id(9_000 + place),
-            function="shop.reports:build" if place < 8 else "shop.tasks:send_invoice",
-            queue_name="reports" if place < 8 else "mail",
-            enqueued_at=T0 - timedelta(seconds=840 - 60 * place if place < 8 else 0.8),
-        )
-        for place in range(20)
-    )
+    return tuple(life.waiting() for life in lives() if not life.runs)
 
 
 def payload(wanted: str, function: str | None) -> Mapping[str, Any]:
     """What any job of the made-up system was called with; None is a job of which nothing else tells."""
-    call = {"job_id": wanted, "function": function or "shop.tasks:send_invoice", "max_retries": 2, "timeout": 60}
-    if function == "shop.reports:build":
-        return {**call, "args": ["2026-11", {"region": "EU"}], "kwargs": {"dry_run": False}}
-    return {
-        **call,
-        "args": [10_482, {"to": "customer-042", "lines": [{"sku": "A-7", "count": 3}, {"sku": "B-1", "count": 12}]}],
-        "kwargs": {"language": "de", "copies": 2},
-    }
+    known = next((life.call() for life in lives() if life.job_id == wanted), None)
+    return known or {**call_of(10_482, function or INVOICE), "job_id": wanted}
