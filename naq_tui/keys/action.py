@@ -59,4 +59,5 @@ _KEY_LABELS = {
     "pagedown": "pgdn",
     "plus": "+",
     "minus": "-",
+    "equals_sign": "=",
 }

@@ -228,6 +228,18 @@ LOOKING: tuple[Action, ...] = (
         where=frozenset({"jobs"}),
     ),
     Action(
+        id="compare",
+        keys=("equals_sign",),
+        label="compare",
+        help="Two marked jobs side by side; of one alone, beside the last that went well before it",
+        group="Looking",
+        call="compare_jobs",
+        owner="jobs",
+        where=frozenset({"jobs", "results", "job"}),
+        footer=46,
+        footer_where=frozenset({"job"}),
+    ),
+    Action(
         id="related.open",
         keys=("enter",),
         label="open",

@@ -19,4 +19,4 @@ LISTS = frozenset(PANES)
 TABLES = frozenset(PANES) - {"overview", "events"}
 JOB_LISTS = frozenset({"jobs", "results", "errors"})
 """Tables whose rows stand for jobs."""
-REPORTS = frozenset({"detail", "event", "job", "error", "output"})
+REPORTS = frozenset({"detail", "event", "job", "error", "output", "compare"})

@@ -14,7 +14,8 @@ from naq_tui import keys, masking
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.targets import Target, targets_of
 from naq_tui.messages import Open
-from naq_tui.store.rows import event_row
+from naq_tui.screens.comparing import Comparing
+from naq_tui.store.rows import event_row, result_row
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.extra import FOLD_ALL, Extra, Relative
@@ -35,7 +36,7 @@ DEEPEST = 4
 STALE = "stale: no connection"
 
 
-class DetailScreen(ActingOnJobs, Screen[None]):
+class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
     """A report that reads top-down; `esc` goes back.
 
     Args:
@@ -100,6 +101,10 @@ class DetailScreen(ActingOnJobs, Screen[None]):
             return targets_of(found)
         row = self.app.state.jobs.get(self.key)
         return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
+
+    def compared_rows(self) -> tuple[Any, ...]:
+        row = self.app.state.jobs.get(self.key) or self.app.state.results.get(self.key)
+        return (row,) if row is not None else (result_row(self._extra.result),) if self._extra.result else ()
 
     def action_step_related(self, step: int) -> None:
         self.related_line.step(step)

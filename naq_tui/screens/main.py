@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from naq_tui.acting.targets import Target, targets_of
 from naq_tui.acting.workers import ActingOnWorkers
 from naq_tui.format import count
 from naq_tui.messages import Open
+from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.looking import Looking
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
@@ -64,7 +65,14 @@ _KINDS: dict[str, Kind] = {
 
 
 class MainScreen(
-    ActingOnJobs, ActingOnSchedules, ActingOnQueues, ActingOnWorkers, ActingOnProcesses, Looking, Screen[None]
+    ActingOnJobs,
+    ActingOnSchedules,
+    ActingOnQueues,
+    ActingOnWorkers,
+    ActingOnProcesses,
+    Comparing,
+    Looking,
+    Screen[None],
 ):
     """Arranges the panes and hands each the state; knows which one the keys are about."""
 
@@ -321,6 +329,12 @@ class MainScreen(
         for group in items:
             found += await self.app.feed.read_failed(group.key if group.has_fingerprint else None, group.type)
         return targets_of(found)
+
+    def compared_rows(self) -> tuple[Any, ...]:
+        """The marked rows; where one is marked and the cursor is on another, these two."""
+        table = self.tables[self.place]
+        marked, selected = tuple(table.targets), table.selected
+        return (*marked, selected) if len(marked) == 1 and selected not in marked else marked
 
     def record_to_copy(self) -> object | None:
         """The record under the cursor."""

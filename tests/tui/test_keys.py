@@ -31,6 +31,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "detail": ("5", "enter"),
     "error": ("9", "enter"),
     "output": ("8", "enter"),
+    "compare": ("7", "equals_sign"),
 }
 """The keys that lead to each place."""
 OWNERS = {
