@@ -88,7 +88,11 @@ def _facts(schedule: Schedule, now: datetime) -> list[tuple[str, str]]:
         counted(schedule.failure_count, "failure"),
     ]
     last = schedule.last_run_at
-    misfire = schedule.misfire
+    unknown = schedule.unknown_policies
+    misfire, overlap = (
+        f"{unknown[name][:40]} (not known here: followed as skip)" if name in unknown else known
+        for name, known in (("misfire", schedule.misfire), ("overlap", schedule.overlap))
+    )
     if schedule.misfire_grace_s is not None:
         misfire += f", after {schedule.misfire_grace_s:g} s"
     if schedule.misfire_cap is not None:
@@ -104,7 +108,7 @@ def _facts(schedule: Schedule, now: datetime) -> list[tuple[str, str]]:
         ("end", _local(schedule, schedule.end_at) if schedule.end_at else ""),
         ("jitter", f"up to {schedule.jitter_s:g} s" if schedule.jitter_s else ""),
         ("misfire", misfire),
-        ("overlap", schedule.overlap),
+        ("overlap", overlap),
         ("runs", ", ".join(counts)),
         ("last run", f"{_local(schedule, last)}  {age(last, now)} ago" if last else "none yet"),
         ("last jobs", " ".join(schedule.recent_job_ids) or schedule.last_job_id or ""),

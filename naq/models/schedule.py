@@ -26,7 +26,11 @@ class ScheduleStatus(StrEnum):
 
 
 class MisfirePolicy(StrEnum):
-    """What to do about runs that were due while no scheduler was up."""
+    """What to do about runs that were due while no scheduler was up.
+
+    Where a newer version has written another one, this version makes up for nothing: those runs count as missed, which
+    the log tells with the policy's name. Runs that are on time fire.
+    """
 
     SKIP = "skip"
     RUN_ONCE = "run_once"
@@ -34,7 +38,11 @@ class MisfirePolicy(StrEnum):
 
 
 class OverlapPolicy(StrEnum):
-    """What to do about a run that is due while the job of the run before it has not ended."""
+    """What to do about a run that is due while the job of the run before it has not ended.
+
+    Where a newer version has written another one, this version leaves the run out, which the log tells with the
+    policy's name: two jobs at once may be what it forbids.
+    """
 
     ALLOW = "allow"
     """Enqueue it all the same."""
@@ -109,6 +117,22 @@ class Schedule:
     def is_over(self) -> bool:
         """Whether it is only a memory: its id may be used again."""
         return self.status in (ScheduleStatus.COMPLETED, ScheduleStatus.CANCELLED)
+
+    @property
+    def misfire_policy(self) -> MisfirePolicy:
+        """`misfire`, as this version follows it."""
+        return MisfirePolicy(self.misfire) if self.misfire in tuple(MisfirePolicy) else MisfirePolicy.SKIP
+
+    @property
+    def overlap_policy(self) -> OverlapPolicy:
+        """`overlap`, as this version follows it."""
+        return OverlapPolicy(self.overlap) if self.overlap in tuple(OverlapPolicy) else OverlapPolicy.SKIP
+
+    @property
+    def unknown_policies(self) -> dict[str, str]:
+        """What a newer version wrote that this one does not know, by field; followed as "skip"."""
+        named = {"misfire": (self.misfire, self.misfire_policy), "overlap": (self.overlap, self.overlap_policy)}
+        return {field: text for field, (text, followed) in named.items() if text != followed}
 
     @property
     def is_due_ever(self) -> bool:

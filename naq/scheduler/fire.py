@@ -116,7 +116,7 @@ class Firer:
                 return saved
             schedule = saved
         is_remembered = schedule.buffered_at is None and now - (firing.runs or (now,))[0] < REMEMBERED
-        is_looked_for = may_be_begun and not (is_remembered and schedule.overlap == OverlapPolicy.ALLOW)
+        is_looked_for = may_be_begun and not (is_remembered and schedule.overlap_policy == OverlapPolicy.ALLOW)
         dues = firing.runs if schedule.buffered_at is None else (schedule.buffered_at, *firing.runs)
         outcome = Outcome(buffered_at=schedule.buffered_at)
         for due in dues:
@@ -170,7 +170,7 @@ class Firer:
 
     async def _may_go(self, schedule: Schedule, due: datetime, outcome: Outcome, is_looked_for: bool) -> bool:
         """Whether the job of this run is to be enqueued now; where not, it is skipped or buffered."""
-        if schedule.overlap not in (OverlapPolicy.SKIP, OverlapPolicy.BUFFER_ONE):
+        if schedule.overlap_policy == OverlapPolicy.ALLOW:
             return True
         last_id, last_seq = schedule.last_job_id, schedule.last_job_seq
         if outcome.job_ids:
@@ -185,7 +185,7 @@ class Firer:
             return True
         if is_held:
             return False
-        if schedule.overlap == OverlapPolicy.BUFFER_ONE and outcome.buffered_at is None:
+        if schedule.overlap_policy == OverlapPolicy.BUFFER_ONE and outcome.buffered_at is None:
             outcome.buffered_at = due
             is_told = is_looked_for and await self._is_told(JobEventType.SCHEDULE_BUFFERED, schedule, due)
             if not is_told:

@@ -85,9 +85,9 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
     grace_s = MISFIRE_GRACE_S if schedule.misfire_grace_s is None else schedule.misfire_grace_s
     grace = timedelta(seconds=max(0.0, min(grace_s, MAX_SECONDS)))
     on_time = [moment for moment in dues if now - fires_at(schedule, moment) <= grace]
-    if schedule.misfire == MisfirePolicy.RUN_ALL:
+    if schedule.misfire_policy == MisfirePolicy.RUN_ALL:
         runs = dues[-cap:]
-    elif schedule.misfire == MisfirePolicy.SKIP:
+    elif schedule.misfire_policy == MisfirePolicy.SKIP:
         runs = on_time[-1:]
     else:
         runs = (on_time or dues)[-1:]

@@ -12,6 +12,7 @@ from naq.models.event import JobEvent, JobEventType
 from naq.models.schedule import Schedule, ScheduleStatus
 from naq.models.times import format_time
 
+UNKNOWN_POLICY = "its overlap policy is known to a newer version only"
 PAGE = 500
 SKEW = timedelta(seconds=1)
 TOLD_KEPT = 100_000
@@ -98,12 +99,13 @@ class Telling:
 
     async def held_back(self, event_type: JobEventType, schedule: Schedule, due: datetime, running: str) -> None:
         """A run is skipped or buffered since the job `running` has not ended."""
+        unknown = schedule.unknown_policies.get("overlap")
         await self._write(
             event_type,
             schedule,
             f"{schedule.schedule_id}.{due.timestamp():.3f}:{event_type.lower()}",
-            details={"due": format_time(due), "running": running},
-            reason=f"job {running} has not ended",
+            details={"due": format_time(due), "running": running, **({"policy": unknown} if unknown else {})},
+            reason=f"job {running} has not ended" + (f", and {UNKNOWN_POLICY}: {unknown:.40}" if unknown else ""),
         )
 
     async def completed(self, before: Schedule, due: datetime, run_count: int) -> None:

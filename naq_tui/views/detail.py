@@ -252,8 +252,8 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     report.fact("starts", exact(record.start_at) if record.start_at else None)
     report.fact("ends", exact(record.end_at) if record.end_at else None)
     report.fact("jitter", f"up to {duration(record.jitter_s)}" if record.jitter_s else None)
-    report.fact("missed runs", safe(record.misfire, 40).replace("_", " "))
-    report.fact("overlap", safe(record.overlap, 40).replace("_", " ") if record.overlap != "allow" else None)
+    report.fact("missed runs", *_policy(record, "misfire"))
+    report.fact("overlap", *(_policy(record, "overlap") if record.overlap != "allow" else (None,)))
     report.fact("created", exact(record.created_at))
     report.section("Runs")
     report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
@@ -280,3 +280,11 @@ def next_runs(record: Schedule, now: datetime, number: int = 5) -> list[datetime
         return spec.next_runs(record, number, now)
     except NaqException:
         return []
+
+
+def _policy(record: Schedule, field: str) -> tuple[Span, ...]:
+    """What it does about missed or overlapping runs, and where that is not what its record says."""
+    text = safe(getattr(record, field), 40).replace("_", " ")
+    if field not in record.unknown_policies:
+        return ((text, ""),)
+    return ((text, "waiting"), ("   not known to this version: followed as skip", "muted"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from naq.client import AsyncClient
+from naq.doctor.verify import verify
 from naq.examples import tasks
 from naq.models.schedule import ScheduleStatus
 from naq.models.times import format_time
 from naq.settings import Settings
-from tests.conftest import WorkerFactory
+from tests.conftest import WorkerFactory, run_naq
 from tests.integration.log import all_events, event_when
 from tests.integration.schedulers import record_when, running_scheduler, told, triggered
 
@@ -91,3 +94,30 @@ async def test_a_last_job_of_which_nothing_is_left_holds_nothing_back(
             await client.results.delete(waiting.last_job_id)
             over = await record_when(client, "beat", lambda record: record.status == ScheduleStatus.COMPLETED)
     assert over.run_count == 2
+
+
+async def test_policies_of_a_newer_version_start_nothing_that_they_may_forbid(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory
+) -> None:
+    """An old scheduler leads: it neither falls over them, nor runs two jobs at once, nor forgets what they are."""
+    await client.schedule(tasks.add, 1, 2, interval=0.2, repeat=2, schedule_id="beat")
+    held = await client.schedules.get("beat")
+    newer = replace(held, overlap="cancel_\x1b[31mprevious", misfire="run_last_hour")
+    await client.schedules.bucket.put("beat", newer.to_wire())
+    async with running_scheduler(settings):
+        waiting = await record_when(client, "beat", lambda record: record.skip_count >= 2)
+        assert waiting.run_count == 1, "nobody works: its job stands in the queue"
+        code, out, err = await run_naq(settings, "schedules", "show", "beat")
+        assert (code, err) == (0, "")
+        assert "run_last_hour (not known here: followed as skip)" in out
+        assert "\x1b" not in out
+        for words in (["list"], ["list", "--json"], ["show", "beat", "--json"], ["edit", "beat", "--queue", "mail"]):
+            code, out, err = await run_naq(settings, "schedules", *words)
+            assert (code, err, "\x1b" in out) == (0, "", False), words
+        async with worker("default", "mail"):
+            over = await record_when(client, "beat", lambda record: record.status == ScheduleStatus.COMPLETED)
+    assert (over.run_count, over.overlap, over.misfire) == (2, newer.overlap, newer.misfire)
+    skipped = await told(client, "beat", "SCHEDULE_SKIPPED")
+    assert {(event.details or {})["policy"] for event in skipped} == {newer.overlap}
+    assert "known to a newer version only" in (skipped[0].reason or "")
+    assert (await verify(client.connection)).findings == ()

@@ -23,6 +23,7 @@ from naq_tui.store.updates import (
 )
 from naq_tui.views.alarm import alarms
 from naq_tui.views.command_line import command_line
+from naq_tui.views.detail import detail
 from naq_tui.views.events import COLUMNS
 from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
@@ -171,6 +172,17 @@ def test_an_overdue_schedule_without_a_scheduler_says_what_to_do() -> None:
     late = replace(schedules()[0], next_run_at=T0 - timedelta(seconds=30))
     found = alarms(apply(EMPTY, [link(), SchedulesChanged((late,))]), lens())
     assert found[0].text == "1 schedule should have fired, but no scheduler runs: s starts one"
+
+
+def test_policies_of_a_newer_version_are_shown_with_what_comes_of_them() -> None:
+    newer = replace(schedules()[0], misfire="run_last_hour", overlap="cancel\x1b[31m_previous")
+    state = apply(EMPTY, [link(), SchedulesChanged((newer,))])
+    report = detail(state, "schedule", newer.schedule_id, lens())
+    told = {"".join(text for text, _ in line) for line in report.lines}
+    assert [line.split("   ")[-1] for line in told if "last hour" in line or "previous" in line] == [
+        "not known to this version: followed as skip"
+    ] * 2
+    assert not any("\x1b" in line for line in told)
 
 
 def test_an_empty_list_says_why() -> None:

@@ -47,7 +47,7 @@ def test_before_its_time_it_owes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "runs", "missed"),
-    [("skip", 0, 10), ("run_once", 1, 9), ("run_all", 10, 0)],
+    [("skip", 0, 10), ("run_once", 1, 9), ("run_all", 10, 0), ("of a newer version", 0, 10)],
 )
 def test_after_an_outage_the_policy_decides(policy: str, runs: int, missed: int) -> None:
     firing = firing_of(every_minute(misfire=policy), T0 + 10 * MINUTE + timedelta(seconds=45))
@@ -55,8 +55,9 @@ def test_after_an_outage_the_policy_decides(policy: str, runs: int, missed: int)
     assert firing.following == T0 + 11 * MINUTE
 
 
-def test_a_run_just_due_is_no_misfire() -> None:
-    firing = firing_of(every_minute(misfire="skip"), T0 + 10 * MINUTE + timedelta(seconds=5))
+@pytest.mark.parametrize("policy", ["skip", "of a newer version"])
+def test_a_run_just_due_is_no_misfire(policy: str) -> None:
+    firing = firing_of(every_minute(misfire=policy), T0 + 10 * MINUTE + timedelta(seconds=5))
     assert firing.runs == (T0 + 10 * MINUTE,)
     assert firing.missed == 9
 
@@ -193,3 +194,12 @@ def test_what_two_leaders_made_up_for_is_counted_once() -> None:
     assert (rest.dues, rest.job_ids) == ([T0 + 4 * MINUTE, T0 + 5 * MINUTE], ["job-4", "job-5"])
     both = merged(theirs, rest)
     assert (both.run_count, both.next_run_at) == (5, T0 + 6 * MINUTE)
+
+
+def test_policies_of_a_newer_version_are_named_and_kept() -> None:
+    assert every_minute(misfire="run_all", overlap="buffer_one").unknown_policies == {}
+    newer = every_minute(misfire="run_last_hour", overlap="cancel_previous")
+    assert newer.unknown_policies == {"misfire": "run_last_hour", "overlap": "cancel_previous"}
+    assert (newer.misfire_policy, newer.overlap_policy) == ("skip", "skip")
+    again = Schedule.from_wire(newer.to_wire())
+    assert (again.misfire, again.overlap) == ("run_last_hour", "cancel_previous")
