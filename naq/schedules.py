@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq.actor import current_actor
-from naq.calls import build_job, split_options
+from naq.calls import Call, split_options
 from naq.connection import Connection
 from naq.errors import (
     ConfigurationError,
@@ -26,15 +26,13 @@ from naq.ids import uuid7
 from naq.kv import Bucket, BucketBatch, Entry
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job
-from naq.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleStatus
-from naq.models.times import as_utc, format_time
+from naq.models.schedule import Schedule, ScheduleStatus
+from naq.models.times import format_time
 from naq.names import check_key
 from naq.queue import Queue
 from naq.results import Results
 from naq.scheduler.changes import difference, modified, resumed, unsettled
-from naq.scheduler.spec import check_bounds, next_run, settings_of, spec_of
-
-MAX_AHEAD = timedelta(days=3660)
+from naq.scheduler.drafting import OPTIONS, draft, draft_once
 
 
 class ScheduledJobManager:
@@ -52,16 +50,22 @@ class ScheduledJobManager:
 
         The job's id is the schedule's id too, so it is paused, cancelled and modified by it.
         """
-        if not isinstance(moment, datetime):
-            raise ConfigurationError(f"enqueue_at takes a datetime, not {moment!r}")
-        due = as_utc(moment)
-        if due - self._connection.server_now() > MAX_AHEAD:
-            raise ConfigurationError(f"{format_time(due)} is more than ten years ahead")
         build, kwargs = split_options(options)
-        job = _free(build_job(function, args, kwargs, **build))
-        job.run_at = due
+        return await self.enqueue_call_at(moment, Call(function, args, kwargs), **build)
+
+    async def enqueue_call_at(
+        self,
+        moment: datetime,
+        call: Call,
+        *,
+        reason: str | None = None,
+        action_id: str | None = None,
+        **options: Any,
+    ) -> Job:
+        """`enqueue_at` for a function with parameters named like options; the others go into its event."""
+        job, schedule = draft_once(call, moment, self._connection.server_now(), **options)
         job._results = self._results
-        await self._store_new(self._new(job.job_id, job, run_at=due, next_run_at=due))
+        await self._store_new(schedule, reason=reason, action_id=action_id)
         return job
 
     async def enqueue_in(
@@ -75,78 +79,24 @@ class ScheduledJobManager:
         return await self.enqueue_at(due, function, *args, **options)
 
     async def schedule(self, function: Callable[..., Any] | str, *args: Any, **options: Any) -> Schedule:
-        """Store a call to be enqueued again and again; arguments and errors as for `draft`.
+        """Store a call to be enqueued again and again; options and errors as for `naq.scheduler.drafting.draft`.
 
         Raises:
             ConfigurationError: also where a schedule of this id exists.
         """
-        return await self._store_new(self.draft(function, *args, **options))
-
-    def draft(
-        self,
-        function: Callable[..., Any] | str,
-        *args: Any,
-        cron: str | None = None,
-        interval: timedelta | float | str | None = None,
-        repeat: int | None = None,
-        timezone: str = "UTC",
-        start_at: datetime | None = None,
-        end_at: datetime | None = None,
-        jitter: timedelta | float = 0.0,
-        misfire: str = MisfirePolicy.RUN_ONCE,
-        misfire_grace_s: float | None = None,
-        misfire_cap: int | None = None,
-        overlap: str = OverlapPolicy.ALLOW,
-        schedule_id: str | None = None,
-        **options: Any,
-    ) -> Schedule:
-        """The schedule that `schedule` would store, checked; nothing is sent.
-
-        Args:
-            cron: five fields, or six with seconds first; read in `timezone`.
-            interval: seconds, timedelta or text like "15m"; counted without drift from `start_at`, where the first run
-                is, or from now: then the first run comes after one interval.
-            repeat: runs in all; None means without end.
-            timezone: IANA name.
-            start_at, end_at: no run before or after (aware datetimes); past its last run it is COMPLETED.
-            jitter: each run fires up to this many seconds after it is due; shorter than the time between two runs.
-            misfire: "skip", "run_once" or "run_all": what to do about runs due while no scheduler was up.
-            misfire_grace_s: seconds after which a run counts as missed; None means 30.
-            misfire_cap: most missed runs that "run_all" makes up for at once; None means 100.
-            overlap: what to do about a run while the job of the run before has not ended: "allow" enqueues it, "skip"
-                leaves it out, "buffer_one" keeps one back until that job ends. Runs left out don't count for `repeat`.
-            schedule_id: its name; one is made where None.
-            Everything else as for `naq.enqueue`; what is no option of it goes to the function.
-
-        Raises:
-            ScheduleSpecError: the cron text, interval or timezone can't be understood; the message has the position.
-            ConfigurationError: another argument is wrong.
-        """
+        spec = {name: options.pop(name) for name in OPTIONS & options.keys()}
         build, kwargs = split_options(options)
-        if "job_id" in build:
-            raise ConfigurationError("schedule makes a job id for each run: leave out job_id")
-        job = _free(build_job(function, args, kwargs, **build))
-        record = self._new(
-            uuid7() if schedule_id is None else check_key(schedule_id, "schedule id"),
-            job,
-            timezone=timezone,
-            **settings_of(
-                {
-                    "repeat": repeat,
-                    "start_at": start_at,
-                    "end_at": end_at,
-                    "jitter": jitter,
-                    "misfire": misfire,
-                    "misfire_grace_s": misfire_grace_s,
-                    "misfire_cap": misfire_cap,
-                    "overlap": overlap,
-                }
-            ),
-            **spec_of(cron, interval, timezone),
-        )
-        now = self._connection.server_now()
-        check_bounds(record, now)
-        return replace(record, next_run_at=next_run(record, now))
+        return await self.schedule_call(Call(function, args, kwargs), **spec, **build)
+
+    async def schedule_call(
+        self, call: Call, *, reason: str | None = None, action_id: str | None = None, **options: Any
+    ) -> Schedule:
+        """`schedule` for a function with parameters named like options; the others go into its event."""
+        return await self._store_new(self.draft_call(call, **options), reason=reason, action_id=action_id)
+
+    def draft_call(self, call: Call, **options: Any) -> Schedule:
+        """The schedule that `schedule_call` would store, checked; nothing is sent. See `naq.scheduler.drafting`."""
+        return draft(call, self._connection.server_now(), **options)
 
     async def get(self, schedule_id: str) -> Schedule:
         """Raises ScheduleNotFoundError where there is none."""
@@ -253,22 +203,7 @@ class ScheduledJobManager:
         )
         return job
 
-    def _new(self, schedule_id: str, job: Job, **fields: Any) -> Schedule:
-        record = job.to_record()
-        if fields.get("run_at") is None:
-            del record["job_id"]
-        now = self._connection.server_now()
-        return Schedule(
-            schedule_id=schedule_id,
-            function=job.function,
-            queue=job.queue_name,
-            job=record,
-            created_at=now,
-            anchor_at=now,
-            **fields,
-        )
-
-    async def _store_new(self, schedule: Schedule) -> Schedule:
+    async def _store_new(self, schedule: Schedule, *, reason: str | None, action_id: str | None) -> Schedule:
         held = await self.bucket.get(schedule.schedule_id)
         try:
             if held is not None and schedule_of(held).is_over:
@@ -279,7 +214,7 @@ class ScheduledJobManager:
             raise ConfigurationError(
                 f"schedule {schedule.schedule_id!r} exists; modify or cancel it, or choose another id"
             ) from None
-        await self._tell(JobEventType.SCHEDULED, schedule, None, None)
+        await self._tell(JobEventType.SCHEDULED, schedule, None, reason, action_id=action_id)
         return replace(schedule, revision=revision)
 
     async def _change(
@@ -313,6 +248,7 @@ class ScheduledJobManager:
         before: str | None,
         reason: str | None,
         differs: dict[str, Any] | None = None,
+        action_id: str | None = None,
     ) -> None:
         details: dict[str, Any] = dict(differs or {})
         for name in ("cron", "interval_s", "repeat"):
@@ -331,6 +267,7 @@ class ScheduledJobManager:
                 to_status=schedule.status,
                 actor=current_actor(self._program),
                 reason=reason,
+                action_id=action_id,
                 details=details or None,
             )
         )
@@ -339,12 +276,6 @@ class ScheduledJobManager:
 def schedule_of(entry: Entry) -> Schedule:
     """Raises SerializationError where the entry holds no schedule."""
     return Schedule.from_wire(entry.value, revision=entry.revision, saved_at=entry.saved_at)
-
-
-def _free(job: Job) -> Job:
-    if job.depends_on:
-        raise ConfigurationError("a job given to the schedule can't wait for others too: leave out depends_on")
-    return job
 
 
 def _is_zero(delay: timedelta | float) -> bool:

@@ -14,7 +14,7 @@ TAG: Final = "$naq"
 _DEEPEST = 60
 WHOLE = 2_000_000
 """Characters of one text in a report; no record that fits into a message holds more."""
-_PLAIN = ("datetime", "date", "time", "decimal", "uuid", "float", "int")
+_PLAIN = ("datetime", "date", "time", "decimal", "uuid", "float")
 
 
 def one_line(value: Any, limit: int = 200) -> str:
@@ -69,6 +69,8 @@ def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     if kind in ("tuple", "set", "frozenset") and isinstance(body, list):
         opening, closing = ("(", ")") if kind == "tuple" else ("{", "}")
         yield from _flat_items(body, opening, closing, depth)
+    elif kind == "int" and isinstance(body, str):
+        yield _decimal(body)
     elif kind in _PLAIN and isinstance(body, str):
         yield body[:400]
     elif kind == "dict" and isinstance(body, list):
@@ -84,6 +86,14 @@ def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
         yield f"{value.get('class') or kind}("
         yield from _flat(body, depth + 1)
         yield ")"
+
+
+def _decimal(body: str) -> str:
+    """A whole number beyond 64 bits, which is packed as hex."""
+    try:
+        return str(int(body, 16)) if len(body) <= 400 else body[:400]
+    except ValueError:
+        return body[:400]
 
 
 def scalar(value: Any, limit: int = 4000) -> str:

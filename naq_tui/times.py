@@ -40,6 +40,11 @@ def zone_of(name: str) -> tzinfo | None:
     return UTC if name == "UTC" else None if name == "local" else ZoneInfo(name)
 
 
+def zone_at(moment: datetime) -> tzinfo:
+    """The chosen zone, as times of day that are typed are read in."""
+    return in_zone(moment).tzinfo or UTC
+
+
 def in_zone(moment: datetime) -> datetime:
     """The same moment by the chosen zone's clock; as it is where that clock has no such year."""
     zone = _active.zone

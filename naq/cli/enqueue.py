@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from naq import callables, codec
+from naq.calls import Call
 from naq.cli.common import command, import_from_here, json_option, print_json, seconds, with_client
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError, FunctionReferenceError, SerializationError
@@ -76,13 +78,15 @@ def run(args: argparse.Namespace) -> int:
             "unique_for": args.unique_for,
             "limits": limits,
         }
+        call = Call(args.function, positional, named)
+        due = moment
+        if delay is not None:
+            due = client.connection.server_now() + timedelta(seconds=delay)
         job: Job
-        if moment is not None:
-            job = await client.enqueue_at(moment, args.function, *positional, **named, **options)
-        elif delay is not None:
-            job = await client.enqueue_in(delay, args.function, *positional, **named, **options)
+        if due is not None:
+            job = await client.schedules.enqueue_call_at(due, call, **options)
         else:
-            job = await client.enqueue(args.function, *positional, **named, **options)
+            job = await client.queue(args.queue).enqueue_call(call, **options)
         record = {
             "job_id": job.job_id,
             "queue": job.queue_name,
@@ -131,8 +135,9 @@ def parse_arguments(words: list[str]) -> tuple[list[Any], dict[str, Any]]:
 
 def _value(text: str) -> Any:
     try:
-        return codec.loads(text.encode("utf-8", "surrogatepass"))
-    except SerializationError:
+        codec.loads(text.encode("utf-8", "surrogatepass"))
+        return json.loads(text)  # which keeps whole numbers of any length as they are
+    except (SerializationError, ValueError):
         return text
 
 

@@ -6,17 +6,15 @@ import argparse
 from typing import Any
 
 from naq import callables, codec
-from naq.calls import split_options
+from naq.calls import Call
 from naq.cli.common import import_from_here, print_json, with_client
 from naq.cli.enqueue import parse_arguments
 from naq.cli.schedule_options import given
 from naq.cli.schedule_show import print_next, show, summary
 from naq.client import AsyncClient
 from naq.display import inert
-from naq.errors import ConfigurationError
 from naq.models.schedule import Schedule
 from naq.scheduler.changes import difference, modified
-from naq.schedules import ScheduledJobManager
 
 
 def run_add(args: argparse.Namespace) -> int:
@@ -26,20 +24,16 @@ def run_add(args: argparse.Namespace) -> int:
     if not args.unchecked:
         callables.check_arguments(callables.import_function(args.function), tuple(positional), named)
     options = given(args)
-    taken = {*split_options(named)[0], *(named.keys() & (ScheduledJobManager.draft.__kwdefaults__ or {}).keys())}
-    if taken:
-        raise ConfigurationError(
-            f"argument {min(taken)!r} has the name of an option of schedules: wrap the function in one without it"
-        )
+    call = Call(args.function, positional, named)
 
     async def use(client: AsyncClient) -> int:
         manager = client.schedules
         options["schedule_id"] = args.schedule_id
         if args.dry_run:
-            schedule = manager.draft(args.function, *positional, **options, **named)
+            schedule = manager.draft_call(call, **options)
             show(schedule, client.connection.server_now(), as_json=args.json)
             return 0
-        schedule = await manager.schedule(args.function, *positional, **options, **named)
+        schedule = await manager.schedule_call(call, **options)
         if args.json:
             print_json(summary(schedule))
         else:

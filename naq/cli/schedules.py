@@ -37,7 +37,7 @@ def register(subparsers: Any) -> None:
         "  naq schedules add naq.examples.tasks:add 1 2 --every 15m --overlap skip --end 2030-01-01 --dry-run",
     )
     add.add_argument("function", metavar="MODULE:FUNCTION")
-    add.add_argument("arguments", nargs="*", metavar="ARG")
+    add.add_argument("arguments", nargs="*", default=[], metavar="ARG")
     add.add_argument("--id", dest="schedule_id", default=None, help="its name")
     spec_options(add)
     add.add_argument("--unchecked", action="store_true", default=False, help="its code is not on this machine")

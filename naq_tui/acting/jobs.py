@@ -1,4 +1,4 @@
-"""What can be done to jobs, one or many: retry, cancel, delete, clone."""
+"""What can be done to jobs, one or many: add, retry, cancel, delete, clone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from naq.ids import short
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
 from naq_tui.format import plural
+from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
 if TYPE_CHECKING:
@@ -62,6 +63,25 @@ DELETE = Verb(
     frozenset({"COMPLETED", "FAILED", "CANCELLED"}),
     "Only jobs that have ended can be deleted.",
 )
+
+
+class AddingJobs(Asking):
+    """Mixed into the main screen."""
+
+    @work(group="acting", exit_on_error=False)
+    async def action_add_job(self) -> None:
+        from naq_tui.screens.add_job import AddJobScreen
+
+        commands, state = self._commands(), self.app.state
+        if commands is None:
+            return
+        item = self.tables["queues"].selected if self.app.place == "queues" else None
+        queue = item.row.stats.queue if item is not None else None
+        draft = await self.app.push_screen_wait(AddJobScreen(functions_seen(state), queue))
+        if draft is not None:
+            adding = commands.enqueue_job(draft.call, draft.options, due=draft.due, reason=draft.reason)
+            done = "Enqueued as job" if draft.due is None else "To be enqueued as job"
+            await self._do(adding, lambda new_id: f"{done} {safe(short(str(new_id)))}.")
 
 
 class ActingOnJobs(Asking):

@@ -1,4 +1,4 @@
-"""What can be done to schedules: pause, resume, fire now, edit, cancel."""
+"""What can be done to schedules: make, pause, resume, fire now, edit, cancel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from textual import work
 
 from naq.ids import short
 from naq_tui.acting.asking import Asking
+from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
 GOING = ("ACTIVE", "PAUSED", "FAILED")
@@ -14,6 +15,19 @@ GOING = ("ACTIVE", "PAUSED", "FAILED")
 
 class ActingOnSchedules(Asking):
     """Mixed into the main screen."""
+
+    @work(group="acting", exit_on_error=False)
+    async def action_add_schedule(self) -> None:
+        from naq_tui.screens.add_schedule import AddScheduleScreen
+
+        commands, state = self._commands(), self.app.state
+        if commands is None:
+            return
+        taken = {row.schedule_id for row in state.schedules.values() if row.status in GOING}
+        draft = await self.app.push_screen_wait(AddScheduleScreen(functions_seen(state), taken))
+        if draft is not None:
+            making = commands.create_schedule(draft.call, draft.options, run_at=draft.run_at, reason=draft.reason)
+            await self._do(making, lambda made: f"Schedule {safe(short(str(made), 100), 100)} made.")
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_schedule(self) -> None:
@@ -54,8 +68,9 @@ class ActingOnSchedules(Asking):
         if row.status not in GOING:
             self.app.say("It has ended: there is nothing to edit.")
             return
-        changes, reason = await self.app.push_screen_wait(EditScheduleScreen(row.record))
-        if changes:
+        wanted = await self.app.push_screen_wait(EditScheduleScreen(row.record))
+        if wanted is not None and wanted[0]:
+            changes, reason = wanted
             modifying = commands.modify_schedule(row.schedule_id, changes, reason=reason)
             await self._do(modifying, lambda _: f"Schedule {row.name} changed: {', '.join(sorted(changes))}.")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from naq.actor import current_actor
+from naq.calls import Call, check_options, job_of
 from naq.client import AsyncClient
 from naq.ids import uuid7
 from naq.models.event import JobEvent, JobEventType
+from naq.names import DEFAULT_QUEUE
 
 IDS_TOLD = 100
 """Job ids that the event of an action names; the events of the jobs carry the action's id."""
@@ -30,12 +33,64 @@ class NatsCommands:
     async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
         await self._tell(action_id, {"action": f"{verb} jobs", "done": done, "refused": refused}, None)
 
-    async def _tell(self, action_id: str, details: Mapping[str, Any], reason: str | None) -> None:
-        actor = current_actor("naq-console")
+    async def _tell(self, action_id: str, details: Mapping[str, Any], reason: str | None, **about: str | None) -> None:
         event = JobEvent.of(
-            JobEventType.OPERATOR_ACTION, action_id=action_id, actor=actor, reason=reason, details=dict(details)
+            JobEventType.OPERATOR_ACTION,
+            action_id=action_id,
+            actor=_actor(),
+            reason=reason,
+            details=dict(details),
+            **about,
         )
         await self._client().events.write(event)
+
+    async def enqueue_job(
+        self,
+        call: Call,
+        options: Mapping[str, Any],
+        *,
+        due: datetime | timedelta | None = None,
+        reason: str | None = None,
+    ) -> str:
+        client = self._client()
+        if isinstance(due, timedelta):
+            due = client.connection.server_now() + due
+        if due is not None:
+            return await self._enqueue_at(due, "enqueue job", call, options, reason)
+        job = job_of(call, check_options(**options))
+        action_id = await self._begin_making("enqueue job", call, job.queue_name, reason, job_id=job.job_id)
+        extra = {"actor": _actor(), "action_id": action_id, **({} if reason is None else {"reason": reason})}
+        return (await client.queue(job.queue_name).store(job, extra=extra)).job_id
+
+    async def create_schedule(
+        self, call: Call, options: Mapping[str, Any], *, run_at: datetime | None = None, reason: str | None = None
+    ) -> str:
+        if run_at is not None:
+            return await self._enqueue_at(run_at, "create schedule", call, options, reason)
+        schedule = self._client().schedules.draft_call(call, **options)
+        action_id = await self._begin_making(
+            "create schedule", call, schedule.queue, reason, schedule_id=schedule.schedule_id
+        )
+        options = {**options, "schedule_id": schedule.schedule_id}
+        await self._client().schedules.schedule_call(call, reason=reason, action_id=action_id, **options)
+        return schedule.schedule_id
+
+    async def _enqueue_at(
+        self, moment: datetime, action: str, call: Call, options: Mapping[str, Any], reason: str | None
+    ) -> str:
+        options = {**options, "job_id": options.get("job_id") or uuid7()}
+        job_id = options["job_id"]
+        queue = str(options.get("queue_name", DEFAULT_QUEUE))
+        about = {"job_id": job_id, "schedule_id": job_id}
+        action_id = await self._begin_making(action, call, queue, reason, **about)
+        schedules = self._client().schedules
+        return (await schedules.enqueue_call_at(moment, call, reason=reason, action_id=action_id, **options)).job_id
+
+    async def _begin_making(self, action: str, call: Call, queue: str, reason: str | None, **ids: str) -> str:
+        """Write into the log what is about to be made; returns the action's id, which is in the event of its making."""
+        action_id = uuid7()
+        await self._tell(action_id, {"action": action}, reason, function=str(call.function), queue=queue, **ids)
+        return action_id
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
         await self._client().schedules.pause(schedule_id, reason=reason)
@@ -81,3 +136,7 @@ class NatsCommands:
 
     async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
         await self._client().forget_worker(worker_id, reason=reason)
+
+
+def _actor() -> dict[str, str]:
+    return current_actor("naq-console")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from naq.calls import Call
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import sample
@@ -159,6 +160,8 @@ class FakeCommands:
         self.calls: list[tuple[str, str]] = []
         self.reasons: list[str | None] = []
         self.clones: list[tuple[str, list[Any], dict[str, Any]]] = []
+        self.added: list[tuple[Call, dict[str, Any], datetime | timedelta | None]] = []
+        """Jobs and schedules: what is called, with which options, when."""
 
     def _note(self, verb: str, key: str, reason: str | None) -> None:
         self.calls.append((verb, key))
@@ -170,6 +173,26 @@ class FakeCommands:
 
     async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
         self._note(f"finish {verb}", f"{done} done, {refused} refused", None)
+
+    async def enqueue_job(
+        self,
+        call: Call,
+        options: Mapping[str, Any],
+        *,
+        due: datetime | timedelta | None = None,
+        reason: str | None = None,
+    ) -> str:
+        self.added.append((call, dict(options), due))
+        self._note("enqueue", str(options["queue_name"]), reason)
+        return job_id(4_001)
+
+    async def create_schedule(
+        self, call: Call, options: Mapping[str, Any], *, run_at: datetime | None = None, reason: str | None = None
+    ) -> str:
+        self.added.append((call, dict(options), run_at))
+        made = str(options.get("schedule_id") or options.get("job_id") or job_id(4_002))
+        self._note("create", made, reason)
+        return made
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
         self._note("pause", schedule_id, reason)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from naq.calls import Call
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed.query import Query, Scanned
@@ -103,6 +104,24 @@ class Commands(Protocol):
 
     async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
         """Write into the log what came of it."""
+        ...
+
+    async def enqueue_job(
+        self,
+        call: Call,
+        options: Mapping[str, Any],
+        *,
+        due: datetime | timedelta | None = None,
+        reason: str | None = None,
+    ) -> str:
+        """Put a call into a queue, at once or when it is due; returns the job's id. `options` as for `naq.enqueue`."""
+        ...
+
+    async def create_schedule(
+        self, call: Call, options: Mapping[str, Any], *, run_at: datetime | None = None, reason: str | None = None
+    ) -> str:
+        """Store a new schedule, of a single run where `run_at` is given; returns its id. `options` as for
+        `naq.schedule` and `naq.enqueue_at`."""
         ...
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...

@@ -8,7 +8,7 @@ from naq_tui.keys.places import JOB_LISTS
 CLONABLE = frozenset({"jobs", "results", "job"})
 
 
-def _acting(action_id: str, key: str, label: str, help_text: str, pane: str, footer_rank: int) -> Action:
+def _acting(action_id: str, key: str, label: str, help_text: str, panes: str, footer_rank: int) -> Action:
     noun, _, verb = action_id.partition(".")
     return Action(
         id=action_id,
@@ -18,7 +18,7 @@ def _acting(action_id: str, key: str, label: str, help_text: str, pane: str, foo
         group="Acting",
         call=f"{verb}_{noun}",
         owner="main",
-        where=frozenset({pane}),
+        where=frozenset(panes.split()),
         acts=True,
         footer=footer_rank,
     )
@@ -46,6 +46,8 @@ ACTING: tuple[Action, ...] = (
     _on_jobs("cancel", "X", "cancel", "Cancel jobs, waiting or running", frozenset({"jobs", "job"}), 82),
     _on_jobs("delete", "D", "delete", "Delete the records of jobs that have ended", ENDED, 80),
     _on_jobs("clone", "C", "clone", "Enqueue its call again, with edited arguments", CLONABLE, 76),
+    _acting("job.add", "A", "add job", "Enqueue a job: function, arguments, queue, when", "jobs queues", 77),
+    _acting("schedule.add", "A", "add", "Make a new schedule, its times in sight", "schedules", 76),
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
     _acting("schedule.trigger", "T", "fire now", "Fire the schedule once, now, beside its own times", "schedules", 80),
     _acting("schedule.edit", "E", "edit", "Edit when the schedule fires, and with what", "schedules", 77),

@@ -22,6 +22,7 @@ from naq_tui import masking
 from naq_tui.acting.targets import Target
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import safe
+from naq_tui.views.arguments import loads
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.consent import reason_field
 
@@ -141,12 +142,7 @@ def restored(edited: Any, shown: Any, original: Any) -> Any:
 
 def parse(text: str) -> Call:
     """Raises ValueError, with what is wrong and where, for text that is no call."""
-    try:
-        call = json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise ValueError(f"Line {exc.lineno}, column {exc.colno}: {exc.msg}.") from None
-    except RecursionError:
-        raise ValueError("It is nested too deep.") from None
+    call = loads(text)
     if not isinstance(call, dict) or set(call) - {"args", "kwargs"}:
         raise ValueError('An object with "args" and "kwargs" is needed, and nothing else in it.')
     args, kwargs = call.get("args", []), call.get("kwargs", {})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.containers import Vertical
+from textual.widgets import Input, Static
 
 from naq_tui.messages import Launch
 from naq_tui.screens.dialog import Dialog
 from naq_tui.text import cut, safe
+from naq_tui.widgets.form import Field, Form, Row
 from naq_tui.widgets.picker import Picker
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from naq_tui.launcher import LaunchSpec, Recipe
 
 NO_RECIPE = ""
-
-
-class Field(NamedTuple):
-    """One field of the form."""
-
-    name: str
-    label: str
-    default: str = ""
-    hint: str = ""
-    values: tuple[str, ...] = ()
-    """What there is to choose from; empty: it is typed."""
 
 
 _QUEUES = Field("queues", "queues", "default", "one or more: mail:3 default")
@@ -47,7 +36,7 @@ _HANGUP = Field("hangup", "on hang-up", "keep", values=("keep", "drain", "kill")
 _RELOAD = Field("reload", "on change", "ignore", values=("ignore", "reload"))
 _NAME = Field("name", "name", "", "automatic")
 
-ROWS: dict[str, tuple[tuple[Field, ...], ...]] = {
+ROWS: dict[str, tuple[Row, ...]] = {
     "worker": (
         (_QUEUES,),
         (_MODULES,),
@@ -78,8 +67,6 @@ class LaunchScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", show=False),
         Binding("enter", "launch", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
     ]
     AUTO_FOCUS = "Picker, Input"
 
@@ -106,24 +93,17 @@ class LaunchScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         recipes = self.recipes
-        values = self.choice
+        values = {**self.choice, "recipe": self._recipe}
+        rows: list[Row] = [*self.rows]
         if self._recipe in recipes:
-            values = {**values, **filled(recipes[self._recipe])}
+            values |= filled(recipes[self._recipe])
+        if recipes:
+            labels = {NO_RECIPE: "none", **{name: safe(name, 60) for name in recipes}}
+            rows.insert(0, (Field("recipe", "recipe", values=(NO_RECIPE, *recipes), labels=labels),))
+        self.form = Form(rows, values, is_roomy=True)
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Launch a {self.kind} on this machine"
-            if recipes:
-                with Horizontal(classes="field"):
-                    yield Label("recipe", markup=False)
-                    names = (NO_RECIPE, *recipes)
-                    labels = {NO_RECIPE: "none", **{name: safe(name, 60) for name in recipes}}
-                    yield Picker(names, self._recipe, labels=labels, id="field-recipe")
-                yield Static("", classes="mistake", markup=False)
-            for row in self.rows:
-                with Horizontal(classes="field"):
-                    for field in row:
-                        yield Label(field.label, markup=False, classes="" if field is row[0] else "-second")
-                        yield self._widget(field, values[field.name])
-                yield Static("", id=f"mistake-{row[0].name}", classes="mistake", markup=False)
+            yield self.form
             yield Static("", id="command", classes="note", markup=False)
             yield Static("enter launches · tab next field · ←→ choose · esc leaves", classes="hint", markup=False)
 
@@ -153,34 +133,16 @@ class LaunchScreen(Dialog[None]):
         self.app.post_message(Launch(*checked))
         self.dismiss()
 
-    def _widget(self, field: Field, value: str) -> Widget:
-        if field.values:
-            return Picker(field.values, value, id=f"field-{field.name}")
-        made = Input(value, placeholder=field.hint, id=f"field-{field.name}", compact=True)
-        made.cursor_blink = False
-        return made
-
     def _fill(self, values: Mapping[str, str]) -> None:
-        for field in self.fields:
-            widget = self.query_one(f"#field-{field.name}")
-            value = values.get(field.name, field.default)
-            if isinstance(widget, Picker):
-                widget.choose(value)
-            elif isinstance(widget, Input):
-                widget.value = value
-
-    def _text(self, name: str) -> str:
-        """What a field holds; empty where this form has none of the name."""
-        found = self.query(f"#field-{name}")
-        return cast("Input | Picker", found.first()).value.strip() if found else ""
+        self.form.fill({field.name: values.get(field.name, field.default) for field in self.fields})
 
     def _to_remember(self) -> dict[str, str]:
         from naq_tui.launcher.environment import format_environment, parse_environment, without_secrets
 
-        texts = {field.name: self._text(field.name) for field in self.fields}
+        texts = {field.name: self.form.text(field.name) for field in self.fields}
         # secrets are typed anew each time: the file of what is remembered is no place for them
         texts["environment"] = format_environment(without_secrets(parse_environment(texts["environment"])))
-        return {**texts, "recipe": self._text("recipe")}
+        return {**texts, "recipe": self.form.text("recipe")}
 
     def _check(self) -> tuple[LaunchSpec, int] | None:
         """The spec that the fields make and how many of it, None where a mistake is in them; each is shown."""
@@ -191,10 +153,10 @@ class LaunchScreen(Dialog[None]):
         mistakes: dict[str, str] = {}
         variables: dict[str, str] = {}
         try:
-            variables = parse_environment(self._text("environment"))
+            variables = parse_environment(self.form.text("environment"))
         except ValueError as exc:
             mistakes["environment"] = str(exc)
-        recipe = self.recipes.get(self._text("recipe"))
+        recipe = self.recipes.get(self.form.text("recipe"))
         if recipe is not None:
             # its secrets are not shown, and given all the same
             shown = without_secrets(recipe.spec.env)
@@ -202,25 +164,23 @@ class LaunchScreen(Dialog[None]):
         is_worker = self.kind == "worker"
         concurrency = self._number("concurrency", MAX_CONCURRENCY, mistakes) if is_worker else 1
         number = self._number("processes", MAX_PROCESSES, mistakes) if is_worker else 1
-        folder = self._text("folder")
+        folder = self.form.text("folder")
         spec = LaunchSpec(
             kind=self.kind,
-            name=self._text("name"),
-            recipe=self._text("recipe"),
-            queues=tuple(self._text("queues").replace(",", " ").split()),
-            modules=tuple(self._text("modules").replace(",", " ").split()),
+            name=self.form.text("name"),
+            recipe=self.form.text("recipe"),
+            queues=tuple(self.form.text("queues").replace(",", " ").split()),
+            modules=tuple(self.form.text("modules").replace(",", " ").split()),
             concurrency=concurrency,
             env=variables,
             cwd=Path(folder).expanduser() if folder else None,
-            restart=cast("RestartPolicy", self._text("restart")),
-            hangup=cast("HangupPolicy", self._text("hangup")),
-            reload=self._text("reload") == "reload",
+            restart=cast("RestartPolicy", self.form.text("restart")),
+            hangup=cast("HangupPolicy", self.form.text("hangup")),
+            reload=self.form.text("reload") == "reload",
             server_url=self.server_url,
         )
         mistakes = {**{_FIELD_OF.get(name, name): text for name, text in spec.validate().items()}, **mistakes}
-        for row in self.rows:
-            text = next((mistakes[field.name] for field in row if field.name in mistakes), "")
-            self.query_one(f"#mistake-{row[0].name}", Static).update(safe(text, 200))
+        self.form.tell(mistakes)
         times = f"{number} × " if number > 1 else ""
         command = "" if mistakes else cut(f"runs  {times}{safe(spec.display(), 300)}", 112)
         self.query_one("#command", Static).update(command)
@@ -228,7 +188,7 @@ class LaunchScreen(Dialog[None]):
 
     def _number(self, name: str, most: int, mistakes: dict[str, str]) -> int:
         try:
-            number = int(self._text(name))
+            number = int(self.form.text(name))
         except ValueError:
             number = 0
         if not 1 <= number <= most:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from naq_tui import hints, keys
-from naq_tui.acting.jobs import ActingOnJobs
+from naq_tui.acting.jobs import ActingOnJobs, AddingJobs
 from naq_tui.acting.processes import ActingOnProcesses
 from naq_tui.acting.queues import ActingOnQueues
 from naq_tui.acting.schedules import ActingOnSchedules
@@ -65,6 +65,7 @@ _KINDS: dict[str, Kind] = {
 
 
 class MainScreen(
+    AddingJobs,
     ActingOnJobs,
     ActingOnSchedules,
     ActingOnQueues,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import age, at, count, milliseconds, until
 from naq_tui.store.identity import Same
 from naq_tui.store.jobs import JobRow, Jobs
@@ -111,7 +111,9 @@ class JobsView(TableView[JobRow]):
         return {**super().fields(item, lens), "job": item.job_id, "error": error}
 
     def empty(self, state: State) -> str:
-        return waiting_for(state, "jobs", "No jobs yet: the first one enqueued appears here at once.")
+        adds = hints.hint("job.add", "enqueues one")
+        words = hints.advice("No jobs yet", "the first one enqueued appears here at once", adds)
+        return waiting_for(state, "jobs", words)
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         stored = sum(row.stats.waiting for row in state.queues)

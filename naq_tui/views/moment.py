@@ -1,10 +1,14 @@
-"""A place in the log as a person names it: `14:03`, `-20m`, `yesterday 9:00`, an ISO time, `#184223`. Pure."""
+"""Moments as a person names them. Pure.
+
+A place in the log is `14:03`, `-20m`, `yesterday 9:00`, an ISO time, `#184223`; a time to come `18:00`, `in 2h`.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+DUE_EXAMPLES = "15m   in 2h   18:00   tomorrow 9:00   2026-12-24 18:00"
 EXAMPLES = "14:03   14:03:20   -20m   yesterday 9:00   2026-11-24 14:03   #184223"
 MOST_DIGITS = 18
 """Of a sequence; the server's own limit is near."""
@@ -19,6 +23,7 @@ _UNITS = {
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SEQUENCE = re.compile(r"#\s*([0-9][0-9,._' ]*)")
 _SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)")
+_SPANS = re.compile(rf"(?:{_SPAN.pattern}\s*)+")
 _AGO = re.compile(r"(?:-\s*(?P<minus>[0-9].*)|(?P<before>[0-9].*?)\s+ago)")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,6})?)?")
 _DAY_AND_CLOCK = re.compile(r"([a-z]+)(?:\s+(?:at\s+)?([0-9].*))?")
@@ -63,6 +68,38 @@ def _parse(words: str, now: datetime, zone: tzinfo) -> datetime | int:
     return _iso(words, zone)
 
 
+def parse_due(text: str, now: datetime, zone: tzinfo = UTC) -> datetime | timedelta | None:
+    """A moment to come (aware UTC) or a delay; None for one that is now. A time of day alone is the next one.
+
+    Raises:
+        ValueError: the text names no moment to come; its message says what is wrong, for the reader.
+    """
+    words = " ".join(text.casefold().split()).removeprefix("at ")
+    if words in ("", "now"):
+        return None
+    try:
+        if span := words.removeprefix("in ") if words[:3] == "in " or _SPANS.fullmatch(words) else "":
+            return _span(span)
+        here = now.astimezone(zone)
+        moment = _coming(words, here, zone)
+    except OverflowError:
+        raise ValueError(f"{text.strip()} lies outside of the calendar") from None
+    if moment <= now:
+        raise ValueError(f"{text.strip()} is over")
+    return moment
+
+
+def _coming(words: str, now: datetime, zone: tzinfo) -> datetime:
+    day, _, rest = words.partition(" ")
+    if day in ("today", "tomorrow") or _CLOCK.fullmatch(words):
+        clock = _CLOCK.fullmatch(rest.removeprefix("at ") if day in ("today", "tomorrow") else words)
+        if clock is None:
+            raise ValueError(f"{words} is no moment; try {DUE_EXAMPLES}")
+        at = _at(now + timedelta(days=day == "tomorrow"), _time_of(clock), zone)
+        return at if at > now or day == "today" else _at(now + timedelta(days=1), _time_of(clock), zone)
+    return _iso(words, zone, DUE_EXAMPLES)
+
+
 def _span(text: str) -> timedelta:
     """`1h 30m`; all of the text must be read."""
     if _SPAN.sub("", text).strip():
@@ -94,11 +131,11 @@ def _on_day(name: str, clock_text: str | None, now: datetime, zone: tzinfo) -> d
     return moment if back or name == "today" or moment <= now else moment - timedelta(days=7)
 
 
-def _iso(words: str, zone: tzinfo) -> datetime:
+def _iso(words: str, zone: tzinfo, examples: str = EXAMPLES) -> datetime:
     try:
         moment = datetime.fromisoformat(words.upper())
     except ValueError:
-        hint = f"; for an event write #{words}" if words.isdigit() else f"; try {EXAMPLES}"
+        hint = f"; for an event write #{words}" if words.isdigit() else f"; try {examples}"
         raise ValueError(f"{words} is no moment{hint}") from None
     if words.isdigit():
         raise ValueError(f"{words} is no moment; for an event write #{words}")

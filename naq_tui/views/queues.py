@@ -113,7 +113,7 @@ class QueuesView(TableView[QueueItem]):
 
     def empty(self, state: State) -> str:
         starts = hints.hint("launch.worker", "starts a worker here")
-        words = hints.advice("No queues yet", "a first job or worker makes one", starts)
+        words = hints.advice("No queues yet", hints.hint("job.add", "enqueues a first job"), starts)
         return waiting_for(state, "queues", words)
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:

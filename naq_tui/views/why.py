@@ -89,12 +89,7 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         since = f" for {age(stats.paused_at, lens.now)}" if stats.paused_at else ""
         resumes = hints.hint("queue.toggle", "on screen 4 resumes it")
         reasons.append(hints.advice(f"Its queue {row.queue} is paused{since}{reason}", resumes))
-    queue = stats.queue if stats is not None else row.queue
-    takers = [
-        worker
-        for worker in state.workers.values()
-        if queue in worker.record.queues and not worker.is_scheduler and not is_dead(worker.record, lens)
-    ]
+    takers = _takers(state, stats.queue if stats is not None else row.queue, lens)
     if not takers:
         starts = hints.hint("launch.worker", "starts one here")
         return [*reasons, hints.advice(f"No living worker takes jobs from queue {row.queue}", starts)]
@@ -115,6 +110,28 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         ahead = f"{count(stats.waiting)} wait in it" if stats.waiting else "it is on its way to one"
         reasons.append(f"Workers of queue {row.queue} have room, {ahead}: it should start soon.")
     return reasons
+
+
+def nobody_takes(state: State, queue: str, function: str, lens: Lens) -> str:
+    """Why a job of this function would wait in this queue, safe text; empty where nothing is known against it."""
+    if not state.loaded >= {"workers", "queues"}:
+        return ""
+    if any(row.stats.queue == queue and row.stats.is_paused for row in state.queues):
+        return f"queue {safe(queue, 64)} is paused: it would wait"
+    takers = _takers(state, queue, lens)
+    if not takers:
+        return f"no living worker takes jobs from queue {safe(queue, 64)}: it would wait"
+    if not any(_may_run(worker, function) for worker in takers):
+        return f"no worker of queue {safe(queue, 64)} may run functions of {safe(function.partition(':')[0], 100)}"
+    return ""
+
+
+def _takers(state: State, queue: str, lens: Lens) -> list[WorkerRow]:
+    return [
+        worker
+        for worker in state.workers.values()
+        if queue in worker.record.queues and not worker.is_scheduler and not is_dead(worker.record, lens)
+    ]
 
 
 def _may_run(worker: WorkerRow, function: str) -> bool:

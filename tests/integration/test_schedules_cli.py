@@ -102,7 +102,6 @@ async def test_a_schedule_is_edited_in_place(client: AsyncClient, settings: Sett
         (("edit", "nightly", "--args", "{}"), "a JSON list was expected"),
         (("edit", "nightly", "--start", "soon"), "--start 'soon' is no ISO time"),
         (("edit", "nightly", "--jitter", "2d"), "shorter than the time between two runs"),
-        (("add", "naq.examples.tasks:echo", "timeout=3", "--every", "5m", "--unchecked"), "name of an option"),
     ):
         code, out, err = await run_naq(settings, "schedules", *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1), err

@@ -44,6 +44,7 @@ from tests.tui.conftest import fake_console, gone, settle, shown
 MIXED = "\x1b[2J\x9b3J\x07\u202ea\u2066b\u2069[red]c[/] [/]\x00\u2028\u200b\ud800d\u65e5\ne\u0301\x7f"
 """All kinds in little room: before it is cut."""
 FORMS = {
+    *("AddJobScreen", "AddScheduleScreen"),
     *("BulkScreen", "CloneScreen", "ColumnsScreen", "ConfirmScreen", "EditScheduleScreen", "ExportScreen"),
     *("ContextsScreen", "HelpScreen", "LaunchScreen", "CommandPalette", "DetailScreen"),
 }

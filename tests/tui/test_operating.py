@@ -8,13 +8,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from naq.scheduler.spec import next_runs
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands, first_batch
 from naq_tui.feed.sample import T0, queues, schedules
 from naq_tui.screens.confirm import ConfirmScreen
-from naq_tui.screens.edit_schedule import EditScheduleScreen, changes_of, next_of, texts_of
+from naq_tui.screens.edit_schedule import EditScheduleScreen, changed_by, changes_of, texts_of
 from naq_tui.store.updates import QueuesSampled
 from naq_tui.views.queues import QueueItem, drains
+from naq_tui.widgets.facts import Facts
 from tests.tui.conftest import fake_console, settle, shown
 
 NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "nightly")
@@ -152,9 +154,10 @@ async def test_a_schedule_is_edited_with_its_next_times_in_sight() -> None:
         assert str(console.screen.query_one("#mistake", Static).render())
         when.value = "30 3 * * *"
         await pilot.pause()
-        preview = str(console.screen.query_one("#preview", Static).render())
-        assert "2026-11-25 02:30:00" in preview
-        assert preview.count("UTC") == 5
+        preview = console.screen.query_one(Facts).text
+        assert "every day at 03:30 Berlin" in preview
+        assert [f"2026-11-{day} 02:30:00" in preview for day in range(25, 30)] == [True] * 5
+        assert "--cron '30 3 * * *'" in preview
         console.screen.query_one("#field-reason", Input).value = "later is quieter"
         await pilot.press("enter", "right", "enter")
         await pilot.pause()
@@ -166,17 +169,18 @@ async def test_a_schedule_is_edited_with_its_next_times_in_sight() -> None:
 
 def test_only_what_differs_is_changed() -> None:
     before = texts_of(NIGHTLY)
-    assert changes_of(before, before) == {}
+    assert changes_of(before, before, T0) == {}
     typed = {**before, "when": "every 15m", "repeat": "3", "kwargs": '{"limit": 9}'}
-    assert changes_of(before, typed) == {"interval": "15m", "repeat": 3, "kwargs": {"limit": 9}}
+    assert changes_of(before, typed, T0) == {"interval": "15m", "repeat": 3, "kwargs": {"limit": 9}}
     for name, text in (("repeat", "soon"), ("args", "{}"), ("kwargs", "[")):
         with pytest.raises(ValueError, match=name if name != "repeat" else "runs in all"):
-            changes_of(before, {**before, name: text})
+            changes_of(before, {**before, name: text}, T0)
 
 
 def test_the_next_times_follow_what_is_typed() -> None:
-    assert len(next_of(NIGHTLY, {"cron": "*/5 * * * *"}, T0)) == 5
-    assert next_of(NIGHTLY, {}, T0)[0] == NIGHTLY.next_run_at
+    often = changed_by(NIGHTLY, {"cron": "*/5 * * * *"}, T0)
+    assert next_runs(often, 2, T0) == [T0.replace(minute=minute, second=0, microsecond=0) for minute in (10, 15)]
+    assert next_runs(changed_by(NIGHTLY, {}, T0), 1, T0) == [NIGHTLY.next_run_at]
 
 
 def test_a_drain_is_estimated_by_what_goes_and_comes() -> None:

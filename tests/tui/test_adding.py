@@ -1,0 +1,391 @@
+"""Jobs and schedules made from scratch: what is typed, what is refused, what is sent."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from naq.calls import Call
+from naq.cli import enqueue as cli_enqueue
+from naq.cli import schedules as cli_schedules
+from naq.cli.schedule_options import given
+from naq_tui.app import NaqConsole
+from naq_tui.config import ContextEntry
+from naq_tui.contexts import Context
+from naq_tui.feed.fake import FakeCommands, first_batch
+from naq_tui.feed.sample import T0
+from naq_tui.screens.add_job import AddJobScreen
+from naq_tui.screens.add_schedule import AddScheduleScreen
+from naq_tui.screens.form import FormScreen
+from naq_tui.screens.typed import TypedScreen
+from naq_tui.store.fold import apply
+from naq_tui.store.seen import functions_seen
+from naq_tui.store.state import EMPTY
+from naq_tui.views.arguments import list_of, object_of
+from naq_tui.views.command_line import edit_line, enqueue_line, schedule_line
+from naq_tui.views.firing import times_of
+from naq_tui.views.moment import parse_due
+from naq_tui.widgets.choice import Choice
+from naq_tui.widgets.facts import Facts
+from tests.tui.conftest import NOTHING, fake_console, gone, settle, shown, text_on
+from tests.tui.test_hostile import MIXED, hostile_batch
+
+SIZE = (120, 40)
+
+
+def commands_of(console: NaqConsole) -> FakeCommands:
+    assert isinstance(console.commands, FakeCommands)
+    return console.commands
+
+
+async def opened(pilot: Pilot[Any], *keys: str) -> FormScreen[Any]:
+    await settle(pilot)
+    await pilot.press(*keys)
+    await shown(pilot, FormScreen)
+    await pilot.pause()
+    screen = pilot.app.screen
+    assert isinstance(screen, FormScreen)
+    return screen
+
+
+async def typed(pilot: Pilot[Any], texts: Mapping[str, str]) -> str:
+    """Type into the fields; returns the mistake that is told then."""
+    screen = pilot.app.screen
+    for name, text in texts.items():
+        field = screen.query_one(f"#field-{name}", Input)
+        field.value = text
+        await pilot.pause()
+    return str(screen.query_one("#mistake", Static).render())
+
+
+def preview(pilot: Pilot[Any]) -> str:
+    return pilot.app.screen.query_one(Facts).text
+
+
+async def say_yes(pilot: Pilot[Any]) -> None:
+    screen = pilot.app.screen
+    screen.query(Choice).last().focus()
+    await pilot.press("enter")
+    await gone(pilot, type(screen))
+    await pilot.pause()
+
+
+# a job
+
+
+async def test_a_job_is_enqueued_from_a_function_suggested() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await opened(pilot, "3", "A")
+        await pilot.press(*"send_inv", "right")
+        assert console.screen.query_one("#field-function", Input).value == "shop.tasks:send_invoice"
+        assert console.screen.query_one("#field-queue", Input).value == "mail", "where it was heard of last"
+        big = 2**70
+        assert not await typed(pilot, {"args": f'[{big}, "x"]', "kwargs": '{"timeout": 1}', "due": "15m"})
+        assert not await typed(pilot, {"max_retries": "3", "timeout": "1h", "unique": "k", "reason": "by hand"})
+        assert f'sends        shop.tasks:send_invoice({big}, "x", timeout=1)' in preview(pilot)
+        assert "into queue mail in 15 min: 2026-11-24 14:22" in preview(pilot)
+        await pilot.press("ctrl+y")
+        assert console.clipboard.startswith(
+            "naq enqueue --unchecked -q mail --max-retries 3 --timeout 3600.0 --unique k"
+        )
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(console.focused, Choice)
+        assert console.focused.value == "no", "enter in a field only moves on"
+        await say_yes(pilot)
+        options = {"queue_name": "mail", "max_retries": 3, "timeout": 3600.0, "unique": "k"}
+        call = Call("shop.tasks:send_invoice", [big, "x"], {"timeout": 1})
+        assert commands_of(console).added == [(call, options, timedelta(minutes=15))]
+        assert commands_of(console).reasons == ["by hand"]
+
+
+async def test_the_queue_under_the_cursor_is_the_one_meant() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        table = console.main.tables["queues"]
+        while table.selected_key != "reports":
+            await pilot.press("j")
+        await opened(pilot, "A")
+        await typed(pilot, {"function": "shop.tasks:send_invoice"})
+        await say_yes(pilot)
+        assert commands_of(console).added == [
+            (Call("shop.tasks:send_invoice", [], {}), {"queue_name": "reports"}, None)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "says"),
+    [
+        ("function", "no reference", "no function reference"),
+        ("args", '{"a": 1}', "args: a JSON list is needed"),
+        ("args", "[1, 2", "args: no JSON, column"),
+        ("args", "[NaN]", "args: NaN is no JSON"),
+        ("args", "[1e999]", "too large a number"),
+        ("kwargs", "[]", "kwargs: a JSON object is needed"),
+        ("kwargs", '{"a": 1, "a": 2}', "kwargs: 'a' is given twice"),
+        ("queue", "a b", "queue name 'a b' is not valid"),
+        ("due", "yesterday", "yesterday is no moment"),
+        ("due", "2020-01-01 10:00", "is over"),
+        ("max_retries", "many", "retries: a whole number is needed"),
+        ("timeout", "long", "time limit: seconds are needed"),
+        ("unique", "k" * 101, "1 to 100 characters"),
+    ],
+)
+async def test_a_mistake_is_named_and_nothing_is_sent(field: str, text: str, says: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "3", "A")
+        assert says in await typed(pilot, {"function": "shop.tasks:send", field: text})
+        assert [label.id for label in screen.query(".-wrong")] == [f"label-{field}"]
+        screen.query(Choice).last().focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert console.screen is screen
+        assert commands_of(console).added == []
+
+
+async def test_what_is_not_typed_yet_is_told_once_the_form_is_sent() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        for digit, texts, says in (
+            ("3", {}, "which function is to be called?"),
+            ("6", {"function": "shop.tasks:digest"}, "when is it to run?"),
+        ):
+            screen = await opened(pilot, digit, "A")
+            assert await typed(pilot, texts) == ""
+            screen.query(Choice).last().focus()
+            await pilot.press("enter")
+            await pilot.pause()
+            assert says in str(screen.query_one("#mistake", Static).render())
+            await pilot.press("escape")
+            await gone(pilot, FormScreen)
+        assert commands_of(console).added == []
+
+
+async def test_what_would_keep_the_job_waiting_is_told() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await opened(pilot, "3", "A")
+        await typed(pilot, {"function": "shop.tasks:send_invoice", "queue": "nowhere"})
+        assert "no living worker takes jobs from queue nowhere" in preview(pilot)
+        await typed(pilot, {"function": "other.module:work", "queue": "mail"})
+        assert "no worker of queue mail may run functions of other.module" in preview(pilot)
+
+
+# a schedule
+
+
+async def test_a_schedule_is_made_with_its_times_in_sight() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await opened(pilot, "6", "A")
+        texts = {"function": "shop.tasks:digest", "when": "30 3 * * *", "timezone": "Europe/Berlin", "id": "early"}
+        assert not await typed(pilot, {**texts, "repeat": "7", "jitter": "5m", "reason": "quieter"})
+        assert "fires        every day at 03:30 Berlin" in preview(pilot)
+        assert [f"2026-11-{day} 02:30:00" in preview(pilot) for day in range(25, 30)] == [True] * 5
+        console.screen.query_one("#field-overlap").focus()
+        await pilot.press("right")
+        await say_yes(pilot)
+        options = {
+            "queue_name": "default",
+            "cron": "30 3 * * *",
+            "misfire": "run_once",
+            "overlap": "skip",
+            "repeat": 7,
+            "jitter": 300.0,
+            "timezone": "Europe/Berlin",
+            "schedule_id": "early",
+        }
+        assert commands_of(console).added == [(Call("shop.tasks:digest", [], {}), options, None)]
+        assert commands_of(console).calls == [("create", "early")]
+        assert commands_of(console).reasons == ["quieter"]
+
+
+async def test_a_single_run_is_read_in_the_time_zone_of_the_form() -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await opened(pilot, "6", "A")
+        await typed(pilot, {"function": "shop.tasks:digest", "timezone": "Europe/Berlin", "id": "xmas"})
+        assert not await typed(pilot, {"when": "at 2026-12-24 18:00"})
+        assert await typed(pilot, {"jitter": "5m"}) == "a single run has no repeat, jitter, missed or overlapping runs"
+        assert not await typed(pilot, {"jitter": ""})
+        await say_yes(pilot)
+        due = datetime(2026, 12, 24, 17, tzinfo=UTC)
+        options = {"queue_name": "default", "job_id": "xmas"}
+        assert commands_of(console).added == [(Call("shop.tasks:digest", [], {}), options, due)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        ({"when": "0 25 * * *"}, "hour field"),
+        ({"when": "every now and then"}, "interval 'now and then' is not valid"),
+        ({"when": "at noon"}, "is no moment"),
+        ({"timezone": "Europe/Berlim"}, "did you mean Europe/Berlin"),
+        ({"id": "nightly"}, "schedule nightly exists"),
+        ({"id": "a b"}, "schedule id"),
+        ({"repeat": "0"}, "repeat must be"),
+        ({"jitter": "2h"}, "jitter of 7200 s must be shorter"),
+    ],
+)
+async def test_a_mistake_in_a_schedule_is_named(texts: dict[str, str], says: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "6", "A")
+        assert says in await typed(pilot, {"function": "shop.tasks:digest", "when": "every 1h", **texts})
+        screen.query(Choice).last().focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert console.screen is screen
+        assert commands_of(console).added == []
+
+
+# where it may be done
+
+
+async def test_empty_lists_say_the_key_and_a_read_only_console_does_not() -> None:
+    for read_only in (False, True):
+        console = fake_console(NOTHING, read_only=read_only)
+        async with console.run_test(size=SIZE) as pilot:
+            await settle(pilot)
+            for digit, says in (("3", "A enqueues one"), ("4", "A enqueues a first job"), ("6", "A makes one")):
+                await pilot.press(digit)
+                await pilot.pause()
+                assert (says in text_on(pilot)) is not read_only
+                await pilot.press("A")
+                await pilot.pause()
+                assert (console.screen is console.main) is read_only
+                await pilot.press("escape")
+
+
+async def test_production_asks_for_its_name_first() -> None:
+    prod = Context("prod", ContextEntry(name="prod", production=True))
+    console = fake_console(context=prod, allow_changes=True)
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for digit, kind in (("3", AddJobScreen), ("6", AddScheduleScreen)):
+            await pilot.press(digit, "A")
+            await shown(pilot, TypedScreen)
+            await pilot.press(*"prod", "enter")
+            await shown(pilot, kind)
+            await pilot.press("escape")
+            await gone(pilot, kind)
+        assert commands_of(console).added == []
+
+
+# what is known
+
+
+def test_functions_heard_of_are_suggested_the_newest_first() -> None:
+    state = apply(EMPTY, first_batch())
+    seen = functions_seen(state)
+    newest = next(row.raw.event for row in reversed(state.events) if row.raw.event and row.raw.event.function)
+    assert next(iter(seen.items())) == (newest.function, newest.queue)
+    assert {"shop.tasks:digest", "shop.tasks:cleanup_old"} <= seen.keys(), "schedules tell of theirs"
+    assert functions_seen(apply(EMPTY, hostile_batch(MIXED))) == {}, "what is no reference is not suggested"
+
+
+# as a person types it
+
+
+def test_numbers_of_any_length_stay_exact() -> None:
+    assert list_of(f"[{2**200}, 0.1, -5]", "args") == [2**200, 0.1, -5]
+    assert (list_of("", "args"), object_of("", "kwargs")) == ([], {})
+    with pytest.raises(ValueError, match="nested too deep"):
+        list_of("[" * 100_000, "args")
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", None),
+        ("now", None),
+        ("15m", timedelta(minutes=15)),
+        ("in 1h 30m", timedelta(minutes=90)),
+        ("18:00", datetime(2026, 11, 24, 17, tzinfo=UTC)),
+        ("at 9:00", datetime(2026, 11, 25, 8, tzinfo=UTC)),
+        ("tomorrow 9:00", datetime(2026, 11, 25, 8, tzinfo=UTC)),
+        ("2026-12-24 18:00", datetime(2026, 12, 24, 17, tzinfo=UTC)),
+        ("2026-12-24T18:00+00:00", datetime(2026, 12, 24, 18, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_to_come_is_read(text: str, wanted: datetime | timedelta | None) -> None:
+    assert parse_due(text, T0, BERLIN) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["in 15", "today 9:00", "2020-01-01", "tomorrow", "25:00", "9999-12-31 99:00", "in 9999999999d"]
+)
+def test_what_is_no_moment_to_come_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_due(text, T0, BERLIN)
+
+
+def test_what_makes_a_schedule_fire_is_told_apart() -> None:
+    assert times_of("*/5 * * * *", "", T0) == {"cron": "*/5 * * * *"}
+    assert times_of("Every 15m", "", T0) == {"interval": "15m"}
+    assert times_of("in 1h", "", T0) == {"run_at": T0 + timedelta(hours=1)}
+
+
+# the same from a shell
+
+
+def parsed(line: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    verbs = parser.add_subparsers()
+    cli_enqueue.register(verbs)
+    cli_schedules.register(verbs)
+    words = shlex.split(line)
+    assert words[0] == "naq"
+    return parser.parse_args(words[1:])
+
+
+CALLS = [
+    Call("shop.tasks:send", [], {}),
+    Call("shop.tasks:send", [1, -5, 2**70, 0.25, True, None, "x", "5", "", "-x", "a=b", "true", "a b"], {}),
+    Call("shop.tasks:send", [{"a": ["b=c"]}, '{"a": 1, "a": 2}', "it's", '"q"', "$HOME `x`", "\n\x1b[2J", "日本"], {}),
+    Call("shop.tasks:send", [1], {"timeout": 3, "name": "x=y", "nested": {"k": [1]}, "queue_name": "-q"}),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_command_gives_the_same_call(call: Call) -> None:
+    options = {"queue_name": "mail", "max_retries": 2, "timeout": 90.0, "unique": "a b"}
+    line = enqueue_line(call, options, timedelta(minutes=15))
+    assert line is not None
+    assert line.isprintable()
+    args = parsed(line)
+    assert Call(args.function, *cli_enqueue.parse_arguments(args.arguments)) == call
+    assert (args.queue, args.max_retries, args.timeout, args.unique, args.delay) == ("mail", 2, 90.0, "a b", "900s")
+    made = {"cron": "0 2 * * *", "timezone": "Europe/Berlin", "jitter": 90.0, "overlap": "skip", "queue_name": "mail"}
+    line = schedule_line(call, {**made, "misfire": "run_once", "schedule_id": "nightly"})
+    assert line is not None
+    args = parsed(line)
+    assert Call(args.function, *cli_enqueue.parse_arguments(args.arguments)) == call
+    assert given(args) == made
+    assert args.schedule_id == "nightly"
+
+
+def test_no_command_is_told_where_none_does_the_same() -> None:
+    assert enqueue_line(Call("m:f", [], {"no name": 1}), {}, None) is None
+    assert enqueue_line(Call("m:f"), {"unique": "\x1b"}, None) is None
+    assert edit_line("nightly", {"run_at": T0}, None) is None
+    line = edit_line("nightly", {"repeat": None, "args": [1], "interval": "15m"}, "it's late")
+    assert line is not None
+    args = parsed(line)
+    assert given(args) == {"repeat": None, "args": [1], "interval": "15m"}
+    assert args.reason == "it's late"
