@@ -87,7 +87,8 @@ class EventLog(EventLines, can_focus=True):
             before.events is state.events and before.first_seq == state.first_seq and before.last_seq == state.last_seq
         )
         is_same = is_same and times.active().mode != "relative"  # ages grow by themselves
-        if not is_same or before.loaded != state.loaded or self._was_refused:
+        is_told_otherwise = before.loaded != state.loaded or before.link.state != state.link.state  # why it is empty
+        if not is_same or is_told_otherwise or self._was_refused:
             self._was_refused = False
             self._changed()
 
