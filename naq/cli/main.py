@@ -32,6 +32,7 @@ _COMMANDS = {
     "result": ("naq.cli.result", "show what became of a job"),
     "job": ("naq.cli.job", "show, retry, cancel and delete jobs"),
     "events": ("naq.cli.events", "read or follow the audit log"),
+    "stats": ("naq.cli.stats", "tell how much ran, how long it waited and ran"),
     "workers": ("naq.cli.workers", "list, stop and forget workers and schedulers"),
     "list-workers": ("naq.cli.list_workers", "list workers and schedulers, dead ones too"),
     "schedules": ("naq.cli.schedules", "list, add, pause, resume, trigger and cancel schedules"),
