@@ -183,6 +183,9 @@ class MainScreen(
         parts = [
             Cell(f"{count(len(table.marks))} marked", "accent") if table.marks else None,
             Cell(f"{count(table.row_count)} shown", "muted") if table.needle or table.facet else None,
+            Cell(f"{count(table.unjudged)} more without known {_unknown(table)}", "waiting")
+            if table.unjudged
+            else None,
         ]
         return spread(parts)
 
@@ -343,3 +346,9 @@ class MainScreen(
         if place == "overview":
             return None
         return self._content(place).selected
+
+
+def _unknown(table: LineTable) -> str:  # type: ignore[type-arg]
+    """What the filter asks for that is not known of every row."""
+    asked = {term.field for term in table.needle.terms}
+    return " or ".join(words for name, words in (("arg", "arguments"), ("tag", "tags")) if name in asked)

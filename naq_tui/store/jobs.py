@@ -6,9 +6,9 @@ moment a record tells more than an event, so it wins there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from naq.ids import short
 from naq.models.event import JobEvent
@@ -60,6 +60,8 @@ class JobRow(NamedTuple):
     """The server's clock at the last change."""
     error_type: str = ""
     record: JobResult | None = None
+    call: Mapping[str, Any] | None = None
+    """Its own record with `args`, `kwargs` and `tags`, what it was called with: events don't tell it."""
 
     @property
     def is_final(self) -> bool:
@@ -93,7 +95,7 @@ def with_results(jobs: Jobs, results: Iterable[ResultRow], removed: Iterable[str
         at = result.at or NEVER
         if known is not None and known.changed_at > at and known.status != result.status:
             # the log has gone on since
-            changed[result.job_id] = known._replace(record=result.record)
+            changed[result.job_id] = known._replace(record=result.record, call=result.record.job or known.call)
             continue
         changed.pop(result.job_id, None)
         changed[result.job_id] = _of_result(result, at, known)
@@ -136,6 +138,7 @@ def with_scheduled(jobs: Jobs, schedules: Iterable[Schedule]) -> Jobs:
             enqueued_at=schedule.created_at,
             retry_at=schedule.run_at,
             changed_at=schedule.created_at or NEVER,
+            call=schedule.job,
         )
         for schedule in schedules
         if schedule.run_at is not None
@@ -145,7 +148,7 @@ def with_scheduled(jobs: Jobs, schedules: Iterable[Schedule]) -> Jobs:
     return _bounded({**jobs, **found}) if found else jobs
 
 
-def with_waiting(jobs: Jobs, waiting: Iterable[Job]) -> Jobs:
+def with_waiting(jobs: Jobs, waiting: Collection[Job]) -> Jobs:
     """Add jobs found in the queues; a worker may hold them, which its events tell."""
     found = {
         job.job_id: JobRow(
@@ -156,11 +159,21 @@ def with_waiting(jobs: Jobs, waiting: Iterable[Job]) -> Jobs:
             queue=safe(job.queue_name, 100),
             enqueued_at=job.enqueued_at,
             changed_at=job.enqueued_at or NEVER,
+            call=_call_of(job),
         )
         for job in waiting
         if job.job_id not in jobs
     }
-    return _bounded({**found, **jobs}) if found else jobs
+    told = {
+        job.job_id: jobs[job.job_id]._replace(call=_call_of(job))
+        for job in waiting
+        if job.job_id in jobs and jobs[job.job_id].call is None
+    }
+    return _bounded({**found, **jobs, **told}) if found or told else jobs
+
+
+def _call_of(job: Job) -> Mapping[str, Any]:
+    return {"args": job.args, "kwargs": job.kwargs, "tags": job.tags}
 
 
 def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow | None:
@@ -216,6 +229,7 @@ def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow
         row.at,
         error_type,
         before.record,
+        before.call,
     )
 
 
@@ -239,6 +253,7 @@ def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:
         changed_at=at,
         error_type=safe(record.error.type, 100) if record.error is not None else "",
         record=record,
+        call=record.job or (known.call if known else None),
     )
 
 

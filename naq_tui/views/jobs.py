@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,8 @@ from naq_tui.format import age, at, count, milliseconds, until
 from naq_tui.store.identity import Same
 from naq_tui.store.jobs import JobRow, Jobs
 from naq_tui.store.state import State
+from naq_tui.text import safe
+from naq_tui.views.called_with import Argument, arguments
 from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
 
 FACETS = ("PENDING", "RUNNING", "RETRY", "SCHEDULED", "COMPLETED", "FAILED", "CANCELLED")
@@ -22,7 +24,7 @@ class JobsView(TableView[JobRow]):
     name = "jobs"
     title = "Jobs"
     has_facets = True
-    more_fields = ("error",)
+    more_fields = ("error", "tag", "arg")
     columns = (
         Column(id="status", title="  status", width=11, keep=10),
         Column(id="job", title="job", width=6, keep=9, is_id=True),
@@ -108,7 +110,16 @@ class JobsView(TableView[JobRow]):
 
     def fields(self, item: JobRow, lens: Lens) -> Mapping[str, str]:
         error = item.text if item.status in ("FAILED", "RETRY") else ""
-        return {**super().fields(item, lens), "job": item.job_id, "error": error}
+        tags = item.record.tags if item.record is not None else (item.call or {}).get("tags")
+        return {**super().fields(item, lens), "job": item.job_id, "error": error, "tag": tag_text(tags)}
+
+    def call(self, item: JobRow) -> Sequence[Argument] | None:
+        return None if item.call is None else arguments(Same(item.call))
+
+    def unknown(self, item: JobRow) -> Collection[str]:
+        if item.call is not None:
+            return ()
+        return ("arg",) if item.record is not None else ("arg", "tag")
 
     def empty(self, state: State) -> str:
         adds = hints.hint("job.add", "enqueues one")
@@ -121,6 +132,11 @@ class JobsView(TableView[JobRow]):
         if stored > known:
             return (Cell(f"{count(stored)} waiting in the queues, {count(known)} of them here", "muted"),)
         return (Cell("what was heard of last", "muted"),) if state.jobs else ()
+
+
+def tag_text(tags: object) -> str:
+    """Tags in one text, safe, however they came."""
+    return safe(", ".join(str(tag)[:100] for tag in tags[:50]), 300) if isinstance(tags, list | tuple) else ""
 
 
 def took(item: JobRow, lens: Lens) -> str:

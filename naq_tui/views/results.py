@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from naq_tui import status
 from naq_tui.format import at, count, milliseconds, size
+from naq_tui.store.identity import Same
 from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
-from naq_tui.text import safe
+from naq_tui.views.called_with import Argument, arguments
+from naq_tui.views.jobs import tag_text
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
 
 
 class ResultsView(TableView[ResultRow]):
     name = "results"
     title = "Results"
-    more_fields = ("error", "tag")
+    more_fields = ("error", "tag", "arg")
     columns = (
         Column(id="status", title="  status", width=1, most=11, grow=10, keep=10),
         Column(id="job", title="job", width=6, keep=9, is_id=True),
@@ -87,8 +89,14 @@ class ResultsView(TableView[ResultRow]):
 
     def fields(self, item: ResultRow, lens: Lens) -> Mapping[str, str]:
         error = item.text if item.record.error is not None else ""
-        about = {"job": item.job_id, "function": item.record.function, "tag": safe(", ".join(item.record.tags), 300)}
+        about = {"job": item.job_id, "function": item.record.function, "tag": tag_text(item.record.tags)}
         return {**super().fields(item, lens), **about, "error": error}
+
+    def call(self, item: ResultRow) -> Sequence[Argument] | None:
+        return None if item.record.job is None else arguments(Same(item.record.job))
+
+    def unknown(self, item: ResultRow) -> Collection[str]:
+        return ("arg",) if item.record.job is None else ()
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "results", "No results yet: each job that ends leaves one here.")

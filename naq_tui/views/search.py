@@ -1,19 +1,27 @@
-"""The filter language of all lists: words, `field:value,other`, `!` for not, quotes for spaces. Pure."""
+"""The filter language of all lists: words, `field:value,other`, `!` for not, quotes for spaces. Pure.
+
+What a job was called with is a field with places in it: `arg:42` is any argument with 42 in it, `arg.user.id:42` one at
+that place, and with `=` in front of a value it is the whole of it: `arg.user.id:=42`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-ALIASES = {"fn": "function", "q": "queue", "wk": "worker", "id": "job"}
+from naq_tui.views.called_with import Argument, is_at
+
+ALIASES = {"fn": "function", "q": "queue", "wk": "worker", "id": "job", "args": "arg", "tags": "tag"}
 """Short names of fields; each counts only where the list has the field it stands for."""
 
 MOST = 4_000
 """Characters of a filter that are read."""
-_TERM = re.compile(r'(?P<no>!?)(?:(?P<name>[A-Za-z_]+):(?!//))?(?P<value>(?:"[^"]*(?:"|$)|[^\s"]+)*)')
+ARGUMENT = "arg"
+_NAME = r"(?i:args?)(?:\.[^\s\":.,]+)+|[A-Za-z_]+"
+_TERM = re.compile(rf'(?P<no>!?)(?:(?P<name>{_NAME}):(?!//))?(?P<value>(?:"[^"]*(?:"|$)|[^\s"]+)*)')
 _VALUE = re.compile(r'(?:"[^"]*(?:"|$)|[^,"]+)+')
-_UNFINISHED = re.compile(r'!?(?:(?P<name>[A-Za-z_]+):(?P<values>[^\s"]*)|(?P<word>[A-Za-z_]+))$')
+_UNFINISHED = re.compile(rf'!?(?:(?P<name>{_NAME}):(?P<values>[^\s"]*)|(?P<word>[A-Za-z_]+))$')
 _SUGGESTED = re.compile(r'[^\s",!]+')
 
 
@@ -26,17 +34,28 @@ class Term:
     values: tuple[str, ...]
     """In folded case; one of them must occur."""
     is_negated: bool = False
+    path: tuple[str, ...] = ()
+    """Where in the arguments, in folded case; empty is anywhere."""
 
     @property
     def label(self) -> str:
         """The term as it is typed."""
         value = ",".join(f'"{value}"' if " " in value else value for value in self.values)
-        return f"{'!' if self.is_negated else ''}{f'{self.field}:' if self.field else ''}{value}"
+        name = ".".join((self.field, *self.path))
+        return f"{'!' if self.is_negated else ''}{f'{name}:' if name else ''}{value}"
 
     def holds(self, text: str) -> bool:
         """Whether a row holds that has this text in the field."""
         text = text.casefold()
         return any(value in text for value in self.values) is not self.is_negated
+
+    def holds_in(self, call: Sequence[Argument]) -> bool:
+        """Whether a job holds that was called so."""
+        texts = [argument.text for argument in call if is_at(argument.path, self.path)]
+        found = any(
+            text == value[1:] if value.startswith("=") else value in text for value in self.values for text in texts
+        )
+        return found is not self.is_negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,13 @@ class Needle:
                 if word:
                     terms.append(Term("", (word,), bool(match["no"] and value)))
                 continue
+            name, *path = name.split(".")
             resolved = _resolve(name, self.fields)
             values = tuple(v.replace('"', "").casefold() for v in _VALUE.findall(value) if v.strip('"'))
             if resolved is None:
                 unknown.append(name)
             elif values:
-                terms.append(Term(resolved, values, bool(match["no"])))
+                terms.append(Term(resolved, values, bool(match["no"]), tuple(path)))
         object.__setattr__(self, "terms", tuple(terms))
         object.__setattr__(self, "problem", self._told(unknown))
 
@@ -83,16 +103,38 @@ class Needle:
 
     def matches(self, row_text: str, fields: Callable[[], Mapping[str, str]] = dict) -> bool:
         """Whether a row with this text and these fields (asked for only where a term names one) is wanted."""
+        return self.judge(row_text, fields) is True
+
+    def judge(
+        self,
+        row_text: str,
+        fields: Callable[[], Mapping[str, str]] = dict,
+        call: Callable[[], Sequence[Argument] | None] = lambda: None,
+        unknown: Collection[str] = (),
+    ) -> bool | None:
+        """Whether a row is wanted; None where it may be, but depends on a field that is `unknown` of it.
+
+        `call` gives the arguments of the row's job, None where they are not known.
+        """
         named: Mapping[str, str] | None = None
+        is_known = True
         for term in self.terms:
-            if term.field:
+            if term.field in unknown:
+                is_known = False
+            elif term.field == ARGUMENT and (self.fields is not None and ARGUMENT in self.fields):
+                told = call()
+                if told is None:
+                    is_known = False
+                elif not term.holds_in(told):
+                    return False
+            elif term.field:
                 if named is None:
                     named = fields()
                 if not term.holds(named.get(term.field, "")):
                     return False
             elif not term.holds(row_text):
                 return False
-        return True
+        return True if is_known else None
 
 
 def complete(text: str, fields: Iterable[str], values: Callable[[str], Iterable[str]]) -> str | None:

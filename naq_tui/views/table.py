@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from naq_tui.status import Look
 from naq_tui.store.state import State
 from naq_tui.text import cut_id, fit
+from naq_tui.views.called_with import Argument
 
 Item = TypeVar("Item")
 
@@ -184,6 +185,14 @@ class TableView(Generic[Item]):
         return {
             column.id: cell.text.partition(" ")[2] if column.id == "status" else cell.text for column, cell in cells
         }
+
+    def call(self, item: Item) -> Sequence[Argument] | None:
+        """What the row's job was called with; None where that is not known, or the row is no job."""
+        return None
+
+    def unknown(self, item: Item) -> Collection[str]:
+        """Fields of which nothing is known for this row: a filter that names one can't judge it."""
+        return ()
 
     def empty(self, state: State) -> str:
         """Why there are no rows, and what would bring some."""

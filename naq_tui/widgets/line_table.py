@@ -46,6 +46,8 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.is_reversed = False
         self.fields = view.field_names()
         self.needle = Needle("", self.fields)
+        self.unjudged = 0
+        """Rows left out by the filter because what it asks for is not known of them."""
         self.facet = ""
         """The part of the list that is shown; empty is all of it."""
         self.marks = Marks()
@@ -77,8 +79,11 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.marks.keep(self.view.key(item) for item in items)
         if self.facet:
             items = [item for item in items if self.view.in_facet(item, self.facet)]
+        self.unjudged = 0
         if self.needle:
-            items = [item for item in items if self._matches(self.needle, item, lens)]
+            judged = [(item, self._judge(self.needle, item, lens)) for item in items]
+            items = [item for item, verdict in judged if verdict]
+            self.unjudged = sum(verdict is None for _, verdict in judged)
         if self.sort_column:
             column = self.sort_column
             items = sorted(items, key=lambda item: _sortable(self.view.sort_value(item, column, lens)))
@@ -162,15 +167,18 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         items = self.view.items(self._state, self._lens)[:_SUGGESTED_FROM]
         return {self.view.fields(item, self._lens).get(field, "") for item in items} - {""}
 
-    def _matches(self, needle: Needle, item: Item, lens: Lens) -> bool:
-        return needle.matches(self.view.text(item), lambda: self.view.fields(item, lens))
+    def _judge(self, needle: Needle, item: Item, lens: Lens) -> bool | None:
+        view = self.view
+        return needle.judge(
+            view.text(item), lambda: view.fields(item, lens), lambda: view.call(item), view.unknown(item)
+        )
 
     def step_match(self, needle: Needle, step: int) -> bool:
         """Move to the next (or with -1 the previous) row that matches; whether there is one."""
         count, lens = len(self._items), self._lens
         for distance in range(1, count + 1):
             place = (self._cursor + step * distance) % count
-            if lens is not None and self._matches(needle, self._items[place], lens):
+            if lens is not None and self._judge(needle, self._items[place], lens):
                 self._move(place)
                 return True
         return False

@@ -18,6 +18,7 @@ from naq_tui.acting.targets import Target, breakdown
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands
 from naq_tui.feed.sample import T0, job_id, stored
+from naq_tui.feed.sample_failures import waiting_jobs
 from naq_tui.format import exact
 from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.clone import CloneScreen, parse, restored
@@ -26,14 +27,14 @@ from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT
 from naq_tui.store.state import EMPTY, State
-from naq_tui.store.updates import EventsAppended, FailuresFound, ResultsChanged, Update, in_slices
+from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
 from naq_tui.views.extra import NOTHING
 from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
 from naq_tui.widgets.choice import Choice
-from tests.tui.conftest import fake_console, gone, settle, shown
+from tests.tui.conftest import fake_console, gone, settle, shown, text_on
 
 A = job_id(1)
 
@@ -377,3 +378,34 @@ def test_a_breakdown_names_the_most_frequent() -> None:
     assert lines["queues"] == "q0 3 · q1 3 · q2 2 · 2 more"
     assert lines["functions"] == "send 12"
     assert lines["errors"] == "KeyError 12"
+
+
+async def test_a_filter_by_arguments_tells_of_how_many_jobs_it_can_not_say() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "slash", *"arg.to:customer-009")
+        await pilot.pause()
+        table = console.main.tables["jobs"]
+        assert [row.call["args"][0] for row in table.items if row.call][:1] == [90_300]
+        assert 0 < table.row_count < 10
+        unknown = sum(row.call is None for row in console.state.jobs.values())
+        assert unknown > 5, "what runs now is known by its events only"
+        assert f"{table.row_count} shown · {unknown} more without known arguments" in text_on(pilot)
+        await pilot.press("space", *"tag:us")
+        await pilot.pause()
+        assert f"{unknown} more without known arguments or tags" in text_on(pilot)
+        await pilot.press("escape", "slash", *"send", "enter")
+        await pilot.pause()
+        assert "without known" not in text_on(pilot)
+
+
+def test_what_waits_is_known_by_its_arguments_whatever_told_of_it_first() -> None:
+    job = waiting_jobs()[-1]
+    told = EventsAppended((event(1, JobEventType.ENQUEUED, job=job.job_id),))
+    for state in (folded(told, JobsFound((job,))), folded(JobsFound((job,)), told)):
+        call = state.jobs[job.job_id].call
+        assert call is not None
+        assert call["args"] == job.args
+        started = apply(state, [EventsAppended((event(2, JobEventType.STARTED, job=job.job_id, after_s=1),))])
+        assert started.jobs[job.job_id].call is call
