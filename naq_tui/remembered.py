@@ -77,6 +77,19 @@ class Remembered:
         if self.view(context) != view:
             self._save({**self._values, "views": {**(views if isinstance(views, dict) else {}), context: view}})
 
+    def saved_views(self, name: str) -> dict[str, dict[str, Any]]:
+        """The views of a list that were saved under a name, in every context the same, ordered by their names."""
+        lists = self._values.get("saved_views")
+        saved = lists.get(name) if isinstance(lists, dict) else None
+        if not isinstance(saved, dict):
+            return {}
+        return {title: view for title, view in sorted(saved.items()) if isinstance(view, dict)}
+
+    def save_views(self, name: str, views: dict[str, dict[str, Any]]) -> None:
+        """These are now the saved views of the list."""
+        lists = self._values.get("saved_views")
+        self._save({**self._values, "saved_views": {**(lists if isinstance(lists, dict) else {}), name: views}})
+
     def launch_choice(self, kind: str) -> dict[str, str]:
         """What the launch form of this kind held last, by field; empty where it was never used."""
         choices = self._values.get("launch")

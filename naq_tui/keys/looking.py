@@ -303,6 +303,16 @@ LOOKING: tuple[Action, ...] = (
         where=TABLES,
     ),
     Action(
+        id="views",
+        keys=("b",),
+        label="views",
+        help="Saved views of this list: its filter, order and columns under a name",
+        group="Looking",
+        call="views",
+        owner="main",
+        where=LISTS - {"overview"},
+    ),
+    Action(
         id="export",
         keys=("x",),
         label="export",

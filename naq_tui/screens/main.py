@@ -21,6 +21,7 @@ from naq_tui.format import count
 from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.looking import Looking
+from naq_tui.screens.saved_views import SavingViews
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
 from naq_tui.views.errors import ErrorsView
@@ -72,6 +73,7 @@ class MainScreen(
     ActingOnWorkers,
     ActingOnProcesses,
     Comparing,
+    SavingViews,
     Looking,
     Screen[None],
 ):

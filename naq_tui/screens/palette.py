@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from naq_tui import keys
-from naq_tui.text import fit
+from naq_tui.screens.saved_views import MOST
+from naq_tui.text import fit, safe
 
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
@@ -42,6 +43,9 @@ class NaqCommands(Provider):
             if not hasattr(target, f"action_{action.call.partition('(')[0]}"):
                 continue  # no list has the keys
             yield action.help, action.all_key_labels, partial(app.run_action, action.call, target)
+        if self.screen is app.main and place != "overview":
+            for name in app.remembered.saved_views(place):
+                yield f"View {safe(name, MOST)}", "", partial(app.main.show_view, place, name)
         for theme in sorted(app.available_themes):
             yield f"Theme {theme}", "", partial(setattr, app, "theme", theme)
 

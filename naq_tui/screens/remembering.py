@@ -14,19 +14,7 @@ if TYPE_CHECKING:
 
 def arrangement(main: MainScreen) -> dict[str, Any]:
     """The screen chosen, and order, filter and hidden columns of each list, where they are not the usual ones."""
-    lists: dict[str, Any] = {}
-    for name, table in main.tables.items():
-        kept: dict[str, Any] = {}
-        if (table.sort_column, table.is_reversed) != (table.view.default_sort, False):
-            kept |= {"sort": table.sort_column, "reversed": table.is_reversed}
-        if table.needle:
-            kept["filter"] = table.needle.text
-        if table.hidden:
-            kept["hidden"] = sorted(table.hidden)
-        if kept:
-            lists[name] = kept
-    if main.log_view.needle:
-        lists["events"] = {"filter": main.log_view.needle.text}
+    lists = {name: kept for name in main.panes if (kept := list_shown(main, name))}
     return {"screen": main.current, "lists": lists}
 
 
@@ -34,9 +22,32 @@ def restore(main: MainScreen, values: Mapping[str, Any]) -> None:
     """Show what `arrangement` told; what is not told is as usual."""
     lists = values.get("lists")
     lists = lists if isinstance(lists, dict) else {}
-    for name, table in main.tables.items():
+    for name in main.panes:
         kept = lists.get(name)
-        kept = kept if isinstance(kept, dict) else {}
+        show_list(main, name, kept if isinstance(kept, dict) else {})
+    screen = values.get("screen")
+    main.go(screen if isinstance(screen, str) and screen in keys.SCREENS else "overview")
+
+
+def list_shown(main: MainScreen, name: str) -> dict[str, Any]:
+    """Order, filter and hidden columns of one list, where they are not the usual ones."""
+    table = main.tables.get(name)
+    if table is None:
+        return {"filter": main.log_view.needle.text} if main.log_view.needle else {}
+    kept: dict[str, Any] = {}
+    if (table.sort_column, table.is_reversed) != (table.view.default_sort, False):
+        kept |= {"sort": table.sort_column, "reversed": table.is_reversed}
+    if table.needle:
+        kept["filter"] = table.needle.text
+    if table.hidden:
+        kept["hidden"] = sorted(table.hidden)
+    return kept
+
+
+def show_list(main: MainScreen, name: str, kept: Mapping[str, Any]) -> None:
+    """Show one list as `list_shown` told; what is not told is as usual."""
+    table = main.tables.get(name)
+    if table is not None:
         known = {column.id for column in table.view.columns}
         sort = kept.get("sort", table.view.default_sort)
         is_known = isinstance(sort, str) and (sort in known or not sort)
@@ -44,9 +55,5 @@ def restore(main: MainScreen, values: Mapping[str, Any]) -> None:
         table.is_reversed = kept.get("reversed") is True
         hidden = kept.get("hidden")
         table.hide(known & {name for name in hidden if isinstance(name, str)} if isinstance(hidden, list) else ())
-    for name in main.panes:
-        kept = lists.get(name)
-        text = kept.get("filter") if isinstance(kept, dict) else None
-        main.set_filter(name, text if isinstance(text, str) else "")
-    screen = values.get("screen")
-    main.go(screen if isinstance(screen, str) and screen in keys.SCREENS else "overview")
+    text = kept.get("filter")
+    main.set_filter(name, text if isinstance(text, str) else "")
