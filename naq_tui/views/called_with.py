@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -61,3 +61,12 @@ def is_at(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
         elif not part.isdecimal():
             return False
     return place == len(wanted)
+
+
+def known(calls: Iterable[Sequence[Argument]], field: str) -> set[str]:
+    """What can be suggested: of `arg.` the places there are, numbers left out; of `arg.user.id` the values there."""
+    if field.endswith("."):
+        paths = {tuple(part for part in argument.path if not part.isdecimal()) for call in calls for argument in call}
+        return {".".join(path) for path in paths if path}
+    path = tuple(field.split(".")[1:])
+    return {argument.text for call in calls for argument in call if path and is_at(argument.path, path)}

@@ -21,7 +21,7 @@ ARGUMENT = "arg"
 _NAME = r"(?i:args?)(?:\.[^\s\":.,]+)+|[A-Za-z_]+"
 _TERM = re.compile(rf'(?P<no>!?)(?:(?P<name>{_NAME}):(?!//))?(?P<value>(?:"[^"]*(?:"|$)|[^\s"]+)*)')
 _VALUE = re.compile(r'(?:"[^"]*(?:"|$)|[^,"]+)+')
-_UNFINISHED = re.compile(rf'!?(?:(?P<name>{_NAME}):(?P<values>[^\s"]*)|(?P<word>[A-Za-z_]+))$')
+_UNFINISHED = re.compile(rf'!?(?:(?P<name>{_NAME}):(?P<values>[^\s"]*)|(?P<word>(?i:args?)\.[^\s":,]*|[A-Za-z_]+))$')
 _SUGGESTED = re.compile(r'[^\s",!]+')
 
 
@@ -138,22 +138,36 @@ class Needle:
 
 
 def complete(text: str, fields: Iterable[str], values: Callable[[str], Iterable[str]]) -> str | None:
-    """`text` with its last word completed to a field's name or to a known value of it; None where nothing fits."""
+    """`text` with its last word completed to a field's name or to a known value of it; None where nothing fits.
+
+    `values` gives those of a field, of `arg.user.id` those at that place, and of `arg.` the places there are.
+    """
     match = _UNFINISHED.search(text)
     if match is None or (match.start() and not text[match.start() - 1].isspace()):
         return None
     names = tuple(fields)
+    word, _, path = (match["word"] or match["name"]).casefold().partition(".")
+    name = _resolve(word, names)
+    if match["word"] and "." in match["word"]:
+        found = _first(values(f"{name}."), path) if name else None
+        return None if found is None else f"{text}{found[len(path) :]}:"
     if match["word"]:
-        start = match["word"].casefold()
-        found = next((name for name in names if name.startswith(start)), None)
-        return None if found is None else f"{text}{found[len(start) :]}:"
-    name = _resolve(match["name"].casefold(), names)
+        found = next((known for known in names if known.startswith(word)), None)
+        return None if found is None else f"{text}{found[len(word) :]}:"
     if name is None:
         return None
     start = match["values"].rpartition(",")[2].casefold()
-    known = sorted({value for value in values(name) if _SUGGESTED.fullmatch(value)}, key=str.casefold)
-    found = next((value for value in known if value.casefold().startswith(start) and len(value) > len(start)), None)
+    # what stands in one cell may be several: tags, the queues of a worker
+    known = (part for value in values(f"{name}.{path}" if path else name) for part in value.split(", "))
+    found = _first(known, start)
     return None if found is None else text + found[len(start) :]
+
+
+def _first(known: Iterable[str], start: str) -> str | None:
+    """The first that goes on where `start` ends."""
+    fitting = (text for text in known if _SUGGESTED.fullmatch(text))
+    fitting = (text for text in fitting if text.casefold().startswith(start) and len(text) > len(start))
+    return min(fitting, key=str.casefold, default=None)
 
 
 def _resolve(name: str, fields: Collection[str] | None) -> str | None:

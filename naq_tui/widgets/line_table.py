@@ -13,6 +13,7 @@ from textual.widget import Widget
 from naq_tui import hints, keys
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
+from naq_tui.views.called_with import known
 from naq_tui.views.facets import facet_line
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, TableView, lay_out
@@ -165,6 +166,8 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         if self._lens is None:
             return set()
         items = self.view.items(self._state, self._lens)[:_SUGGESTED_FROM]
+        if field.startswith("arg."):
+            return known((self.view.call(item) or () for item in items), field)
         return {self.view.fields(item, self._lens).get(field, "") for item in items} - {""}
 
     def _judge(self, needle: Needle, item: Item, lens: Lens) -> bool | None:

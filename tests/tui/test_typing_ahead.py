@@ -79,3 +79,13 @@ async def test_a_key_that_is_never_dealt_with_holds_up_the_next_for_a_moment_onl
         app._pass_through = lambda pumps, turn: None  # type: ignore[method-assign]
         type_at_once(app, "3", "5")
         await until(lambda: app.main.current == "workers")
+
+
+async def test_what_is_suggested_is_taken_among_keys_typed_ahead() -> None:
+    app = fake_console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        type_at_once(app, "3", "/", *"arg.la", "tab", "d", "tab", " ", *"q", "tab", "enter")
+        await until(lambda: not app.main._is_asking and bool(app.main.tables["jobs"].needle))
+        assert app.main.tables["jobs"].needle.text == "arg.language:de queue:"
+        assert app.screen is app.main

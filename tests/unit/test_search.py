@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naq.models.event import JobEvent, JobEventType, StoredEvent
+from naq_tui.store.identity import Same
 from naq_tui.store.rows import EventRow, event_row
+from naq_tui.views.called_with import arguments, known
 from naq_tui.views.event_filter import FIELDS, EventFilter, failures, known_values
 from naq_tui.views.search import Needle, complete
 
@@ -79,6 +81,32 @@ def test_chips_are_what_was_typed() -> None:
 def test_suggestions(text: str, completed: str | None) -> None:
     values = {"queue": ["mail", "default", "two words"]}
     assert complete(text, NAMES, lambda field: values.get(field, [])) == completed
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("ar", "arg:"),
+        ("arg.", "arg.copies:"),
+        ("arg.us", "arg.user.id:"),
+        ("!ARG.User.n", "!ARG.User.name:"),
+        ("arg.user.id:", "arg.user.id:42"),
+        ("arg.user.id:7,4", "arg.user.id:7,42"),
+        ("arg.user.name:", None),
+        ("arg.nowhere", None),
+        ("arg:", None),
+        ("tag:e", "tag:eu"),
+        ("tag:b", "tag:billing"),
+    ],
+)
+def test_places_and_values_of_arguments_are_suggested(text: str, completed: str | None) -> None:
+    call = arguments(Same({"args": [{"copies": 3}], "kwargs": {"user": {"id": 42, "name": "two words"}}}))
+
+    def values(field: str) -> set[str]:
+        return known([call], field) if field.startswith("arg.") else {"billing, eu", "us"} if field == "tag" else set()
+
+    assert complete(text, ("tag", "arg"), values) == completed
+    assert complete(text, ("type",), values) is None
 
 
 @given(st.text(), st.text())
