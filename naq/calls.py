@@ -13,8 +13,7 @@ from naq.limits import Limit, check_limits
 from naq.middleware import call_enqueue_hooks, enqueue_hooks
 from naq.models.job import Job
 from naq.models.retry import RetryPolicy
-from naq.names import DEFAULT_QUEUE, check_key, check_queue_name
-from naq.uniqueness import check_unique
+from naq.names import DEFAULT_QUEUE, check_key, check_queue_name, check_unique
 
 
 class Call(NamedTuple):

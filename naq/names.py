@@ -43,6 +43,18 @@ def check_key(key: str, what: str) -> str:
     return key
 
 
+def check_unique(unique: str | None, unique_for: float | None) -> str | None:
+    """Raises ConfigurationError where `unique` is no text of 1 to 100 characters, or `unique_for` stands alone."""
+    if unique is None:
+        if unique_for is not None:
+            raise ConfigurationError("unique_for says how long a key is taken: give the key too, unique='…'")
+        return None
+    if not isinstance(unique, str) or not 1 <= len(unique) <= 100:
+        raise ConfigurationError(f"unique is a key of 1 to 100 characters, not {unique!r:.120}")
+    key_of_text(unique)
+    return unique
+
+
 def key_of_text(text: str) -> str:
     """Any text as one token of a key: what can't stand there is written `=XX` by its UTF-8 bytes.
 

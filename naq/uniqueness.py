@@ -27,7 +27,7 @@ import nats.errors
 
 from naq import codec
 from naq.connection import Connection
-from naq.errors import ConfigurationError, ConflictError, JobNotFoundError, NaqConnectionError, NaqException
+from naq.errors import ConflictError, JobNotFoundError, NaqConnectionError, NaqException
 from naq.kv import Bucket, Entry
 from naq.models.job import FINAL_STATUSES, Job, JobStatus
 from naq.models.times import format_time, parse_time
@@ -224,18 +224,6 @@ def claim_keys(job: Job) -> list[str]:
     if job.unique is not None and job.unique_for is None:
         keys.append(key_of_unique(job.unique))
     return keys
-
-
-def check_unique(unique: str | None, unique_for: float | None) -> str | None:
-    """Raises ConfigurationError where `unique` is no text of 1 to 100 characters, or `unique_for` stands alone."""
-    if unique is None:
-        if unique_for is not None:
-            raise ConfigurationError("unique_for says how long a key is taken: give the key too, unique='…'")
-        return None
-    if not isinstance(unique, str) or not 1 <= len(unique) <= 100:
-        raise ConfigurationError(f"unique is a key of 1 to 100 characters, not {unique!r:.120}")
-    key_of_text(unique)
-    return unique
 
 
 def claim_of(entry: Entry) -> Claim | None:

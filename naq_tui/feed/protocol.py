@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from naq.calls import Call
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed.query import Query, Scanned
 from naq_tui.store.updates import Update
 
 if TYPE_CHECKING:
+    from naq.calls import Call
     from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
     from naq_tui.launcher.supervisor import CloseMode
 
