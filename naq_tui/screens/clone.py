@@ -20,7 +20,7 @@ from textual.widgets import Input, Label, Static, TextArea
 
 from naq_tui import masking
 from naq_tui.acting.targets import Target
-from naq_tui.screens.dialog import Dialog
+from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import safe
 from naq_tui.views.arguments import loads
 from naq_tui.widgets.choice import Choice
@@ -67,7 +67,7 @@ class CloneScreen(Dialog[Wanted | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
-            dialog.border_title = f"Clone job {self.target.job}"
+            dialog.border_title = plain(f"Clone job {self.target.job}")
             about = f"{self.target.function} in queue {self.target.queue}, as a new job:"
             yield Static(about, classes="say", markup=False)
             yield TextArea(

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.strip import Strip
 from textual.widgets import Static
 
-from naq_tui.screens.dialog import Dialog
+from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import fit
 from naq_tui.views.table import Column
 from naq_tui.widgets.choosing import Choosing
@@ -78,6 +78,6 @@ class ColumnsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -narrow") as dialog:
-            dialog.border_title = f"Columns of {self.heading}"
+            dialog.border_title = plain(f"Columns of {self.heading}")
             yield Ticks(self.columns, self.hidden, self._hide)
             yield Static("space shows or hides · esc is done", classes="hint", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.await_complete import AwaitComplete
+from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
 
 
@@ -14,3 +15,8 @@ class Dialog(ModalScreen[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         return super().dismiss(result) if self.is_current else AwaitComplete()
+
+
+def plain(text: str) -> Content:
+    """A title of a frame with what somebody else has named: Textual reads markup in a string."""
+    return Content(text)

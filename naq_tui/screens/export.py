@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
 from naq_tui.export import ExportError, checked_path, write
-from naq_tui.screens.dialog import Dialog
+from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import safe
 
 
@@ -45,7 +45,7 @@ class ExportScreen(Dialog[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Export {self.what.words}"
+            dialog.border_title = plain(f"Export {self.what.words}")
             with Horizontal(classes="field"):
                 yield Label("file", markup=False)
                 field = Input(self.default, compact=True)

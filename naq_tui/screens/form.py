@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from naq.errors import NaqException
-from naq_tui.screens.dialog import Dialog
+from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.facts import Fact, Facts
@@ -94,7 +94,7 @@ class FormScreen(Dialog[Draft | None], Generic[Draft]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes=f"dialog -wide {'-danger' if self.is_dangerous else ''}") as dialog:
-            dialog.border_title = self.heading
+            dialog.border_title = plain(self.heading)
             yield self.form
             with Vertical(id="below") as below:
                 # what is wrong may take the room of what would come of it

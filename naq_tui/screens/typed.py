@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
-from naq_tui.screens.dialog import Dialog
+from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import safe
 
 
@@ -32,7 +32,7 @@ class TypedScreen(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -production") as dialog:
-            dialog.border_title = self.heading
+            dialog.border_title = plain(self.heading)
             yield Static(self.question, classes="say", markup=False)
             yield Static(f"Type {safe(self.wanted, 60)} to go on.", classes="say -soft", markup=False)
             with Horizontal(classes="field"):

@@ -17,14 +17,20 @@ from naq.models.result import JobError, JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import RunningJob, WorkerRecord
 from naq_tui import keys, looks
+from naq_tui.acting.targets import Target
 from naq_tui.app import NaqConsole
 from naq_tui.config import ContextEntry
 from naq_tui.contexts import Context
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.sample import T0, link, process, stored
 from naq_tui.jsontext import one_line, pretty
+from naq_tui.screens.clone import CloneScreen
+from naq_tui.screens.columns import ColumnsScreen
 from naq_tui.screens.copying import CopyScreen
 from naq_tui.screens.detail import DetailScreen
+from naq_tui.screens.edit_schedule import EditScheduleScreen
+from naq_tui.screens.export import Exportable, ExportScreen
+from naq_tui.screens.typed import TypedScreen
 from naq_tui.snapshot import Format, snapshot
 from naq_tui.store.updates import (
     EventsAppended,
@@ -212,6 +218,52 @@ async def test_every_action_of_every_pane_shows_and_takes_hostile_text_unharmed(
     assert seen >= FORMS, FORMS - seen
 
 
+@pytest.mark.parametrize("called", ["prod", MIXED], ids=["prod", "mixed"])
+async def test_what_is_asked_in_production_is_inert(called: str) -> None:
+    """The name is typed first, whatever the context, its queues and its jobs are called, and whatever is typed."""
+    context = Context(called, ContextEntry(name=called, server="nats://x", production=True))
+    console = hostile_console(MIXED, context=context, contexts=(context,), allow_changes=True)
+    asked: set[str] = set()
+    behind: set[str] = set()
+
+    def check(where: str) -> None:
+        lines = painted(console).split("\n")
+        bad = [line for line in lines if not is_harmless(line) or width(line) > console.size.width]
+        assert not bad, f"{where}, {type(console.screen).__name__}: {bad[0]!r}"
+
+    async with console.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        for pane in keys.PANES:
+            for action in keys.ACTIONS:
+                if not action.acts or action.id in asked or not action.works_in(pane):
+                    continue
+                asked.add(action.id)
+                console.action_go(pane)
+                await pilot.press(action.keys[0])
+                await shown(pilot, TypedScreen)
+                check(f"{action.id} in {pane}")
+                field = console.screen.query_one(Input)
+                field.post_message(Paste(MIXED))
+                await pilot.pause()
+                check(f"pasted, {action.id}")
+                field.value = "another"
+                await pilot.press("enter")
+                await pilot.pause()
+                assert isinstance(console.screen, TypedScreen), "another name goes on to nothing"
+                check(f"refused, {action.id}")
+                field.value = "prod"
+                await pilot.press("enter")
+                await pilot.pause()
+                if called == "prod":
+                    behind.add(type(console.screen).__name__)
+                    check(f"behind it, {action.id}")
+                while console.screen is not console.main:
+                    console.pop_screen()
+                await pilot.pause()
+    assert len(asked) > 5
+    assert {"ConfirmScreen", "LaunchScreen"} <= behind if called == "prod" else not behind
+
+
 async def test_the_title_of_the_window_and_frames_are_inert(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
     monkeypatch.setattr(looks, "give_title", lambda _, title: titles.append(title))
@@ -224,6 +276,41 @@ async def test_the_title_of_the_window_and_frames_are_inert(monkeypatch: pytest.
         assert all(is_harmless(line) for line in frame.split("\n")), format
     assert len(titles) >= 2
     assert all(is_harmless(title) and "\u65e5" in title for title in titles)
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_no_name_that_is_to_be_typed_reaches_the_terminal(name: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        text = PAYLOADS[name]
+        console.push_screen(TypedScreen(f"PRODUCTION · {safe(text, 40)}", "Pause a queue.", text))
+        await pilot.pause()
+        lines = painted(console).split("\n")
+        assert all(is_harmless(line) and width(line) <= 80 for line in lines)
+        assert any("Type " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "screen",
+    [
+        lambda name: TypedScreen(f"PRODUCTION · {name}", "Pause a queue.", name),
+        lambda name: CloneScreen(Target(name, name, "FAILED", name, name, name, name), {}),
+        lambda name: EditScheduleScreen(
+            Schedule(schedule_id=name, function="m:f", queue="q", job={}, interval_s=60.0, next_run_at=T0)
+        ),
+        lambda name: ExportScreen(Exportable("rows", name, str, str), "file"),
+        lambda name: ColumnsScreen(name, (), frozenset(), lambda _: None),
+    ],
+    ids=["typed", "clone", "edit", "export", "columns"],
+)
+async def test_the_title_of_a_question_is_plain_text(screen: Any) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        console.push_screen(screen("[/] [red]x[@click=app.quit]"))
+        await pilot.pause()
+        assert "[/] [red]x[@click=app.quit]" in painted(console)
 
 
 async def test_a_note_with_markup_is_plain_text() -> None:
