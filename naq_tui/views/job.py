@@ -22,6 +22,7 @@ from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import timeline
 from naq_tui.views.traceback import own_frames
+from naq_tui.views.usual import Usual, over, usual_of
 from naq_tui.views.why import why_not
 
 
@@ -45,7 +46,7 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
     if lines:
         report.section("Timeline")
         report.lines += lines
-    _when(report, row, record, lens)
+    _when(report, row, record, lens, usual_of(state.jobs.values(), row))
     if extra.parents:
         _parents(report, extra, lens)
     if payload:
@@ -156,15 +157,18 @@ def _facts(report: Report, row: JobRow, record: JobResult | None, payload: Mappi
         report.fact("crashes", (died, "failed"))
 
 
-def _when(report: Report, row: JobRow, record: JobResult | None, lens: Lens) -> None:
+def _when(report: Report, row: JobRow, record: JobResult | None, lens: Lens, usual: Usual | None) -> None:
+    waited, ran = (usual.wait_p95_ms, usual.run_p95_ms) if usual is not None else (None, None)
     report.section("When")
     report.fact("  enqueued", exact(row.enqueued_at))
-    report.fact("  started", exact(row.started_at), (_after("waited", row.wait_ms), "muted"))
-    report.fact("  ended", exact(_ended_at(row)), (_after("ran", row.run_ms), "muted"))
+    report.fact("  started", exact(row.started_at), (_after("waited", row.wait_ms), "muted"), over(row.wait_ms, waited))
+    report.fact("  ended", exact(_ended_at(row)), (_after("ran", row.run_ms), "muted"), over(row.run_ms, ran))
     if row.status in ("RETRY", "SCHEDULED"):
         report.fact("  runs", exact(row.retry_at), (f"   {until(row.retry_at, lens.now)}", "waiting"))
     if record is not None:
         report.fact("  stored", exact(record.saved_at), (f"   {size(record.size)}", "muted"))
+    if usual is not None:
+        report.fact("  usual", *usual.spans())
 
 
 def _ended_at(row: JobRow) -> datetime | None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.widgets import Input, Static, TextArea
 
 from naq.errors import ConflictError
@@ -25,7 +27,7 @@ from naq_tui.screens.clone import CloneScreen, parse, restored
 from naq_tui.store import failures
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
-from naq_tui.store.jobs import JOBS_KEPT
+from naq_tui.store.jobs import JOBS_KEPT, JobRow
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
 from naq_tui.views.extra import NOTHING
@@ -33,6 +35,7 @@ from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
+from naq_tui.views.usual import FEWEST, usual_of
 from naq_tui.widgets.choice import Choice
 from tests.tui.conftest import fake_console, gone, settle, shown, text_on
 
@@ -162,6 +165,65 @@ def test_a_job_that_is_to_run_again_tells_when_its_last_run_ended() -> None:
     assert report is not None
     (ended,) = [line for line in report.lines if line and line[0][0].startswith("  ended")]
     assert exact(T0 + timedelta(seconds=3)) in "".join(text for text, _ in ended)
+
+
+def ended_jobs(count: int) -> tuple[StoredEvent, ...]:
+    """As many jobs, 1 to `count`, that each waited as many milliseconds as their number and ran ten times as long."""
+    told = []
+    for number in range(1, count + 1):
+        about = {"job": job_id(number), "attempt": 1}
+        told.append(event(2 * number, JobEventType.STARTED, after_s=number, wait_ms=float(number), **about))
+        told.append(event(2 * number + 1, JobEventType.COMPLETED, after_s=number + 0.5, run_ms=10.0 * number, **about))
+    return tuple(told)
+
+
+def report_lines(state: State, job: str) -> list[str]:
+    now = T0 + timedelta(seconds=5)
+    report = job_report(state, job, Lens(now, now), NOTHING)
+    assert report is not None
+    return ["".join(text for text, _ in line).rstrip() for line in report.lines]
+
+
+def test_a_job_is_told_beside_what_is_usual_for_its_function() -> None:
+    state = folded(EventsAppended(ended_jobs(101)))
+    slowest, median = report_lines(state, job_id(101)), report_lines(state, job_id(50))
+    assert "  usual       wait p50 50 ms p95 95 ms · run p50 500 ms p95 950 ms · 100 jobs" in slowest
+    assert [line.endswith("over p95") for line in slowest if line.startswith(("  started", "  ended"))] == [True, True]
+    assert "  usual       wait p50 51 ms p95 96 ms · run p50 510 ms p95 960 ms · 100 jobs" in median
+    assert not [line for line in median if "over p95" in line]
+
+
+def test_what_is_usual_is_not_told_of_few_jobs_nor_by_those_of_others() -> None:
+    twenty_one = ended_jobs(FEWEST + 1)
+    assert [line for line in report_lines(folded(EventsAppended(twenty_one)), A) if line.startswith("  usual")]
+    few = folded(EventsAppended(twenty_one[:-2]))
+    assert not [line for line in report_lines(few, A) if line.startswith("  usual")]
+    other = event(900, JobEventType.CANCELLED, job=job_id(FEWEST + 1))  # it ended, but not by running
+    assert not [line for line in report_lines(apply(few, [EventsAppended((other,))]), A) if line.startswith("  usual")]
+    state = folded(EventsAppended(twenty_one))
+    changed = {key: row._replace(function="else") if key == job_id(2) else row for key, row in state.jobs.items()}
+    assert usual_of(changed.values(), changed[A]) is None
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e9), st.none() | st.floats(0, 1e9)), min_size=FEWEST, max_size=200),
+)
+def test_what_is_usual_is_the_nearest_rank(times: list[tuple[float, float | None]]) -> None:
+    rows = [JobRow(str(at), str(at), "COMPLETED", "f", "q", run_ms=r, wait_ms=w) for at, (r, w) in enumerate(times)]
+    usual = usual_of(rows, JobRow("own", "own", "RUNNING", "f", "q"))
+    assert usual is not None
+    assert usual.jobs == len(rows)
+    runs = [run for run, _ in times]
+    waits = [wait for _, wait in times if wait is not None]
+    told = [(runs, 0.5, usual.run_p50_ms), (runs, 0.95, usual.run_p95_ms)]
+    if len(waits) >= FEWEST:
+        told += [(waits, 0.5, usual.wait_p50_ms), (waits, 0.95, usual.wait_p95_ms)]
+    else:
+        assert usual.wait_p50_ms is None
+        assert usual.wait_p95_ms is None
+    for values, share, found in told:
+        assert found in values
+        assert sum(value <= found for value in values) >= share * len(values) > sum(value < found for value in values)
 
 
 def test_frames_of_libraries_are_left_out() -> None:
