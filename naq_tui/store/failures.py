@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from naq_tui.store.copied import copied
 from naq_tui.store.identity import Same
 from naq_tui.store.rows import EventRow, error_text
 from naq_tui.text import safe
@@ -77,7 +78,8 @@ def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
             )
     if not found:
         return failures
-    merged = {**failures, **found}
+    merged = copied(failures)
+    merged.update(found)
     if failures and next(iter(found)) < next(reversed(failures)):
         # the past comes piece by piece, each before what is known; anything else is put in order
         is_past = next(reversed(found)) < next(iter(failures))

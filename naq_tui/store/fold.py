@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from naq.models.event import StoredEvent
+from naq_tui.store.copied import copied
 from naq_tui.store.failures import with_failures
 from naq_tui.store.jobs import with_events, with_results, with_running, with_scheduled, with_waiting
 from naq_tui.store.rows import (
@@ -118,7 +119,7 @@ def _count(state: State, fresh: Iterable[StoredEvent]) -> tuple[Traffic, Mapping
     by_queue: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     for (queue, kind, second), number in counts.items():
         by_queue[queue].append((kind, second, number))
-    queue_traffic = dict(state.queue_traffic)
+    queue_traffic = copied(state.queue_traffic)
     for queue, entries in by_queue.items():
         name = safe(queue, 100)
         if name in queue_traffic or len(queue_traffic) < QUEUES_COUNTED:
@@ -146,7 +147,7 @@ def _added(traffic: Traffic, entries: Iterable[tuple[str, int, int]]) -> Traffic
 
 
 def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[str, EventRow]:
-    changed: dict[str, EventRow] = dict(running)
+    changed = copied(running)
     for row in rows:
         event = row.raw.event
         if event is None or event.job_id is None:
@@ -159,7 +160,7 @@ def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[s
 
 
 def _results(state: State, update: ResultsChanged) -> State:
-    results = dict(state.results)
+    results = copied(state.results)
     fresh = [result_row(record) for record in update.results[-RESULTS_KEPT:]]
     for row in fresh:
         # taken out first: the dictionary's order is the order of storing
@@ -180,7 +181,8 @@ def _results(state: State, update: ResultsChanged) -> State:
 
 
 def _workers(state: State, update: WorkersChanged) -> State:
-    workers = {**state.workers, **{record.worker_id: worker_row(record) for record in update.records}}
+    workers = copied(state.workers)
+    workers.update((record.worker_id, worker_row(record)) for record in update.records)
     for worker_id in update.removed:
         workers.pop(worker_id, None)
     return replace(
@@ -193,7 +195,8 @@ def _workers(state: State, update: WorkersChanged) -> State:
 
 
 def _schedules(state: State, update: SchedulesChanged) -> State:
-    schedules = {**state.schedules, **{record.schedule_id: schedule_row(record) for record in update.schedules}}
+    schedules = copied(state.schedules)
+    schedules.update((record.schedule_id, schedule_row(record)) for record in update.schedules)
     for schedule_id in update.removed:
         schedules.pop(schedule_id, None)
     return replace(

@@ -16,6 +16,7 @@ from naq.models.job import FINAL_STATUSES, Job
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
+from naq_tui.store.copied import copied
 from naq_tui.store.rows import EventRow, ResultRow, error_text, function_name
 from naq_tui.text import safe
 
@@ -73,7 +74,7 @@ Jobs = Mapping[str, JobRow]
 
 
 def with_events(jobs: Jobs, rows: Iterable[EventRow]) -> Jobs:
-    changed: dict[str, JobRow] = dict(jobs)
+    changed = copied(jobs)
     for row in rows:
         event = row.raw.event
         if event is None or event.job_id is None or event.entity != "job":
@@ -89,7 +90,7 @@ def with_events(jobs: Jobs, rows: Iterable[EventRow]) -> Jobs:
 
 
 def with_results(jobs: Jobs, results: Iterable[ResultRow], removed: Iterable[str]) -> Jobs:
-    changed: dict[str, JobRow] = dict(jobs)
+    changed = copied(jobs)
     for result in results:
         known = changed.get(result.job_id)
         at = result.at or NEVER

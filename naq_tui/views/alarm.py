@@ -10,9 +10,9 @@ from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.cluster import Alarm as Alarm
 from naq_tui.views.cluster import cluster_alarms
-from naq_tui.views.judging import is_dead
-from naq_tui.views.queues import is_unserved, served_queues
-from naq_tui.views.schedules import is_overdue
+from naq_tui.views.judging import served_queues, worker_statuses
+from naq_tui.views.queues import is_unserved
+from naq_tui.views.schedules import failed_schedules, overdue
 from naq_tui.views.table import Lens
 
 
@@ -41,7 +41,7 @@ def _connection(state: State, lens: Lens) -> list[Alarm]:
 
 
 def _dead_workers(state: State, lens: Lens) -> list[Alarm]:
-    dead = [row for row in state.workers.values() if is_dead(row.record, lens)]
+    dead = [state.workers[worker_id] for worker_id, told in worker_statuses(state, lens).items() if told == "DEAD"]
     if not dead:
         return []
     latest = max(dead, key=lambda row: row.record.beat_at or lens.now)
@@ -72,7 +72,7 @@ def _end_of(row: ProcessRow) -> str:
 
 
 def _failed_schedules(state: State) -> list[Alarm]:
-    failed = [row for row in state.schedules.values() if row.status == "FAILED"]
+    failed = failed_schedules(state)
     if not failed:
         return []
     if len(failed) > 1:
@@ -94,11 +94,12 @@ def _unserved_queues(state: State, lens: Lens) -> list[Alarm]:
 
 
 def _overdue_schedules(state: State, lens: Lens) -> list[Alarm]:
-    late = [row for row in state.schedules.values() if is_overdue(row, lens.now)]
+    late = overdue(state, lens.now)
     if not late:
         return []
-    alive = any(row.is_scheduler and not is_dead(row.record, lens) for row in state.workers.values())
-    words = f"{plural(len(late), 'schedule')} should have fired"
+    statuses = worker_statuses(state, lens)
+    alive = any(row.is_scheduler and statuses[row.worker_id] != "DEAD" for row in state.workers.values())
+    words = f"{plural(late, 'schedule')} should have fired"
     if alive:
         return [Alarm(f"{words} by now", "6", False)]
     starts = hints.hint("launch.scheduler", "starts one")

@@ -18,9 +18,9 @@ from naq_tui.views.error_group import error_report
 from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.job import job_events, job_report
-from naq_tui.views.judging import worker_status
+from naq_tui.views.judging import served_queues, worker_status
 from naq_tui.views.process_report import process_report
-from naq_tui.views.queues import QueueItem, drains, is_unserved, served_queues
+from naq_tui.views.queues import QueueItem, drains, is_unserved
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 

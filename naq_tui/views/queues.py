@@ -10,7 +10,7 @@ from naq_tui import hints, status
 from naq_tui.format import count, duration, rate, since, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
-from naq_tui.views.judging import is_dead
+from naq_tui.views.judging import served_queues
 from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
 
 RATE_WINDOW_S = 5
@@ -163,13 +163,6 @@ def _mark(item: QueueItem, lens: Lens) -> str:
     if item.row.stats.is_paused:
         return status.PAUSED.mark(lens.ascii_only)
     return "!" if item.is_unserved else " "
-
-
-def served_queues(state: State, lens: Lens) -> frozenset[str]:
-    """Names of the queues that a living worker takes jobs from."""
-    return frozenset(
-        queue for row in state.workers.values() if not is_dead(row.record, lens) for queue in row.record.queues
-    )
 
 
 def is_unserved(row: QueueRow, served: frozenset[str]) -> bool:

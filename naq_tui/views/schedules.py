@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from naq_tui import hints, status
 from naq_tui.format import count, due, since, until
@@ -14,6 +15,8 @@ from naq_tui.store.rows import ScheduleRow
 from naq_tui.store.state import State
 from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
 
+OVERDUE = timedelta(seconds=10)
+"""How long after its time a schedule may fire without a word."""
 _ORDER = {name: place for place, name in enumerate(status.SCHEDULE_ORDER)}
 
 
@@ -102,14 +105,40 @@ class SchedulesView(TableView[ScheduleRow]):
 
 def next_run(state: State) -> datetime | None:
     """When the next active schedule is due."""
-    moments = [row.record.next_run_at for row in state.schedules.values() if row.record.is_due_ever]
-    return min((moment for moment in moments if moment is not None), default=None)
+    return next(iter(_census(Same(state.schedules)).due), None)
+
+
+def overdue(state: State, now: datetime) -> int:
+    """How many should have run and nobody made them."""
+    return bisect_left(_census(Same(state.schedules)).due, now - OVERDUE)
+
+
+def failed_schedules(state: State) -> tuple[ScheduleRow, ...]:
+    """Those that have failed for good."""
+    return _census(Same(state.schedules)).failed
+
+
+class _Census(NamedTuple):
+    """What the whole screen tells of all schedules: gone through once for each change of them, not for each frame."""
+
+    due: list[datetime]
+    """When the active ones are due, in order."""
+    failed: tuple[ScheduleRow, ...]
+
+
+@lru_cache(maxsize=2)
+def _census(schedules: Same[Mapping[str, ScheduleRow]]) -> _Census:
+    rows = schedules.value.values()
+    due = (row.record.next_run_at for row in rows if row.record.is_due_ever)
+    return _Census(
+        sorted(moment for moment in due if moment is not None), tuple(row for row in rows if row.status == "FAILED")
+    )
 
 
 def is_overdue(row: ScheduleRow, now: datetime) -> bool:
     """Whether it should have run and nobody made it."""
     moment = row.record.next_run_at
-    return row.status == "ACTIVE" and moment is not None and (now - moment).total_seconds() > 10
+    return row.status == "ACTIVE" and moment is not None and now - moment > OVERDUE
 
 
 @lru_cache(maxsize=2)

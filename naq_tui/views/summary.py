@@ -7,8 +7,9 @@ from typing import NamedTuple
 from naq_tui import hints
 from naq_tui.format import plural, short_count, until
 from naq_tui.store.state import State
+from naq_tui.views.judging import served_queues
 from naq_tui.views.processes import launching
-from naq_tui.views.queues import is_unserved, served_queues
+from naq_tui.views.queues import is_unserved
 from naq_tui.views.schedules import next_run
 from naq_tui.views.table import BLANK, Cell, Column, Lens, waiting_for
 from naq_tui.views.workers import worker_counts

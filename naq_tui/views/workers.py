@@ -11,7 +11,7 @@ from naq_tui.format import count, since, size
 from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
 from naq_tui.text import safe
-from naq_tui.views.judging import is_dead, worker_status
+from naq_tui.views.judging import worker_status, worker_statuses
 from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for
 
 _ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
@@ -38,7 +38,11 @@ class WorkersView(TableView[WorkerRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[WorkerRow]:
-        return sorted(state.workers.values(), key=lambda row: (*_rank(row, lens), row.is_scheduler, row.name))
+        statuses = worker_statuses(state, lens)
+        return sorted(
+            state.workers.values(),
+            key=lambda row: (_place(statuses[row.worker_id]), row.is_scheduler, row.name),
+        )
 
     def depends_on(self, state: State) -> tuple[object, ...]:
         return (state.workers,)
@@ -78,7 +82,7 @@ class WorkersView(TableView[WorkerRow]):
         now = lens.now.timestamp()
         match column:
             case "status":
-                return _rank(item, lens)
+                return _place(worker_status(item, lens))
             case "id":
                 return item.worker_id
             case "queues":
@@ -128,25 +132,25 @@ class WorkersView(TableView[WorkerRow]):
         )
 
 
-def _rank(row: WorkerRow, lens: Lens) -> tuple[int]:
+def _place(status: str) -> int:
     # busy and idle alternate many times a second: they rank the same, so that rows stay where they are
-    place = _ORDER.get(worker_status(row, lens), 0)
-    return (min(place, _ORDER["BUSY"]),)
+    return min(_ORDER.get(status, 0), _ORDER["BUSY"])
 
 
 def worker_counts(state: State, lens: Lens) -> Counter[str]:
     """How many are "live", "dead", "blocked", and among the live "workers", "schedulers" and "versions" of naq."""
     counted: Counter[str] = Counter()
     versions = set()
-    for row in state.workers.values():
-        dead = is_dead(row.record, lens)
+    statuses = worker_statuses(state, lens)
+    for worker_id, row in state.workers.items():
+        dead = statuses[worker_id] == "DEAD"
         counted["dead" if dead else "live"] += 1
         if dead:
             continue
         counted["schedulers" if row.is_scheduler else "workers"] += 1
         counted["running"] += len(row.record.running)
         versions.add(row.version)
-        if worker_status(row, lens) == "BLOCKED":
+        if statuses[worker_id] == "BLOCKED":
             counted["blocked"] += 1
     counted["versions"] = len(versions - {""})
     return counted

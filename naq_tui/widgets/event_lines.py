@@ -33,7 +33,7 @@ class EventLines(Lines):
             return self.cells_line(view.cells(row, lens), under, mark)
         key = (row.seq, under, mark)
         line = self._made.get(key)
-        if line is None or line.cell_length != self.size.width:
+        if line is None or line.cell_length != self.line_width:
             if len(self._made) >= _LINES_KEPT:
                 self._made.clear()
             line = self._made[key] = self.cells_line(view.cells(row, lens), under, mark)
@@ -55,7 +55,7 @@ class EventLines(Lines):
     def cells_line(self, cells: Sequence[tuple[str, str]], under: str, mark: str) -> Strip:
         """One cell per column, as many as fit; `mark` is the scrollbar's."""
         line: list[tuple[str, str]] = [(" ", "")]
-        room = self.size.width - _MARGIN
+        room = self.line_width - _MARGIN
         for place, gap, cell_width in self._layout(room):
             text, tone = cells[place]
             if view.COLUMNS[place].id == "time":
@@ -72,5 +72,5 @@ class EventLines(Lines):
 
     def missing_line(self, seq: int, note: str, under: str, mark: str) -> Strip:
         """The place of an event that is on its way, or gone."""
-        text = fit(f"#{count(seq)} {note}", self.size.width - _MARGIN)
+        text = fit(f"#{count(seq)} {note}", self.line_width - _MARGIN)
         return self.strip([(" ", ""), (text, "muted"), (mark, "faint")], under)

@@ -277,7 +277,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         is_marked = len(self.marks) > 0 and self.view.key(item) in self.marks
         mark = "*" if self._lens.ascii_only else "▌"
         line: list[tuple[str, str]] = [(mark if is_marked else " ", "accent" if is_marked else "")]
-        room = self.size.width - _MARGIN
+        room = self.line_width - _MARGIN
         for column, gap, cell_width in self._layout():
             text, tone = cells[column]
             line.append((" " * gap, ""))
@@ -299,14 +299,14 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         return 1 if self.view.has_facets else 0
 
     def _layout(self) -> list[tuple[int, int, int]]:
-        if self._layout_of[0] != self.size.width:
+        if self._layout_of[0] != self.line_width:
             kept = [place for place, column in enumerate(self.view.columns) if column.id not in self.hidden]
-            laid_out = lay_out([self.view.columns[place] for place in kept], self.size.width - _MARGIN)
-            self._layout_of = (self.size.width, [(kept[place], gap, width) for place, gap, width in laid_out])
+            laid_out = lay_out([self.view.columns[place] for place in kept], self.line_width - _MARGIN)
+            self._layout_of = (self.line_width, [(kept[place], gap, width) for place, gap, width in laid_out])
         return self._layout_of[1]
 
     def _facet_line(self) -> Strip:
-        room, ascii_only = self.size.width, self._lens is not None and self._lens.ascii_only
+        room, ascii_only = self.line_width, self._lens is not None and self._lens.ascii_only
         line = facet_line(self.view.facets(self._state), self.facet, room, ascii_only=ascii_only)
         return self.strip(cut_cells(line, room))
 
@@ -326,7 +326,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     def _bar(self, y: int, *, thumb_only: bool = False) -> list[tuple[str, str]]:
         start, length = thumb(self._height, len(self._items), self._top)
         mark = "▐" if length and start <= y - 1 < start + length else " "
-        return [(mark, "faint")] if thumb_only else [(" " * (self.size.width - 1), ""), (mark, "faint")]
+        return [(mark, "faint")] if thumb_only else [(" " * (self.line_width - 1), ""), (mark, "faint")]
 
     def _empty_line(self, y: int) -> Strip:
         text = self.view.empty(self._state)
@@ -334,7 +334,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             text = hints.advice(f"Nothing matches {self.needle.text}", hints.hint("back", "shows all"))
         elif self.facet:
             text = hints.advice("None of these now", hints.hint("list.next_facet", "shows the others"))
-        lines = wrap(text, max(8, self.size.width - 4))
+        lines = wrap(text, max(8, self.line_width - 4))
         return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
 
     # moving

@@ -47,6 +47,12 @@ class Painted(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._tones: dict[tuple[str, str], Style] = {}
+        self._width: int | None = None
+
+    @property
+    def line_width(self) -> int:
+        """`size.width`, which Textual works out anew each time; while many lines are made it is asked for once."""
+        return self.size.width if self._width is None else self._width
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -69,7 +75,7 @@ class Painted(Widget):
         if getattr(self.app, "ascii_only", False):
             cells = ((text.translate(_ASCII), tone) for text, tone in cells)
         segments = [Segment(text, self.tone(tone, under)) for text, tone in cells if text]
-        return Strip(segments).adjust_cell_length(self.size.width, self.tone("", under))
+        return Strip(segments).adjust_cell_length(self.line_width, self.tone("", under))
 
 
 class Lines(Painted):
@@ -87,7 +93,12 @@ class Lines(Painted):
         raise NotImplementedError
 
     def repaint(self) -> None:
-        before, self._painted = self._painted, [self.line(y) for y in range(self.size.height)]
+        before, size = self._painted, self.size
+        self._width = size.width
+        try:
+            self._painted = [self.line(y) for y in range(size.height)]
+        finally:
+            self._width = None
         if len(before) != len(self._painted):
             self.refresh()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
-from naq_tui.views.schedules import SchedulesView
+from naq_tui.views.schedules import SchedulesView, failed_schedules, is_overdue, next_run, overdue
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, lay_out
 from naq_tui.views.workers import WorkersView
@@ -172,6 +173,23 @@ def test_an_overdue_schedule_without_a_scheduler_says_what_to_do() -> None:
     late = replace(schedules()[0], next_run_at=T0 - timedelta(seconds=30))
     found = alarms(apply(EMPTY, [link(), SchedulesChanged((late,))]), lens())
     assert found[0].text == "1 schedule should have fired, but no scheduler runs: s starts one"
+
+
+def test_what_is_told_of_all_schedules_is_what_each_row_says() -> None:
+    (made, *_) = schedules()
+    moments = (None, T0 - timedelta(seconds=20), T0 - timedelta(seconds=10), T0, T0 + timedelta(seconds=5))
+    many = tuple(
+        replace(made, schedule_id=f"s-{number}", status=status, next_run_at=moment)
+        for number, (status, moment) in enumerate(itertools.product(("ACTIVE", "PAUSED", "FAILED"), moments))
+    )
+    state = apply(EMPTY, [SchedulesChanged(many)])
+    for after_s in (-15.0, 0.0, 0.001, 12.0, 100.0):
+        now = T0 + timedelta(seconds=after_s)
+        assert overdue(state, now) == sum(is_overdue(row, now) for row in state.schedules.values())
+    assert overdue(state, T0) == 1
+    assert next_run(state) == T0 - timedelta(seconds=20)
+    assert [row.status for row in failed_schedules(state)] == ["FAILED"] * len(moments)
+    assert next_run(apply(state, [SchedulesChanged((), tuple(state.schedules))])) is None
 
 
 def test_policies_of_a_newer_version_are_shown_with_what_comes_of_them() -> None:
