@@ -56,6 +56,10 @@ class Bucket:
 
     async def newest(self, key: str) -> Entry | None:
         """The newest message of the key, a deletion's marker included."""
+        return (await self._newest(key))[0]
+
+    async def _newest(self, key: str) -> tuple[Entry | None, str | None]:
+        """The newest message of the key, and the id it was sent under."""
         subject = f"$JS.API.DIRECT.GET.{self.stream}.{self._subject}{key}"
         try:
             message = await self._connection.requests.ask(
@@ -71,14 +75,15 @@ class Bucket:
             ) from exc
         headers = message.headers or {}
         if headers.get("Status"):
-            return None
-        return Entry(
+            return None, None
+        entry = Entry(
             key=key,
             value=message.data,
             revision=int(headers.get("Nats-Sequence", 0)),
             saved_at=parse_time(headers.get("Nats-Time-Stamp")) or utcnow(),
             is_deleted=_is_deletion(headers),
         )
+        return entry, headers.get("Nats-Msg-Id")
 
     async def put(self, key: str, value: bytes, *, ttl_s: float | None = None, patience_s: float = PATIENCE_S) -> int:
         """Store `value` whatever stood there; returns its revision."""
@@ -95,11 +100,7 @@ class Bucket:
         Raises:
             ConflictError: somebody changed it in between.
         """
-        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision), **(_ttl(ttl_s) or {})}
-        ack = await self._connection.outbox.publish(
-            self._subject + key, value, msg_id=uuid7(), headers=headers, patience_s=patience_s
-        )
-        return ack.seq
+        return await self._replace(key, value, revision, _ttl(ttl_s) or {}, patience_s)
 
     async def create(self, key: str, value: bytes, *, ttl_s: float | None = None) -> int:
         """Store `value` if the key does not exist now; returns its revision.
@@ -116,10 +117,28 @@ class Bucket:
         """Remove the key and its history; a marker for watchers stays. With `revision` only if it stands there."""
         headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
         if revision is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
-        await self._connection.outbox.publish(
-            self._subject + key, b"", msg_id=uuid7(), headers=headers, patience_s=patience_s
-        )
+            await self._replace(key, b"", revision, headers, patience_s)
+        else:
+            await self._connection.outbox.publish(self._subject + key, b"", headers=headers, patience_s=patience_s)
+
+    async def _replace(self, key: str, value: bytes, revision: int, headers: dict[str, str], patience_s: float) -> int:
+        """Write the key where it stands at `revision`; returns its new one.
+
+        What is sent again, because its answer was lost with the link, meets what it did itself: servers from 2.12 on look
+        at the sequence before they look whether they had the message.
+        """
+        headers = {**headers, "Nats-Expected-Last-Subject-Sequence": str(revision)}
+        msg_id = uuid7()
+        try:
+            ack = await self._connection.outbox.publish(
+                self._subject + key, value, msg_id=msg_id, headers=headers, patience_s=patience_s
+            )
+        except ConflictError:
+            standing, sent_as = await self._newest(key)
+            if standing is None or sent_as != msg_id:
+                raise
+            return standing.revision
+        return ack.seq
 
     async def entries(self) -> list[Entry]:
         """The whole content, in no order of keys (deleted ones left out).
