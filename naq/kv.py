@@ -124,8 +124,8 @@ class Bucket:
     async def _replace(self, key: str, value: bytes, revision: int, headers: dict[str, str], patience_s: float) -> int:
         """Write the key where it stands at `revision`; returns its new one.
 
-        What is sent again, because its answer was lost with the link, meets what it did itself: servers from 2.12 on look
-        at the sequence before they look whether they had the message.
+        What is sent again, because its answer was lost with the link, meets what it did itself: from 2.12 on servers
+        look at the sequence before they look whether they had the message.
         """
         headers = {**headers, "Nats-Expected-Last-Subject-Sequence": str(revision)}
         msg_id = uuid7()
