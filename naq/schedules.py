@@ -254,6 +254,8 @@ class ScheduledJobManager:
         for name in ("cron", "interval_s", "repeat"):
             if getattr(schedule, name) is not None:
                 details[name] = getattr(schedule, name)
+        if schedule.cron is not None and schedule.timezone != "UTC":
+            details["timezone"] = schedule.timezone
         if schedule.next_run_at is not None:
             details["next_run_at"] = format_time(schedule.next_run_at)
         await self._events.write(

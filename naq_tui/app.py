@@ -169,26 +169,29 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
     def lens(self) -> Lens:
         """How the state is looked at now: ages are measured by the server's clock."""
         state, offset = self.state, timedelta(seconds=self.state.link.clock_offset_s)
+        if state.as_of is not None:
+            return Lens(state.as_of.at, self.now, None, self.ascii_only)
         resumed_at = None if state.resumed_at is None else state.resumed_at + offset
         return Lens((state.stale_since or self.now) + offset, self.now, resumed_at, self.ascii_only)
 
     def take(self, batch: Iterable[Update]) -> None:
         """Fold a batch into the state; the screens follow."""
         self.set_reactive(NaqConsole.now, self.clock.now())
-        self.state = apply(self.state, batch)
+        self.live = apply(self.live, batch)
+        self.show_live()
         self._heed_permissions()
 
     async def take_in_slices(self, batch: Iterable[Update]) -> None:
         """The same for a batch of any size: keys that are pressed meanwhile go first, the screens follow at the end."""
         for piece in in_slices(batch, SLICE):
-            self.set_reactive(NaqConsole.state, apply(self.state, (piece,)))
+            self.live = apply(self.live, (piece,))
             await self.keys_first()
         self.set_reactive(NaqConsole.now, self.clock.now())
-        self.mutate_reactive(NaqConsole.state)
+        self.show_live()
         self._heed_permissions()
 
     def _heed_permissions(self) -> None:
-        forbids = self.state.link.forbids
+        forbids = self.live.link.forbids
         if forbids and not self.is_read_only:
             self.is_read_only = True
             self.say(f"Read-only: {forbids}", severity="warning")
@@ -250,6 +253,8 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         self.main.go(name)
 
     def action_go_back(self) -> None:
+        if self.give_up_reading():
+            return
         if self.screen is self.main:
             self.main.back()
         elif len(self.screen_stack) > 1:
@@ -323,7 +328,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
     async def action_leave(self) -> None:
         from naq_tui.screens.leave import LeaveScreen
 
-        children = (row for row in self.state.processes if row.kind in ("worker", "scheduler"))
+        children = (row for row in self.live.processes if row.kind in ("worker", "scheduler"))
         running = [row for row in children if row.view.is_running or row.view.restart_at is not None]
         if not running or self.at_exit != "leave":
             self.at_exit = "stop"

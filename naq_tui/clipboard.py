@@ -9,13 +9,13 @@ from textual import work
 
 from naq.errors import NaqException
 from naq_tui import masking
-from naq_tui.looks import LooksApp
+from naq_tui.looking_back import LookingBackApp
 
 if TYPE_CHECKING:
     from naq_tui.views.parts import Part
 
 
-class ClipboardApp(LooksApp):
+class ClipboardApp(LookingBackApp):
     """`y` and `ctrl+y`: a screen says with `record_to_copy` what they are about, a report with `parts_to_copy` too."""
 
     def action_copy(self) -> None:

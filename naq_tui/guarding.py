@@ -65,16 +65,21 @@ class GuardedApp(PatientApp[None]):
         self._moved = {action.id: action.keys for action in self._rebound if action.id in config.keys}
 
     @property
+    def only_looks(self) -> bool:
+        """Whether no key acts, for whatever reason."""
+        return self.is_read_only
+
+    @property
     def actions(self) -> tuple[keys.Action, ...]:
         """The registry as it is in this console: with its own keys, and without what it may not do."""
-        if self.is_read_only:
+        if self.only_looks:
             return tuple(action for action in self._rebound if not action.acts)
         return self._rebound
 
     @property
     def commands(self) -> Commands | None:
         """How to act on the system; None while this console only looks."""
-        return None if self.is_read_only else self._commands
+        return None if self.only_looks else self._commands
 
     @property
     def notices(self) -> tuple[Alarm, ...]:
@@ -93,6 +98,10 @@ class GuardedApp(PatientApp[None]):
             screen.reveal(not screen.is_revealed)
 
     def watch_is_read_only(self) -> None:
+        self.rights_changed()
+
+    def rights_changed(self) -> None:
+        """Offer only the keys that this console has from now on."""
         hints.use(self.actions)
         for screen in self.screen_stack:
             for line in screen.query(KeyLine):
@@ -106,7 +115,7 @@ class GuardedApp(PatientApp[None]):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """The one way to every action, by key, click or palette: those that act stop here in a read-only console."""
-        if self.is_read_only:
+        if self.only_looks:
             _, name, parameters = parse(action) if isinstance(action, str) else action
             if any(entry.acts for entry in keys.find(name, parameters)):
                 return False

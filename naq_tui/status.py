@@ -112,6 +112,9 @@ LINKS = {
 }
 
 
+PAST = Look("◀", "<", "PAST", "waiting")
+
+
 def of_event(event_type: str) -> Look:
     """The look of an event type (its own text in lower case where it is not one of ours)."""
     return _EVENTS.get(event_type) or Look("·", ".", event_type.lower().replace("_", " "), "muted")

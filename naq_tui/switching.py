@@ -51,6 +51,7 @@ class SwitchingApp(GuardedApp):
         loaded: asyncio.Event
         ascii_only: bool
         state: var[State]
+        live: State
 
         @property
         def place(self) -> str: ...
@@ -102,7 +103,7 @@ class SwitchingApp(GuardedApp):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """See `GuardedApp.run_action`; what acts on production waits until the context's name was typed."""
-        if self.is_production and not self.is_read_only:
+        if self.is_production and not self.only_looks:
             _, name, parameters = parse(action) if isinstance(action, str) else action
             acting = [entry for entry in keys.find(name, parameters) if entry.acts and entry.works_in(self.place)]
             if acting:
@@ -187,7 +188,7 @@ class SwitchingApp(GuardedApp):
         self.set_class(self.is_production, "-production")
         self.loaded.clear()
         self.main.log_view.show(EMPTY, self.lens())
-        self.state = EMPTY
+        self.live = self.state = EMPTY
         self._look_at_processes()
         self._follow_feed()
         self.say(f"Now on {context.name}.")

@@ -25,16 +25,8 @@ class Clock(Protocol):
         ...
 
 
-class Feed(Protocol):
-    """A running system, as a stream of what changed and pages of what was."""
-
-    def batches(self) -> AsyncIterator[tuple[Update, ...]]:
-        """What changed since the last item, at most ten times a second: one item is one frame.
-
-        Starts with what there is now. Does not end or raise by itself: trouble with the connection comes as
-        `LinkChanged`. Read once, by one reader.
-        """
-        ...
+class Pages(Protocol):
+    """What is read when somebody looks."""
 
     async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
         """Up to `count` events from `first_seq` on, in order, from anywhere in the log.
@@ -46,13 +38,6 @@ class Feed(Protocol):
 
     async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
         """The events with these sequences, those left out that the log no longer has. Raises NaqException."""
-        ...
-
-    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
-        """The events of workers, schedules, queues and what operators did before `before_seq`, in order.
-
-        Of more than `most` of one of these kinds the newest. Raises NaqException.
-        """
         ...
 
     async def seq_at(self, moment: datetime) -> int:
@@ -85,6 +70,25 @@ class Feed(Protocol):
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         """All stored events of one job that can be found, in order. Raises NaqException."""
+        ...
+
+
+class Feed(Pages, Protocol):
+    """A running system, as a stream of what changed and pages of what was."""
+
+    def batches(self) -> AsyncIterator[tuple[Update, ...]]:
+        """What changed since the last item, at most ten times a second: one item is one frame.
+
+        Starts with what there is now. Does not end or raise by itself: trouble with the connection comes as
+        `LinkChanged`. Read once, by one reader.
+        """
+        ...
+
+    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
+        """The events of workers, schedules, queues and what operators did before `before_seq`, in order.
+
+        Of more than `most` of one of these kinds the newest. Raises NaqException.
+        """
         ...
 
     async def close(self) -> None:

@@ -33,8 +33,6 @@ class Replayer:
         self._feed, self._breathe, self._tell = feed, breathe, tell
         self._kept: list[Replay] = []
         """Never fed again, by `last_seq`."""
-        self.is_whole = False
-        """Whether all that stands of workers, schedules and queues was read."""
 
     async def to(self, seq: int, first_seq: int) -> Replay:
         """The log folded up to event `seq` (the last one before, where the log has no such event).
@@ -70,7 +68,6 @@ class Replayer:
             return max(known, key=lambda kept: kept.last_seq).copy()
         replay = Replay(from_seq)
         standing = await self._feed.read_standing(from_seq, STANDING) if from_seq > first_seq else ()
-        self.is_whole = len(standing) < STANDING
         replay.begin(standing)
         self._kept.clear()
         return replay

@@ -13,6 +13,7 @@ from naq_tui import hints
 from naq_tui.keys.acting import ACTING
 from naq_tui.keys.action import Action, Owner
 from naq_tui.keys.console import CONSOLE
+from naq_tui.keys.instants import INSTANTS
 from naq_tui.keys.keymap import rebound
 from naq_tui.keys.launching import LAUNCHING
 from naq_tui.keys.looking import LOOKING
@@ -38,7 +39,7 @@ __all__ = [
     "rebound",
 ]
 
-ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *OUTPUT, *SCREEN_KEYS, *MOVING, *CONSOLE)
+ACTIONS: tuple[Action, ...] = (*LAUNCHING, *ACTING, *LOOKING, *INSTANTS, *OUTPUT, *SCREEN_KEYS, *MOVING, *CONSOLE)
 hints.use(ACTIONS)
 GROUPS = ("Launching", "Acting", "Looking", "Moving", "Screens", "Console")
 
@@ -66,7 +67,7 @@ def find(call: str, parameters: tuple[object, ...] = ()) -> list[Action]:
     return [action for action in ACTIONS if action.call == text]
 
 
-def footer(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
+def footer(place: str, actions: Sequence[Action] = ACTIONS, *, is_past: bool = False) -> list[Action]:
     """What the footer of a pane or screen offers, in order. `actions` are those of the running console."""
     hidden = "Launching" if place in REPORTS else ""
     return [
@@ -76,6 +77,7 @@ def footer(place: str, actions: Sequence[Action] = ACTIONS) -> list[Action]:
         and action.works_in(place)
         and (not action.footer_where or place in action.footer_where)
         and action.group != hidden
+        and (is_past or not action.in_past)
     ]
 
 

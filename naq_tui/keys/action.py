@@ -32,6 +32,8 @@ class Action:
     """Rank in the footer: the lowest is dropped first where room is short; 0 is never shown."""
     footer_where: frozenset[str] = frozenset()
     """Places whose footer shows it; empty means all that it works in."""
+    in_past: bool = False
+    """Whether footers show it only while an instant of the past is shown."""
 
     @property
     def key_label(self) -> str:
@@ -60,4 +62,9 @@ _KEY_LABELS = {
     "plus": "+",
     "minus": "-",
     "equals_sign": "=",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "at": "@",
 }

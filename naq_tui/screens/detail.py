@@ -24,6 +24,7 @@ from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
+from naq_tui.widgets.past_line import PastLine
 from naq_tui.widgets.related_line import RelatedLine
 from naq_tui.widgets.title_line import TitleLine
 
@@ -52,6 +53,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         super().__init__()
         self.kind, self.key = kind, key
         self.title_line, self.document = TitleLine(), Document()
+        self.past = PastLine()
         self.related_line = RelatedLine()
         self.related_line.display = False
         self._extra = Extra()
@@ -59,6 +61,8 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         """Whether secrets are shown, here and in copies made here."""
         self._record: Any = None
         self._read_for: tuple[object, ...] = ()
+        self._shown_seq: int | None = None
+        """The instant that all of it was read for; None is now."""
 
     @property
     def place(self) -> str:
@@ -66,6 +70,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.title_line
+        yield self.past
         yield self.related_line
         yield self.document
         yield KeyLine(self.place)
@@ -74,8 +79,10 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         if self.kind == "event":
             log = self.app.main.log_view
             self._extra = Extra(event=log.pages.get(int(self.key)))
+        self._shown_seq = None if self.app.state.as_of is None else self.app.state.as_of.seq
         self.watch(self.app, "state", self._show, init=False)
         self.watch(self.app, "now", self._show)
+        self.watch(self.app, "reading", self._show_instant, init=False)
         if self.kind == "event":
             self._read()
 
@@ -97,7 +104,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
     async def job_targets(self) -> tuple[Target, ...]:
         if self.kind == "error":
             group = self._record
-            found = await self.app.feed.read_failed(group.key if group.has_fingerprint else None, group.type)
+            found = await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
             return targets_of(found)
         row = self.app.state.jobs.get(self.key)
         return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
@@ -125,11 +132,26 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         self._extra = replace(self._extra, depth=FOLD_ALL if depth > DEEPEST else max(1, depth))
         self._show()
 
+    def _show_instant(self) -> None:
+        self.past.show_instant(self.app.state, self.app.lens(), self.app.reading)
+
+    def _heed_instant(self) -> None:
+        """What was read is of another instant: it is read anew. An event stays what it is."""
+        as_of = self.app.state.as_of
+        seq = None if as_of is None else as_of.seq
+        if seq != self._shown_seq:
+            self._shown_seq, self._read_for = seq, ()
+            self._extra = Extra(event=self._extra.event, depth=self._extra.depth)
+            if self.kind == "event":
+                self._read()
+
     def _show(self) -> None:
         app = self.app
+        self._show_instant()
+        self._heed_instant()
         with masking.revealed(self.is_revealed):
             report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
-        self._record = report.record or self._record
+        self._record = report.record or (None if self.app.is_past else self._record)
         if self.kind == "event":
             self.related_line.items = related(self._extra.event)
         self.title_line.title = report.title
@@ -160,14 +182,14 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
                 await self._read_job(self.key)
             else:
                 newest = self._record.job_ids[-1]
-                self._extra = replace(self._extra, result=await self.app.feed.read_result(newest))
+                self._extra = replace(self._extra, result=await self.app.pages.read_result(newest))
             self._extra = replace(self._extra, problem="", is_read=True)
         except NaqException as exc:
             self._extra = replace(self._extra, problem=safe(str(exc), 300))
         self._show()
 
     async def _read_event(self) -> None:
-        feed = self.app.feed
+        feed = self.app.pages
         if self._extra.event is None:
             page = await feed.read_events(int(self.key), 1)
             row = event_row(page[0]) if page and page[0].seq == int(self.key) else None
@@ -177,7 +199,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
             self._extra = replace(self._extra, events=await feed.job_events(event.job_id))
 
     async def _read_job(self, job_id: str) -> None:
-        feed = self.app.feed
+        feed = self.app.pages
         result = await feed.read_result(job_id)
         payload = result.job if result is not None and result.job is not None else await feed.read_payload(job_id)
         self._extra = replace(self._extra, result=result, payload=payload)

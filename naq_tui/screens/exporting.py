@@ -50,7 +50,7 @@ async def exportable(app: NaqConsole) -> Exportable | None:
 
 
 async def _events(app: NaqConsole) -> list[EventRow]:
-    found, feed, state = app.main.log_view.found, app.feed, app.state
+    found, feed, state = app.main.log_view.found, app.pages, app.state
     if found is not None:
         seqs = found.seqs[-EVENTS_MOST:]
         pages = [await feed.read_at(tuple(seqs[at : at + _PAGE])) for at in range(0, len(seqs), _PAGE)]

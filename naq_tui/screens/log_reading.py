@@ -65,7 +65,7 @@ class LogReading:
                 under_way[key] = self._background("rows", partial(self._fetch, key))
 
     async def _fetch(self, key: int | tuple[int, ...]) -> None:
-        log, feed = self.log_view, self.app.feed
+        log, feed = self.log_view, self.app.pages
         try:
             if isinstance(key, int):
                 log.receive(key, [event_row(event) for event in await feed.read_events(key, PAGE)])
@@ -90,7 +90,7 @@ class LogReading:
         if found is None:
             return
         try:
-            async with aclosing(self.app.feed.scan(found.wanted.query(), found.from_seq - 1, -1)) as steps:  # type: ignore[type-var]
+            async with aclosing(self.app.pages.scan(found.wanted.query(), found.from_seq - 1, -1)) as steps:  # type: ignore[type-var]
                 async for scanned in steps:
                     if log.found is not found:
                         return
@@ -120,7 +120,7 @@ class LogReading:
         ends = start if log.found is None else log.found.from_seq  # a filter shows nothing before what it has searched
         whole = max(1, state.last_seq - start if step > 0 else start - state.first_seq)
         try:
-            async with aclosing(self.app.feed.scan(query, start, step)) as steps:  # type: ignore[type-var]
+            async with aclosing(self.app.pages.scan(query, start, step)) as steps:  # type: ignore[type-var]
                 async for scanned in steps:
                     if scanned.seqs:
                         seq = scanned.seqs[0 if step > 0 else -1]
@@ -147,14 +147,15 @@ class LogReading:
 
     async def _go_to(self, place: datetime | int) -> None:
         try:
-            seq = place if isinstance(place, int) else await self.app.feed.seq_at(place)
+            seq = place if isinstance(place, int) else await self.app.pages.seq_at(place)
         except NaqException as exc:
             self.app.say(str(exc), severity="error")
             return
         state = self.app.state
         if seq > state.last_seq:
             self.log_view.follow(True)
-            self.app.say("Nothing has happened since: this is the end of the log.")
+            after = "Nothing has happened since: this is the end of the log."
+            self.app.say(after if state.as_of is None else "That was after the instant that is shown.")
             return
         self.log_view.jump(seq)
         if seq < state.first_seq:

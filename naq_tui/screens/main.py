@@ -40,6 +40,7 @@ from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.moment_line import MomentLine
 from naq_tui.widgets.pane import Pane
+from naq_tui.widgets.past_line import PastLine
 from naq_tui.widgets.summary import Summary
 from naq_tui.widgets.tab_line import TabLine
 from naq_tui.widgets.truth_line import TruthLine
@@ -86,6 +87,7 @@ class MainScreen(
     def __init__(self) -> None:
         super().__init__()
         self.truth, self.tabs, self.alarm = TruthLine(), TabLine(), AlarmLine()
+        self.past = PastLine()
         self.log_view = EventLog()
         self.tables: dict[str, LineTable] = {  # type: ignore[type-arg]
             table_view.name: LineTable(table_view)
@@ -109,6 +111,7 @@ class MainScreen(
 
     def compose(self) -> ComposeResult:
         yield self.truth
+        yield self.past
         yield self.tabs
         yield self.alarm
         with Container(id="body"):
@@ -123,6 +126,7 @@ class MainScreen(
         self._arrange()
         self.watch(self.app, "state", self._refresh_views, init=False)
         self.watch(self.app, "now", self._refresh_views, init=True)
+        self.watch(self.app, "reading", self._show_instant, init=False)
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
@@ -140,6 +144,7 @@ class MainScreen(
         """Hand the state to what is in sight."""
         found = (*alarms(state, lens), *self.app.notices)
         self.truth.show(state, lens, self.app.badges)
+        self._show_instant()
         self.alarm.alarms = found
         self.tabs.marks = frozenset(
             name for name, (digit, _) in keys.SCREENS.items() if any(a.key == digit and a.is_severe for a in found)
@@ -157,6 +162,14 @@ class MainScreen(
         if self._is_compact:
             self.summary.show(state, lens)
 
+    def _show_instant(self) -> None:
+        self.past.show_instant(self.app.state, self.app.lens(), self.app.reading)
+
+    def place_to_look_back_to(self) -> str:
+        """The event under the cursor of the log, as it is typed; empty elsewhere."""
+        row = self.log_view.selected if self.current == "events" else None
+        return f"#{row.seq}" if row is not None and self.is_current else ""
+
     @on(EventLog.Moved)
     def _log_moved(self) -> None:
         self._frame_log(self.app.state)
@@ -166,7 +179,8 @@ class MainScreen(
         pane = self.panes["events"]
         today = self.app.lens().now.date()
         if log.is_following:
-            pane.headline = (Cell("following", "muted"),) if state.events else ()
+            words = "following" if state.as_of is None else "up to this instant"
+            pane.headline = (Cell(words, "muted"),) if state.events else ()
         else:
             new, row = log.new_count, log.selected
             pane.headline = spread(
@@ -257,6 +271,8 @@ class MainScreen(
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "step_pane" and self._is_asking:
             return False  # tab completes there
+        if action == "go_to" and self.current != "events":
+            return False  # beside other panes it is about all of them
         found = [entry for entry in keys.find(action, parameters) if entry.owner in ("main", "jobs")]
         return any(entry.works_in(self.place) for entry in found) if found else True
 
@@ -313,7 +329,7 @@ class MainScreen(
         elif table is not None and table.facet:
             table.show_facet("")
             self._refresh_views()
-        elif self.current != "overview":
+        elif not self.app.return_to_now() and self.current != "overview":
             self.action_zoom()
 
     # opening
@@ -333,7 +349,7 @@ class MainScreen(
             return targets_of(items)
         found: list[JobResult] = []
         for group in items:
-            found += await self.app.feed.read_failed(group.key if group.has_fingerprint else None, group.type)
+            found += await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
         return targets_of(found)
 
     def compared_rows(self) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from textual.actions import parse
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from naq_tui import keys
@@ -37,7 +38,7 @@ class NaqCommands(Provider):
         app = cast("NaqConsole", self.app)
         place = getattr(self.screen, "place", "dialog")
         for action in keys.palette(place, app.actions):
-            if action.owner == "main" and self.screen is not app.main:
+            if action.owner == "main" and (self.screen is not app.main or not _works(app, action)):
                 continue
             target = {"app": app, "list": self.focused}.get(action.owner, self.screen)
             if not hasattr(target, f"action_{action.call.partition('(')[0]}"):
@@ -48,6 +49,11 @@ class NaqCommands(Provider):
                 yield f"View {safe(name, MOST)}", "", partial(app.main.show_view, place, name)
         for theme in sorted(app.available_themes):
             yield f"Theme {theme}", "", partial(setattr, app, "theme", theme)
+
+
+def _works(app: NaqConsole, action: keys.Action) -> bool:
+    _, name, parameters = parse(action.call)
+    return app.main.check_action(name, parameters) is not False
 
 
 def _line(words: str, keys_of: str) -> str:

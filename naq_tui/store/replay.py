@@ -15,7 +15,7 @@ from naq_tui.store.state import EMPTY, RESULTS_KEPT, AsOf, State
 from naq_tui.store.told_queues import ToldQueues
 from naq_tui.store.told_schedules import ToldSchedules
 from naq_tui.store.told_workers import ToldWorkers
-from naq_tui.store.updates import EventsAppended
+from naq_tui.store.updates import EventsAppended, LinkChanged
 
 _KINDS = frozenset({"events", "jobs", "errors", "workers", "queues", "schedules", "results", "processes"})
 _ENDS = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
@@ -102,20 +102,19 @@ class Replay:
                 for old in list(self._ends)[:-RESULTS_KEPT]:
                     del self._ends[old]
 
-    def picture(self, at: datetime, live: State, *, is_whole: bool = False) -> State:
+    def picture(self, at: datetime, live: State) -> State:
         """What the screens show of that instant.
 
         Args:
             at: the instant, by the server's clock: what ages are measured by. Not before the last event fed.
             live: the state of now, for the connection, the log's bounds and the results that are stored still.
-            is_whole: whether nothing of workers, schedules and queues was left out before `from_seq`.
         """
         schedules = self._schedules.rows()
         results = self._results(at, live.results)
         return replace(
             self._state,
-            as_of=AsOf(self.last_seq, at, self.from_seq, is_whole=is_whole),
-            link=replace(live.link, rtt_ms=None, behind_at=None, message=""),
+            as_of=AsOf(self.last_seq, at, self.from_seq),
+            link=link_of_past(live.link),
             first_seq=live.first_seq,
             last_seq=self.last_seq,
             jobs=with_scheduled(self._state.jobs, [row.record for row in schedules.values()]),
@@ -133,11 +132,17 @@ class Replay:
         for job_id in list(self._ends)[-RESULTS_KEPT:]:
             row = self._ends[job_id]
             result = kept.get(job_id)
-            if result is not None and result.at is not None and result.at <= at and result.record.is_final:
+            is_this_end = result is not None and result.status == row.type
+            if result is not None and is_this_end and result.at is not None and result.at <= at:
                 found[job_id] = result  # stored by then, and not stored anew since
             else:
                 found[job_id] = _told_result(job_id, row)
         return found
+
+
+def link_of_past(link: LinkChanged) -> LinkChanged:
+    """The connection as it is now, without what belongs to now alone."""
+    return replace(link, rtt_ms=None, behind_at=None, message="")
 
 
 def _told_result(job_id: str, row: EventRow) -> ResultRow:
@@ -165,5 +170,5 @@ def _told_result(job_id: str, row: EventRow) -> ResultRow:
             fingerprint=str(error.get("fingerprint") or ""),
         ),
     )
-    told = result_row(record)
-    return told._replace(text=UNTOLD, untold=frozenset({"value", "size"})) if event.type == "COMPLETED" else told
+    told = result_row(record)._replace(untold=frozenset({"size"}))
+    return told._replace(text=UNTOLD, untold=told.untold | {"value"}) if event.type == "COMPLETED" else told

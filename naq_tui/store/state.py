@@ -43,8 +43,6 @@ class AsOf(NamedTuple):
     """The server's clock."""
     from_seq: int
     """The first event that was read: of jobs from before it nothing is known."""
-    is_whole: bool
-    """Whether all that the log holds of workers, schedules and queues was read, also from before `from_seq`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -170,4 +170,6 @@ def _status(told: _Told, jobs: Sequence[RunningJob]) -> str:
 
 def _untold(told: _Told) -> frozenset[str]:
     untold = _NEVER_TOLD if told.started_at is not None else _NEVER_TOLD | _TOLD_AT_START
+    if not told.concurrency:
+        untold |= {"concurrency"}
     return untold if told.lost_at is None else untold - {"beat"}

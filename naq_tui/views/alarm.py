@@ -99,6 +99,7 @@ def _overdue_schedules(state: State, lens: Lens) -> list[Alarm]:
         return []
     statuses = worker_statuses(state, lens)
     alive = any(row.is_scheduler and statuses[row.worker_id] != "DEAD" for row in state.workers.values())
+    alive |= state.as_of is not None  # of the past it is only known which ones were told of
     words = f"{plural(late, 'schedule')} should have fired"
     if alive:
         return [Alarm(f"{words} by now", "6", False)]

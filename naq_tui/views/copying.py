@@ -15,9 +15,25 @@ from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, Schedu
 from naq_tui.views.processes import ProcessItem
 from naq_tui.views.queues import QueueItem
 
+_FIELDS = {
+    "arguments": ("job",),
+    "beat": ("beat_at", "heartbeat_interval_s"),
+    "cpu": ("cpu_percent",),
+    "done": ("completed", "retried"),
+    "failed": ("failed", "failure_count"),
+    "memory": ("rss_bytes",),
+    "next": ("next_run_at",),
+    "runs": ("run_count",),
+    "spec": ("cron", "interval_s", "run_at", "timezone"),
+    "up": ("started_at",),
+}
+"""The fields that a column is made of, where their names differ."""
+
 
 def copy_text(record: Any) -> tuple[str, str]:
     """What goes to the clipboard, and what it is called. Text is copied as it is."""
+    if untold := getattr(record, "untold", None):
+        return _as_told(record, untold)
     match record:
         case str():
             return masking.active().text(record), "the text"
@@ -49,6 +65,15 @@ def copy_text(record: Any) -> tuple[str, str]:
             told |= {"command": masking.active().text(view.command), "log": str(view.log_path)}
             return dumps(told), f"process {record.name}"
     return dumps(masking.active().value(record)), "the record"
+
+
+def _as_told(row: Any, untold: frozenset[str]) -> tuple[str, str]:
+    """A record made of what the log tells: without the fields that no event does, which are named instead."""
+    text, what = copy_text(row._replace(untold=frozenset()))
+    record = json.loads(text)
+    fields = sorted({name for column in untold for name in _FIELDS.get(column, (column,))})
+    told = {name: value for name, value in record.items() if name not in fields}
+    return dumps({**told, "not_in_the_log": fields}), what
 
 
 def _known(row: JobRow) -> Iterator[tuple[str, Any]]:

@@ -135,20 +135,24 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
     report.fact("queues", row.queues)
     report.fact("modules", row.modules)
     report.fact("started", exact(record.started_at), _ago(record.started_at, lens))
+    every = "" if row.untold else f"   every {duration(record.heartbeat_interval_s)}"
     report.fact(
         "heartbeat",
-        exact(record.beat_at),
+        "?" if "beat" in row.untold else exact(record.beat_at),
         _ago(record.beat_at, lens),
-        (f"   every {duration(record.heartbeat_interval_s)}", "muted"),
+        (every, "muted"),
     )
     report.fact("version", row.version)
     if not row.is_scheduler:
         report.section("Jobs")
-        report.fact("  running", f"{len(record.running)} of {record.concurrency}")
-        report.fact("  completed", count(record.completed))
+        report.fact("  running", f"{len(record.running)} of {record.concurrency or '?'}")
+        since = "   since it was first heard of in what was read" if "done" in row.untold else ""
+        report.fact("  completed", count(record.completed), (since, "muted"))
         report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
         report.fact("  retried", count(record.retried))
     report.section("Load")
+    if row.untold:
+        report.note("not in the log")
     report.fact("  cpu", None if record.cpu_percent is None else f"{record.cpu_percent:.0f} % of one core")
     report.fact("  memory", None if record.rss_bytes is None else size(record.rss_bytes))
     report.fact("  loop lag", milliseconds(record.loop_lag_ms))
@@ -204,9 +208,11 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
         report.fact("paused", (f"since {exact(stats.paused_at)}", "waiting"), (why, ""))
     report.fact("waiting", count(stats.waiting), (_drain_words(row, traffic, second), "muted"))
     report.fact("running", count(stats.running), ("   handed out, or waiting for a retry", "muted"))
-    report.fact("again", count(stats.redelivered), ("   of those, handed out more than once", "muted"))
+    if "redelivered" not in row.untold:
+        report.fact("again", count(stats.redelivered), ("   of those, handed out more than once", "muted"))
     report.fact("oldest", age(stats.oldest_at, lens.now), (f"   {exact(stats.oldest_at)}", "muted"))
-    report.fact("open pulls", count(stats.pulls), ("   of workers waiting for jobs", "muted"))
+    if "pulls" not in row.untold:
+        report.fact("open pulls", count(stats.pulls), ("   of workers waiting for jobs", "muted"))
     report.section("Lately, from the events seen")
     report.fact("  in", rate(traffic.enqueued.total(second - 1, 60) / 60), ("   over a minute", "muted"))
     report.fact("  out", rate(traffic.finished.total(second - 1, 60) / 60), ("   over a minute", "muted"))
@@ -221,7 +227,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
             (
                 (f"  {look.mark(lens.ascii_only)} {look.word:<10}", look.tone),
                 (worker.name, "strong"),
-                (f"   {len(worker.record.running)}/{worker.record.concurrency}", "muted"),
+                (f"   {len(worker.record.running)}/{worker.record.concurrency or '?'}", "muted"),
             )
         )
     return report
@@ -241,18 +247,20 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     look = status.of_schedule(row.status)
     report = Report(f"Schedule {row.name}", record=row)
     report.headline(
-        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (f"  {row.spec}", "")
+        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
+        (f"  {row.name}", "strong"),
+        (f"  {'?' if 'spec' in row.untold else row.spec}", ""),
     )
     report.fact("id", safe(record.schedule_id, 200))
     report.fact("function", safe(record.function, 300))
     report.fact("queue", row.queue)
     report.fact("cron", safe(record.cron or "", 100))
     report.fact("every", None if record.interval_s is None else duration(record.interval_s))
-    report.fact("timezone", safe(record.timezone, 60))
+    report.fact("timezone", "?" if "spec" in row.untold else safe(record.timezone, 60))
     report.fact("starts", exact(record.start_at) if record.start_at else None)
     report.fact("ends", exact(record.end_at) if record.end_at else None)
     report.fact("jitter", f"up to {duration(record.jitter_s)}" if record.jitter_s else None)
-    report.fact("missed runs", *_policy(record, "misfire"))
+    report.fact("missed runs", *(("?",) if "misfire" in row.untold else _policy(record, "misfire")))
     report.fact("overlap", *(_policy(record, "overlap") if record.overlap != "allow" else (None,)))
     report.fact("created", exact(record.created_at))
     report.section("Runs")
@@ -263,12 +271,15 @@ def _schedule(state: State, key: str, lens: Lens) -> Report:
     report.fact("  last", exact(record.last_run_at), _ago(record.last_run_at, lens))
     report.fact("  last job", safe(record.last_job_id or "", 200))
     report.fact("  last error", (told(record.last_error or ""), "failed"))
-    if row.status == "ACTIVE":
+    if row.status == "ACTIVE" and not row.untold:
         report.section("Next")
         for moment in next_runs(record, lens.now):
             report.lines.append(((f"  {exact(moment)}", ""), (f"   {until(moment, lens.now)}", "muted")))
     report.section("Arguments")
-    report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
+    if "arguments" in row.untold:
+        report.note("not in the log")
+    else:
+        report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
     return report
 
 

@@ -53,6 +53,8 @@ def truth(state: State, lens: Lens, badges: Sequence[Cell] = ()) -> list[Part]:
         parts.append(Part((Cell(" · ", "muted"), *cells), 4, "left"))
     if link.rtt_ms is not None and link.state == "live":
         parts.append(Part((Cell(" · ", "muted"), Cell(f"rtt {milliseconds(link.rtt_ms)}", "muted")), 2, "left"))
+    if state.as_of is not None:
+        look = status.PAST
     state_cells = [Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone)]
     if state.stale_since is not None:
         state_cells.append(Cell(f" stale {age(state.stale_since, lens.local_now)}", "waiting"))

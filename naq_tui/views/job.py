@@ -12,7 +12,7 @@ from naq_tui import status
 from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
 from naq_tui.jsontext import Span
 from naq_tui.store.jobs import JobRow
-from naq_tui.store.rows import EventRow, event_row, function_name, result_row, told
+from naq_tui.store.rows import EventRow, ResultRow, event_row, function_name, result_row, told
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.events import cells as event_cells
@@ -57,6 +57,9 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
         report.note("not stored any more: it completed, and its arguments are larger than what is kept")
     if record is not None:
         _outcome(report, record, extra)
+    elif state.as_of is not None and row.status == "COMPLETED":
+        report.section("Value")
+        report.note("not in the log, and no longer stored as it was then")
     job_events(report, extra, lens)
     return report
 
@@ -107,6 +110,8 @@ def _newest(*found: Any) -> JobResult | None:
     """The newest of the records that are there; the one read whole wins among equals."""
     best: JobResult | None = None
     for item in found:
+        if isinstance(item, ResultRow) and item.untold:
+            continue  # no record, but what an event tells of one
         record = item if item is None or isinstance(item, JobResult) else item.record
         if record is not None and (best is None or record.revision > best.revision):
             best = record

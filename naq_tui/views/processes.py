@@ -110,6 +110,10 @@ class ProcessesView(TableView[ProcessItem]):
         return f"{row.name} {row.recipe} {row.kind} {row.status} {row.status_text} {row.command} {row.last_line}"
 
     def empty(self, state: State) -> str:
+        if state.as_of is not None:
+            return hints.advice(
+                "The log does not tell of this machine's processes", hints.hint("instant.now", "shows those of now")
+            )
         return hints.advice("Nothing runs here yet", *launching())
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:

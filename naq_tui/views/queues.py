@@ -11,7 +11,7 @@ from naq_tui.format import count, duration, rate, since, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.views.judging import served_queues
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
+from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for, with_untold
 
 RATE_WINDOW_S = 5
 PACE_S = 60
@@ -68,7 +68,7 @@ class QueuesView(TableView[QueueItem]):
         failed = item.traffic.failed.total(second // 60, 60)
         warn = "waiting" if item.is_unserved or stats.is_paused else ""
         oldest = "" if stats.waiting + stats.running == 0 else since(stats.oldest_at, lens.now)
-        return (
+        cells = (
             Cell(f"{_mark(item, lens)} {item.row.name}", warn or "strong"),
             Cell(count(stats.waiting), warn or ("" if stats.waiting else "muted")),
             Cell(count(stats.running), "" if stats.running else "muted"),
@@ -81,6 +81,7 @@ class QueuesView(TableView[QueueItem]):
             Cell(count(stats.redelivered), "waiting" if stats.redelivered else "muted"),
             Cell(count(stats.pulls), "muted"),
         )
+        return with_untold(self.columns, cells, item.row.untold)
 
     def sort_value(self, item: QueueItem, column: str, lens: Lens) -> Any:
         stats, second = item.row.stats, int(lens.now.timestamp())
@@ -167,4 +168,6 @@ def _mark(item: QueueItem, lens: Lens) -> str:
 
 def is_unserved(row: QueueRow, served: frozenset[str]) -> bool:
     """Whether jobs wait and nobody would take them. (A busy worker has no open pull: that alone says nothing.)"""
+    if "pulls" in row.untold:
+        return False  # the log does not tell who listens
     return row.stats.waiting > 0 and row.stats.pulls == 0 and row.stats.queue not in served

@@ -12,7 +12,7 @@ from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
 from naq_tui.views.called_with import Argument, arguments
 from naq_tui.views.jobs import tag_text
-from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
+from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for, with_untold
 
 
 class ResultsView(TableView[ResultRow]):
@@ -45,7 +45,7 @@ class ResultsView(TableView[ResultRow]):
     def cells(self, item: ResultRow, lens: Lens) -> tuple[Cell, ...]:
         record = item.record
         look = status.of_job(item.status)
-        return (
+        cells = (
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
             Cell(item.job, "muted"),
             Cell(item.function, "strong"),
@@ -58,6 +58,7 @@ class ResultsView(TableView[ResultRow]):
             Cell(milliseconds(record.wait_ms), "muted"),
             Cell(size(record.size), "muted"),
         )
+        return with_untold(self.columns, cells, item.untold)
 
     def sort_value(self, item: ResultRow, column: str, lens: Lens) -> Any:
         record = item.record
@@ -104,6 +105,8 @@ class ResultsView(TableView[ResultRow]):
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         if not state.results:
             return ()
+        if state.as_of is not None:
+            return (Cell("values as far as they are kept still", "muted"),)
         kept, total = len(state.results), state.results_total
         words = f"newest {count(kept)} of {count(total)}" if total > kept else f"{count(total)} stored"
         return (Cell(words, "muted"),)

@@ -13,7 +13,7 @@ from naq_tui.format import count, due, since, until
 from naq_tui.store.identity import Same
 from naq_tui.store.rows import ScheduleRow
 from naq_tui.store.state import State
-from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for
+from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for, with_untold
 
 OVERDUE = timedelta(seconds=10)
 """How long after its time a schedule may fire without a word."""
@@ -50,7 +50,7 @@ class SchedulesView(TableView[ScheduleRow]):
         look = status.of_schedule(item.status)
         is_active = item.status == "ACTIVE"
         late = is_active and is_overdue(item, lens.now)
-        return (
+        cells = (
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
             Cell(item.name, "strong" if is_active else look.tone),
             Cell(item.spec, "" if is_active else "muted"),
@@ -64,6 +64,7 @@ class SchedulesView(TableView[ScheduleRow]):
             Cell(item.queue, "muted"),
             Cell(item.error, "failed"),
         )
+        return with_untold(self.columns, cells, item.untold if is_active else item.untold - {"next"})
 
     def sort_value(self, item: ScheduleRow, column: str, lens: Lens) -> Any:
         record = item.record

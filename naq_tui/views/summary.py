@@ -108,10 +108,13 @@ def _results(state: State) -> Cell | tuple[Cell, ...]:
         return Cell(waiting_for(state, "results", "none yet"), "muted")
     newest = next(reversed(state.results.values()))  # type: ignore[call-overload]
     tone = "failed" if newest.status == "FAILED" else "muted"
-    return (_number(state.results_total, "stored"), Cell(f" newest {newest.function} {newest.text}", tone))
+    word = "stored" if state.as_of is None else "ended"
+    return (_number(state.results_total, word), Cell(f" newest {newest.function} {newest.text}", tone))
 
 
 def _processes(state: State) -> Cell | tuple[Cell, ...]:
+    if state.as_of is not None:
+        return Cell("not in the log", "muted")
     if not state.processes:
         return Cell(hints.advice("none here", *launching(), end=""), "muted")
     running = [row for row in state.processes if row.view.is_running]

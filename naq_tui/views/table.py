@@ -35,6 +35,7 @@ class Cell(NamedTuple):
 
 
 BLANK = Cell("")
+UNTOLD = Cell("?", "muted")
 
 
 class Facet(NamedTuple):
@@ -201,6 +202,13 @@ class TableView(Generic[Item]):
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         """The few words at the right of the pane's top border."""
         raise NotImplementedError
+
+
+def with_untold(columns: Sequence[Column], cells: tuple[Cell, ...], untold: frozenset[str]) -> tuple[Cell, ...]:
+    """The cells, with `?` in the columns that nothing is known of."""
+    if not untold:
+        return cells
+    return tuple(UNTOLD if column.id in untold else cell for column, cell in zip(columns, cells, strict=True))
 
 
 def waiting_for(state: State, kind: str, else_text: str) -> str:

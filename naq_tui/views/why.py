@@ -64,7 +64,7 @@ def _scheduled(state: State, row: JobRow, lens: Lens) -> list[str]:
         return [hints.advice("It is paused", hints.hint("schedule.toggle", "on screen 6 resumes it"))]
     reasons = [f"It is due {until(row.retry_at, lens.now)}."] if row.retry_at is not None else []
     living = [worker for worker in state.workers.values() if worker.is_scheduler and not is_dead(worker.record, lens)]
-    if not living:
+    if not living and state.as_of is None:
         starts = hints.hint("launch.scheduler", "starts one here")
         reasons.insert(0, hints.advice("No scheduler runs, so nothing puts it into its queue", starts))
     return reasons
@@ -90,9 +90,13 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         resumes = hints.hint("queue.toggle", "on screen 4 resumes it")
         reasons.append(hints.advice(f"Its queue {row.queue} is paused{since}{reason}", resumes))
     takers = _takers(state, stats.queue if stats is not None else row.queue, lens)
+    if not takers and state.as_of is not None:
+        return [*reasons, f"No worker that the log has told of took jobs from queue {row.queue}."]
     if not takers:
         starts = hints.hint("launch.worker", "starts one here")
         return [*reasons, hints.advice(f"No living worker takes jobs from queue {row.queue}", starts)]
+    if any("concurrency" in worker.untold for worker in takers):
+        return reasons  # what they could run, and how much of it, the log does not tell
     function = payload.get("function")
     if isinstance(function, str) and not any(_may_run(worker, function) for worker in takers):
         module = safe(function.partition(":")[0], 100)

@@ -12,8 +12,9 @@ from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.judging import worker_status, worker_statuses
-from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for
+from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for, with_untold
 
+_OF_WORKERS = frozenset({"done", "failed"})
 _ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
 
 
@@ -59,9 +60,9 @@ class WorkersView(TableView[WorkerRow]):
         jobs = (
             Cell("", "")
             if item.is_scheduler
-            else Cell(f"{len(record.running)}/{record.concurrency}", tone or ("" if record.running else "muted"))
+            else Cell(f"{len(record.running)}/{record.concurrency or '?'}", tone or ("" if record.running else "muted"))
         )
-        return (
+        cells = (
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
             Cell(item.name, tone or "strong"),
             Cell(safe(item.worker_id, 40), tone or "muted"),
@@ -76,6 +77,7 @@ class WorkersView(TableView[WorkerRow]):
             Cell(str(record.pid) if record.pid else "", "muted"),
             Cell(item.version, "muted"),
         )
+        return with_untold(self.columns, cells, item.untold - _OF_WORKERS if item.is_scheduler else item.untold)
 
     def sort_value(self, item: WorkerRow, column: str, lens: Lens) -> Any:
         record = item.record
@@ -124,6 +126,7 @@ class WorkersView(TableView[WorkerRow]):
         counted = worker_counts(state, lens)
         return spread(
             [
+                Cell("no heartbeats in the log", "muted") if state.as_of is not None else None,
                 Cell(f"{counted['live']} live", "muted"),
                 Cell(f"{counted['blocked']} blocked", "waiting") if counted["blocked"] else None,
                 Cell(f"{counted['dead']} dead", "failed") if counted["dead"] else None,

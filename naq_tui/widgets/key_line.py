@@ -28,7 +28,7 @@ class KeyLine(Painted):
 
     def shown(self) -> list[keys.Action]:
         """The actions that fit, in order."""
-        actions = keys.footer(self.place, self.app.actions)
+        actions = keys.footer(self.place, self.app.actions, is_past=self.app.is_past)
         while len(actions) > 1 and sum(_width(action) + 2 for action in actions) > self.size.width:
             actions.remove(min(actions, key=lambda action: action.footer))
         return actions

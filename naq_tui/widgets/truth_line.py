@@ -15,12 +15,14 @@ from naq_tui.widgets.painted import Lines, cells_width
 class TruthLine(Lines):
     """What is looked at, whether it is live, how busy it is, and the time. Parts go where room is short."""
 
-    def __init__(self) -> None:
-        super().__init__(id="truth")
+    def __init__(self, id: str = "truth") -> None:
+        super().__init__(id=id)
         self._parts: list[Part] = []
 
     def show(self, state: State, lens: Lens, badges: Sequence[Cell] = ()) -> None:
-        parts = truth(state, lens, badges)
+        self._set_parts(truth(state, lens, badges))
+
+    def _set_parts(self, parts: list[Part]) -> None:
         if parts != self._parts:
             self._parts = parts
             self.repaint()

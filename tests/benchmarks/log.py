@@ -78,6 +78,17 @@ class Drive:
         await self.timed("go to a sequence", lambda: main.go_to(3 * count // 4), lambda: self.is_at(3 * count // 4))
         at = await self.console.feed.seq_at(moment)
         await self.timed("go to a time", lambda: main.go_to(moment), lambda: self.is_at(at))
+        console = self.console
+        await self.timed("the console as it was", lambda: console.look_back(count - 10), lambda: console.is_past)
+        as_of = console.state.as_of
+        assert as_of is not None
+        self.figures["events folded for it"] = as_of.seq - as_of.from_seq + 1
+
+        def is_back() -> bool:
+            return console.state.as_of is not None and console.state.as_of.seq == count - 11
+
+        await self.timed("one event earlier", lambda: console.action_step_instant(-1), is_back)
+        console.return_to_now()
         await self.timed("to the first event", log.action_list_first, lambda: self.is_at(1))
         await self.timed("page down at the beginning", log.action_list_page_down, lambda: log.selected is not None)
         was = log.cursor_seq

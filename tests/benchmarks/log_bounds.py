@@ -7,6 +7,7 @@ from tests.benchmarks.stage import Stage
 from tests.benchmarks.table import Bound, Row
 
 JUMPS = ("go to a sequence", "go to a time", "to the first event", "page down at the beginning")
+INSTANTS = ("the console as it was", "one event earlier")
 SEARCHES = ("next failure", "rare type (worker lost): first row", "common type (completed): first row")
 
 
@@ -25,6 +26,7 @@ async def rows(stage: Stage) -> list[Row]:
     return [
         row(f"log of {events}: newest page after paint", newest, "s", 0.5),
         *(row(f"log: {what}", large[what], "s", 0.3) for what in JUMPS),
+        *(row(f"log: {what}", large[what], "s", 10.0) for what in INSTANTS),
         *(row(f"log: {what}", large[what], "s") for what in SEARCHES),
         row(f"log: console RSS over that of {report['small']:,}", grown, "MB", 20),
         row(f"log: key to paint, p95, {log.ARRIVING_PER_S:,} events/s", large[key], "ms", 50),
