@@ -26,7 +26,6 @@ from naq.delivery import Delivery, Received
 from naq.errors import NaqException
 from naq.topology import ensure_consumer
 from naq.wire import headers_of, status_of
-from naq.worker.freshness import Freshness
 from naq.worker.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,6 @@ class Intake:
         queues: Sequence[str],
         slots: int,
         accept: Callable[[Received], None],
-        freshness: Freshness,
         turns: Turns | None = None,
         on_new_leader: Callable[[], None] = lambda: None,
     ) -> None:
@@ -70,7 +68,6 @@ class Intake:
         self._connection = connection
         self._slots = slots
         self._accept = accept
-        self._freshness = freshness
         self.on_new_leader = on_new_leader
         self._busy = 0
         self._turns = turns or Turns(queues)
@@ -322,7 +319,6 @@ class _QueuePull:
 
     def ask(self, jobs: int) -> None:
         now = asyncio.get_running_loop().time()
-        self._intake._freshness.hear(now)
         if self.asked == 0:
             self._asked_at = now if self._has_more else None
             if now - self._empty_at > ANSWER_WITHIN_S:
@@ -340,7 +336,6 @@ class _QueuePull:
 
     def _on_message(self, inbox: str, _subject: bytes, reply: str, data: bytes, headers: bytes) -> None:
         now = asyncio.get_running_loop().time()
-        self._intake._freshness.hear(now)
         status = status_of(headers)
         if now - self._leader_heard_at > LEADER_SILENT_S or status == "409":
             self._intake.on_new_leader()

@@ -104,11 +104,15 @@ class Lifecycle:
         else:
             await asyncio.sleep(0)  # the loop's turn in which STARTED goes to the socket
 
+    async def _until_started(self, run: Run) -> None:
+        """Wait until STARTED is stored: no end is told, nor a record written, before it."""
+        if run.started is not None:
+            run.started_seq = (await run.started).seq
+
     async def finish(self, run: Run, outcome: Outcome) -> str:
         """Store what became of a run, tell it and ack; returns the counter it belongs to."""
         finished_at = run.finished_at = run.finished_at or utcnow()
-        if run.started is not None:
-            run.started_seq = (await run.started).seq
+        await self._until_started(run)
         untold = run.context.take_untold()
         if untold is not None:
             run.progress.append(untold)
@@ -124,6 +128,7 @@ class Lifecycle:
 
     async def cancel(self, run: Run, reason: str | None = None) -> str:
         """End a run as CANCELLED: on the order that came for it, or with the reason its function gave."""
+        await self._until_started(run)
         order = run.order or {}
         record = run.record(
             JobStatus.CANCELLED,

@@ -196,7 +196,6 @@ class Worker:
             self.queues,
             self.concurrency,
             runs.accept,
-            runs.claims.freshness,
             self._turns,
             on_new_leader=functools.partial(_on_new_leader, runs),
         )
@@ -208,6 +207,7 @@ class Worker:
         await self._intake.start()
         watch = asyncio.create_task(self._intake.run(), name="intake-watch")
         caretaker = asyncio.create_task(Caretaker(connection, self.worker_id, self.settings).run(), name="caretaker")
+        freshness = asyncio.create_task(runs.claims.freshness.run(), name="freshness")
         self.status.started()
         self.ready.set()
         log.info("%s takes jobs from %s, %d at once", self.worker_id, ", ".join(self.queues), self.concurrency)
@@ -223,10 +223,11 @@ class Worker:
                 watch.result()
         finally:
             watch.cancel()
+            freshness.cancel()
             caretaker.cancel()
             release()
             await self._drain(runs)
-            await asyncio.gather(caretaker, return_exceptions=True)
+            await asyncio.gather(caretaker, freshness, return_exceptions=True)
             await self._orders.stop()
             await stop_order.forget()
         await events.write_last(stopped_event(self.status, unfinished=runs.unfinished, hook_errors=self.hook_errors))

@@ -18,8 +18,9 @@ from naq.delivery import Received
 from naq.doctor.verify import verify
 from naq.errors import JobExecutionError
 from naq.examples import tasks
-from naq.models.job import Job
+from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
+from naq.outbox import Answer, PublishAck
 from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.topology import ensure_consumer
@@ -279,3 +280,36 @@ async def test_an_order_to_cancel_that_comes_while_a_job_is_looked_up_is_followe
             await job.result(timeout=5)
     events = [s.event for s in await all_events(client) if s.event and s.event.job_id == "by-hand"]
     assert [(event.type, event.reason) for event in events] == [("ENQUEUED", None), ("CANCELLED", "too late")]
+
+
+async def test_an_end_on_an_order_is_told_behind_the_start(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the log is full, or away, when the job starts, and has room again when it is cancelled."""
+    held: list[tuple[Run, Answer]] = []
+    note, until_started, waiting = Run.note_started, Lifecycle._until_started, []
+
+    async def wait(self: Lifecycle, run: Run) -> None:
+        waiting.append(run)
+        await until_started(self, run)
+
+    monkeypatch.setattr(Run, "note_started", lambda run, answer: held.append((run, answer)))
+    monkeypatch.setattr(Lifecycle, "_until_started", wait)
+    async with worker():
+        job = await client.enqueue(tasks.sleep, 30)
+        async with asyncio.timeout(10):
+            while not held:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            run, answer = held[0]
+            asked = asyncio.create_task(client.cancel(job.job_id))
+            while not waiting:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await client.results.bucket.get(job.job_id) is None
+        note(run, answer)
+        with pytest.raises(JobExecutionError, match="cancelled"):
+            await job.result(timeout=5)
+        assert await asked == JobStatus.CANCELLED
+    record = await client.results.get_record(job.job_id)
+    assert record is not None
+    assert isinstance(answer, PublishAck)
+    assert record.started_seq == answer.seq
