@@ -48,4 +48,4 @@ async def test_a_worker_that_was_idle_for_long_starts_jobs_at_once(
         assert freshness.is_fresh(asyncio.get_running_loop().time())
         job = await client.enqueue(tasks.add, 1, 2)
         assert await job.result(timeout=5) == 3
-        assert freshness._asking is None
+        assert freshness.is_fresh(asyncio.get_running_loop().time())
