@@ -53,14 +53,14 @@ class CancelOrders:
         run = self._runs.get(job_id)
         if run is None:
             return
-        stops = run.task is not None and self._can_stop(run.job)
+        stops = not run.is_called or (run.task is not None and self._can_stop(run.job))
         run.order = order
         run.context.cancel_requested = True
         reply = order.get("reply")
         if isinstance(reply, str) and reply.startswith("_INBOX"):
             answer = {"worker_id": self._worker_id, "stops": stops}
             self._aside(self._connection.client.publish(reply, codec.dumps(answer)))
-        if stops and run.task is not None:
+        if stops and run.task is not None:  # before its first turn there is none: it looks for an order itself
             run.task.cancel()
 
     async def forget(self, job_id: str) -> None:

@@ -91,7 +91,7 @@ class Hooks:
         return outcome
 
     async def ended(self, run: Run, outcome: Outcome | None, counter: str) -> None:
-        """Tell how a run ended: `counter` as `Lifecycle` gave it, `outcome` None where its task was cancelled."""
+        """Tell how a run ended: `counter` as `Lifecycle` gave it, `outcome` None where it ends on an order."""
         with Running(run.context):
             if counter == "completed" and outcome is not None:
                 for hook in self._hooks["on_success"]:

@@ -70,6 +70,8 @@ class Run:
     """Figures that no event has told yet, oldest first."""
     task: asyncio.Task[Any] | None = None
     """What awaits the function, while it runs."""
+    is_called: bool = False
+    """Whether its function was called; until then an order to cancel it keeps it from being called, whatever it is."""
     started: asyncio.Future[PublishAck] | None = None
     """Whether STARTED is stored; None where none was written."""
     when_started: Callable[[], None] | None = None

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from naq import codec
 from naq.connection import Connection
-from naq.context import Progress
+from naq.context import JobContext, Progress
 from naq.delivery import Received
 from naq.errors import NaqConnectionError, SerializationError
 from naq.models.job import Job
@@ -192,6 +192,7 @@ class Runs:
         run = self._lifecycle.begin(job, received, record)
         run.asked_at = asked_at
         run.context.time_limit_s = self._time_limits.of(job)
+        run.order = self.cancels.of(job.job_id)  # what came before this was handed on to no run
         self._runs[job.job_id] = run
         self._status.job_started(job, run.started_at)
         return run
@@ -277,10 +278,12 @@ class Runs:
             if not is_recent and await self.claims.held_at(run.job.job_id, run.revision, run.asked_at) is None:
                 self._drop(run, "")
                 return False
-            if self._hooks:
-                outcome = await self._hooks.execute(run, self._executor.run)
-            else:
-                outcome = await self._executor.run(run.job, run.context)
+            # an order may have come before this task's first turn, when it could not be cancelled
+            if run.order is None:
+                if self._hooks:
+                    outcome = await self._hooks.execute(run, functools.partial(self._call, run))
+                else:
+                    outcome = await self._call(run, run.job, run.context)
         except BaseException as exc:
             if not isinstance(exc, asyncio.CancelledError) or run.order is None or self._is_handing_back:
                 self._drop(run, "")
@@ -291,8 +294,12 @@ class Runs:
             return True
         return await self._settle(run, outcome)
 
+    def _call(self, run: Run, job: Job, context: JobContext) -> Awaitable[Outcome]:
+        run.is_called = True
+        return self._executor.run(job, context)
+
     async def _settle(self, run: Run, outcome: Outcome | None) -> bool:
-        """What has more to it than a value; `outcome` is None where its task was cancelled on an order. False."""
+        """What has more to it than a value; `outcome` is None where it ends on an order. False."""
         counter = ""
         try:
             if outcome is None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from naq import codec
 from naq.calls import check_options, jobs_of
 from naq.client import AsyncClient
 from naq.connection import Connection
@@ -25,6 +28,7 @@ from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.topology import ensure_consumer
 from naq.worker import Worker, intake
+from naq.worker.cancel_orders import CancelOrders
 from naq.worker.claims import Claims, Decision
 from naq.worker.freshness import Freshness
 from naq.worker.lifecycle import Lifecycle
@@ -280,6 +284,63 @@ async def test_an_order_to_cancel_that_comes_while_a_job_is_looked_up_is_followe
             await job.result(timeout=5)
     events = [s.event for s in await all_events(client) if s.event and s.event.job_id == "by-hand"]
     assert [(event.type, event.reason) for event in events] == [("ENQUEUED", None), ("CANCELLED", "too late")]
+
+
+@pytest.mark.parametrize("function", [tasks.sleep, tasks.block])
+async def test_an_order_to_cancel_that_is_handed_on_before_the_first_turn_of_a_run_is_followed(
+    function: Callable[[float], object],
+    client: AsyncClient,
+    worker: WorkerFactory,
+    looked_up: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where one read of the socket brings both: the job begins, and the order is handed on before its task runs."""
+    start, on_order, held = Runs._start, CancelOrders.on_order, []
+
+    def hold(self: CancelOrders, job_id: str, order: dict[str, Any] | None) -> None:
+        held.append((self, job_id, order))
+
+    def start_and_hand_on(self: Runs, job: Job, received: Received, record: JobResult | None, asked_at: float) -> Run:
+        run = start(self, job, received, record, asked_at)
+        for order in held:
+            on_order(*order)
+        return run
+
+    monkeypatch.setattr(CancelOrders, "on_order", hold)
+    monkeypatch.setattr(Runs, "_start", start_and_hand_on)
+    job = await client.enqueue(function, 30)
+    inbox = client.connection.client.new_inbox()
+    answers = await client.connection.client.subscribe(inbox)
+    await Control(client.connection).put(CANCEL, job.job_id, {"reason": "too late", "reply": inbox})
+    async with worker():
+        with pytest.raises(JobExecutionError, match="cancelled"):
+            await job.result(timeout=5)
+        assert codec.loads((await answers.next_msg(timeout=5)).data)["stops"] is True
+    assert not looked_up, "it began at once"
+    events = [s.event for s in await all_events(client) if s.event and s.event.job_id == job.job_id]
+    assert [event.type for event in events] == ["ENQUEUED", "STARTED", "CANCELLED"]
+    assert events[-1].reason == "too late"
+
+
+async def test_an_order_to_cancel_that_comes_while_a_lease_is_made_sure_of_is_followed(
+    client: AsyncClient, worker: WorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_at = Claims.held_at
+
+    async def ordered_meanwhile(self: Claims, job_id: str, revision: int, asked_at: float) -> float | None:
+        await Control(client.connection).put(CANCEL, job_id, {"reason": "too late"})
+        await client.connection.round_trip()
+        await asyncio.sleep(0.1)  # the worker's own connection hears of it, too
+        return await held_at(self, job_id, revision, asked_at)
+
+    monkeypatch.setattr(Claims, "held_at", ordered_meanwhile)
+    job = await client.enqueue(tasks.sleep, 30, job_id="by-hand")
+    async with worker():
+        with pytest.raises(JobExecutionError, match="cancelled"):
+            await job.result(timeout=5)
+    events = [s.event for s in await all_events(client) if s.event and s.event.job_id == "by-hand"]
+    assert [event.type for event in events] == ["ENQUEUED", "STARTED", "CANCELLED"]
+    assert events[-1].reason == "too late"
 
 
 async def test_an_end_on_an_order_is_told_behind_the_start(
