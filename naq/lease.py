@@ -45,7 +45,12 @@ class Lease:
     @property
     def is_sure(self) -> bool:
         """Whether nobody else can have it: one that was stopped, or cut off, finds it doubtful at once."""
-        return self.is_held and time.monotonic() < self._sure_until
+        return self.sure_for_s > 0
+
+    @property
+    def sure_for_s(self) -> float:
+        """Seconds for which nobody else can have it yet; 0 where it is doubtful."""
+        return max(0.0, self._sure_until - time.monotonic()) if self.is_held else 0.0
 
     async def acquire(self) -> bool:
         """Take it if it is free or has run out; True where it is ours now."""

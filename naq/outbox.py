@@ -239,9 +239,13 @@ class Outbox:
                     await self._has_room.wait()
 
     def resend(self) -> None:
-        """Send everything outstanding again, at once: the link was lost in between."""
-        for token in list(self._writes):
-            self._again(token)
+        """Send everything outstanding again, at once, but for what is given up: the link was lost in between."""
+        now = self._loop.time()
+        for token, write in list(self._writes.items()):
+            if write.give_up_at <= now:
+                self._fail(token, self._why_given_up(write))
+            else:
+                self._again(token)
 
     def refuse(self, subject: str, error: NaqException) -> bool:
         """The server does not let this client write to `subject`: what is under way there fails now.
@@ -303,7 +307,7 @@ class Outbox:
             elif write.resend_at <= now:
                 self._again(token)
             else:
-                next_at = min(next_at, write.resend_at)
+                next_at = min(next_at, write.resend_at, write.give_up_at)
         if self._writes:
             self._timer = self._loop.call_later(max(0.02, next_at - now), self._sweep)
 

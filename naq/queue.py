@@ -115,12 +115,19 @@ class Queue:
         await self.store_many(jobs)
         return jobs
 
-    async def store(self, job: Job, *, extra: Mapping[str, Any] | None = None, claims: Sequence[Claim] = ()) -> Job:
+    async def store(
+        self,
+        job: Job,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        claims: Sequence[Claim] = (),
+        patience_s: float | None = None,
+    ) -> Job:
         """Send one job that `build_job` made; `extra` are further fields of its ENQUEUED event.
 
         Where its id was used within the last minute, that job stands: this one is marked `is_duplicate`, and the log
         holds one ENQUEUED. Where another job holds its unique key, this one gets that job's id and `is_duplicate`, and
-        nothing is sent. `claims` are those made for it already.
+        nothing is sent. `claims` are those made for it already. `patience_s`: when it is given up.
         """
         data = self._encode(job)
         if job.depends_on:
@@ -141,8 +148,8 @@ class Queue:
                 job.job_id, job.is_duplicate = held.job_id, True
                 return job
             claims = [*claims, held]
-        event = await self._send_event(job, extra)
-        stored = await self._send_job(job, data)
+        event = await self._send_event(job, extra, patience_s)
+        stored = await self._send_job(job, data, patience_s)
         try:
             ack = await self._settle(job, stored)
         except NaqException as exc:
@@ -234,15 +241,17 @@ class Queue:
             )
         return data
 
-    async def _send_job(self, job: Job, data: bytes) -> Future[PublishAck]:
+    async def _send_job(self, job: Job, data: bytes, patience_s: float | None) -> Future[PublishAck]:
         return await self._connection.outbox.send(
             self._connection.names.queue_subject(self.name),
             data,
             msg_id=job.job_id,
-            patience_s=ENQUEUE_PATIENCE_S,
+            patience_s=ENQUEUE_PATIENCE_S if patience_s is None else patience_s,
         )
 
-    async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> Future[PublishAck]:
+    async def _send_event(
+        self, job: Job, extra: Mapping[str, Any] | None, patience_s: float | None
+    ) -> Future[PublishAck]:
         event = JobEvent.of(
             JobEventType.ENQUEUED,
             ts=job.enqueued_at,
@@ -253,7 +262,8 @@ class Queue:
             to_status=JobStatus.PENDING,
             **_with_details(job, extra or {}),
         )
-        return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
+        patience_s = ENQUEUE_PATIENCE_S if patience_s is None else patience_s
+        return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=patience_s)
 
     async def _settle(self, job: Job, stored: Future[PublishAck]) -> PublishAck:
         try:

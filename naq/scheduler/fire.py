@@ -14,6 +14,7 @@ Only a job that ran and whose result has expired before the next leader came, an
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from naq.models.event import JobEventType
 from naq.models.job import Job
 from naq.models.schedule import OverlapPolicy, Schedule, ScheduleStatus
 from naq.names import check_queue_name
-from naq.queue import Queue
+from naq.queue import ENQUEUE_PATIENCE_S, Queue
 from naq.results import Results
 from naq.scheduler.firing import Firing, Outcome, after, firing_of, is_counted, job_id_of, merged, uncounted
 from naq.scheduler.jitter import fires_at
@@ -66,8 +67,8 @@ class Firer:
         self._telling = Telling(connection, leader)
         self._led_since = connection.server_now()
         self._unfinished: set[str] = set()
-        self.leads: Callable[[], bool] = lambda: True
-        """Whether nobody else can lead: asked before each run, since another passes over what it finds missed."""
+        self.leads_for_s: Callable[[], float] = lambda: math.inf
+        """For how long nobody else can lead: asked before each run, since another passes over what it finds missed."""
 
     def elected(self) -> None:
         """From now on it leads: what was due before may have been begun by another."""
@@ -109,8 +110,7 @@ class Firer:
             if recovered is None or recovered is not schedule:
                 return recovered
         if firing.missed:
-            if not self.leads():
-                raise NaqException("its lease has run out and is not renewed yet")
+            self._sure_lead_s()
             saved = await self._pass_over(schedule, firing)
             if saved is None or not firing.runs or saved.next_run_at != firing.runs[0] or not saved.is_due_ever:
                 return saved
@@ -130,15 +130,21 @@ class Firer:
                 await self._count(schedule, due, found, outcome)
             elif await self._may_go(schedule, due, outcome, is_looked_for):
                 fired_id = job.job_id
-                if not self.leads():
-                    raise NaqException("its lease has run out and is not renewed yet")
-                await queue.store(job)
+                # what is not stored while it leads must not be stored: whoever leads next may pass it over
+                await queue.store(job, patience_s=min(ENQUEUE_PATIENCE_S, self._sure_lead_s()))
                 await self._telling.triggered(schedule, due, fired_id, job.job_id, now)
                 outcome.add(due, job.job_id, job.stored_seq)
             if found is not None or due in outcome.dues:
                 outcome.buffered_at = None if due == outcome.buffered_at else outcome.buffered_at
         changed = after(schedule, outcome, firing.following)
         return schedule if changed == schedule else await self._save(schedule, changed, outcome, is_looked_for)
+
+    def _sure_lead_s(self) -> float:
+        """Raises NaqException where another may lead."""
+        left_s = self.leads_for_s()
+        if left_s <= 0:
+            raise NaqException("its lease has run out and is not renewed yet")
+        return left_s
 
     def _may_be_begun(self, schedule: Schedule) -> bool:
         """Whether an earlier leader may have made runs that are not counted yet."""

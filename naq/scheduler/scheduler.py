@@ -94,7 +94,7 @@ class Scheduler:
             self._last_jobs = LastJobs(connection, results, self._look_at)
             self._firer = Firer(connection, self._manager, results, self._last_jobs, self.scheduler_id)
             self._lease = Lease(connection, "scheduler", self.scheduler_id, lease_s=self.settings.lease_s)
-            self._firer.leads = lambda: self._lease.is_sure
+            self._firer.leads_for_s = lambda: self._lease.sure_for_s
             keeper = Keeper(self.settings, self.status)
             await keeper.start()
             if handle_signals:

@@ -17,10 +17,12 @@ from naq import queue, tail
 from naq.client import AsyncClient
 from naq.connection import Connection
 from naq.doctor.verify import verify
-from naq.errors import ConfigurationError, EnqueueError, JetStreamUnavailableError, NaqConnectionError
+from naq.errors import ConfigurationError, EnqueueError, JetStreamUnavailableError, NaqConnectionError, NaqException
 from naq.examples import tasks
 from naq.kv import Bucket
 from naq.models.job import JobStatus
+from naq.scheduler.fire import Firer
+from naq.scheduler.overlap import LastJobs
 from naq.server import EmbeddedServer, find_binary
 from naq.settings import Settings
 from naq.topology import ensure_topology
@@ -158,6 +160,34 @@ async def test_what_was_given_up_while_the_server_was_away_is_not_sent_to_it_lat
             for job in (kept, told):
                 assert await client.inspector.job_status(job.job_id) is JobStatus.PENDING
             assert (await verify(client.connection)).findings == ()
+    finally:
+        await server.stop()
+
+
+async def test_what_a_leader_could_not_store_while_it_led_is_not_stored_later(tmp_path: Path, prefix: str) -> None:
+    """Whoever leads next may have passed that run over."""
+    server = EmbeddedServer(tmp_path / "store")
+    await server.start()
+    try:
+        async with AsyncClient(Settings(nats_url=server.url, prefix=prefix)) as client:
+            link, results = client.connection, client.results
+            firer = Firer(link, client.schedules, results, LastJobs(link, results, lambda _: None), "s-1")
+            schedule = await client.schedule(tasks.add, 1, 2, interval=3600, schedule_id="hourly")
+            due = schedule.next_run_at
+            assert due is not None
+            assert server.pid is not None
+            psutil.Process(server.pid).kill()
+            await server.wait()
+            firer.leads_for_s = lambda: 0.5
+            async with asyncio.timeout(10):
+                with pytest.raises(EnqueueError, match="was not stored"):
+                    await firer.fire(schedule, due)
+            await server.start()
+            await client.enqueue(tasks.add, 1, 3, queue_name="other")  # behind all that was left to send
+            assert {queue.queue: queue.waiting for queue in await client.list_queues()} == {"other": 1}
+            firer.leads_for_s = lambda: 0.0
+            with pytest.raises(NaqException, match="lease has run out"):
+                await firer.fire(schedule, due)
     finally:
         await server.stop()
 
