@@ -178,9 +178,9 @@ def without_word(monkeypatch: pytest.MonkeyPatch, *, stored: bool) -> None:
     """The server falls silent as a job is sent: it has stored it, or not."""
     original = Queue._send_job
 
-    async def send(self: Queue, job: Job, data: bytes) -> asyncio.Future[PublishAck]:
+    async def send(self: Queue, job: Job, data: bytes, patience_s: float | None) -> asyncio.Future[PublishAck]:
         if stored:
-            await (await original(self, job, data))
+            await (await original(self, job, data, patience_s))
         answer = asyncio.get_running_loop().create_future()
         answer.set_exception(NaqConnectionError("made up: no answer"))
         return answer
