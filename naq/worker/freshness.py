@@ -28,10 +28,12 @@ class Freshness:
         self._loop = asyncio.get_running_loop()
         self._asked_at = self._fresh_since = self._loop.time()
         """The newest question that was answered; and since when no answer was too old."""
+        self.is_stopped = False
+        """Ends `run`, also where the wait for an answer swallows a cancellation, as `wait_for` of Python 3.11 can."""
 
     async def run(self) -> None:
-        """Ask until cancelled."""
-        while True:
+        """Ask until stopped."""
+        while not self.is_stopped:
             asked_at = self._loop.time()
             try:
                 await self._connection.round_trip()

@@ -223,6 +223,7 @@ class Worker:
                 watch.result()
         finally:
             watch.cancel()
+            runs.claims.freshness.is_stopped = True
             freshness.cancel()
             caretaker.cancel()
             release()
