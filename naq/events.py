@@ -46,8 +46,11 @@ class Events:
             subject, event.to_wire(), msg_id=msg_id or event.id, patience_s=patience_s, waits_for_room=True
         )
 
-    def post(self, event: JobEvent, then: Then, *, msg_id: str, patience_s: float = PATIENCE_S) -> None:
-        """`send` for who does not wait: `then` is told what became of it."""
+    def post(self, event: JobEvent, then: Then, *, msg_id: str, patience_s: float) -> None:
+        """Write one event for who does not wait: `then` is told what became of it.
+
+        A log that is full is waited for only with more patience than the outbox has by itself.
+        """
         subject = self._names.event_subject(event.entity, event.type, event.queue)
         self._connection.outbox.post(subject, event.to_wire(), {"Nats-Msg-Id": msg_id}, then, patience_s)
 

@@ -19,11 +19,11 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import nats.errors
 
-from naq import codec
+from naq import codec, refusals
 from naq.errors import ConflictError, NaqConnectionError, NaqException, SerializationError
 from naq.wire import status_of
 
@@ -45,14 +45,8 @@ NO_LEADER = "its stream has no leader now: in a cluster, most of the servers it 
 PATIENCE_S = 30.0
 """Seconds after which a write is given up, unless the caller says otherwise."""
 
-WRONG_LAST_SEQUENCE = 10071
 NO_RESPONDERS = "503"
 ROOM_RETRY_S = 1.0
-STORE_FAILED, STORAGE_EXCEEDED = 10077, 10047
-CONFLICT_CODES = (WRONG_LAST_SEQUENCE, 10164)
-NO_ROOM_ON_SERVER = 10023
-DUPLICATE_UNDER_WAY, TOO_MANY_REQUESTS, STREAM_OFFLINE = 10158, 10167, 10118
-NOT_NOW_CODES = (DUPLICATE_UNDER_WAY, TOO_MANY_REQUESTS, STREAM_OFFLINE)
 
 
 class PublishAck(NamedTuple):
@@ -282,18 +276,17 @@ class Outbox:
             return
         if not isinstance(error, dict):
             return
-        code = error.get("err_code", 0)
-        text = f"{write.subject}: {error.get('description', 'refused')}"
-        if write.waits_for_room and (code == STORAGE_EXCEEDED or (code == STORE_FAILED and "exceeded" in text)):
+        text = f"{write.subject}: {refusals.described(error)}"
+        if write.waits_for_room and refusals.is_full(error):
             if not write.refusal:
                 log.warning("%s; tried again until there is room", text)
             write.refusal = text
             self._later(write, ROOM_RETRY_S, text)
             return
-        if _is_passing(error, code, text):
+        if refusals.is_passing(error):
             self._later(write, UNAVAILABLE_RETRY_S, text)
             return
-        self._fail(token, ConflictError(text) if code in CONFLICT_CODES else StorageRefusedError(text))
+        self._fail(token, ConflictError(text) if refusals.is_conflict(error) else StorageRefusedError(text))
 
     def _sweep(self) -> None:
         self._timer = None
@@ -386,13 +379,6 @@ async def settled(answer: asyncio.Future[PublishAck]) -> Answer:
         return await answer
     except NaqException as exc:
         return exc
-
-
-def _is_passing(error: dict[str, Any], code: int, text: str) -> bool:
-    """Whether a refusal is one of a cluster that is electing, moving or starting, and not of this write."""
-    if code in NOT_NOW_CODES:
-        return True
-    return error.get("code") == 503 and code != NO_ROOM_ON_SERVER and "exceeded" not in text
 
 
 def _write_error(exc: Exception, subject: str, data: bytes, limit: int) -> NaqException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from textual import events
 from textual.message import Message
@@ -13,6 +13,7 @@ from textual.widget import Widget
 from naq_tui import hints, keys
 from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
+from naq_tui.views.arranging import Arrangement, arranged, judge
 from naq_tui.views.called_with import known
 from naq_tui.views.facets import facet_line
 from naq_tui.views.search import Needle
@@ -78,19 +79,8 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self._state, self._lens = state, lens
         items: Sequence[Item] = self.view.items(state, lens)
         self.marks.keep(self.view.key(item) for item in items)
-        if self.facet:
-            items = [item for item in items if self.view.in_facet(item, self.facet)]
-        self.unjudged = 0
-        if self.needle:
-            judged = [(item, self._judge(self.needle, item, lens)) for item in items]
-            items = [item for item, verdict in judged if verdict]
-            self.unjudged = sum(verdict is None for _, verdict in judged)
-        if self.sort_column:
-            column = self.sort_column
-            items = sorted(items, key=lambda item: _sortable(self.view.sort_value(item, column, lens)))
-        if self.is_reversed:
-            items = items[::-1]
-        self._items = items
+        asked = Arrangement(self.facet, self.needle, self.sort_column, self.is_reversed)
+        self._items, self.unjudged = arranged(self.view, items, lens, asked)
         self._find_cursor()
         self.repaint()
 
@@ -170,18 +160,12 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             return known((self.view.call(item) or () for item in items), field)
         return {self.view.fields(item, self._lens).get(field, "") for item in items} - {""}
 
-    def _judge(self, needle: Needle, item: Item, lens: Lens) -> bool | None:
-        view = self.view
-        return needle.judge(
-            view.text(item), lambda: view.fields(item, lens), lambda: view.call(item), view.unknown(item)
-        )
-
     def step_match(self, needle: Needle, step: int) -> bool:
         """Move to the next (or with -1 the previous) row that matches; whether there is one."""
         count, lens = len(self._items), self._lens
         for distance in range(1, count + 1):
             place = (self._cursor + step * distance) % count
-            if lens is not None and self._judge(needle, self._items[place], lens):
+            if lens is not None and judge(self.view, needle, self._items[place], lens):
                 self._move(place)
                 return True
         return False
@@ -395,7 +379,3 @@ class LineTable(Lines, Generic[Item], can_focus=True):
                 self._sort_by(self.view.columns[place].id)
                 return
             left += cell_width
-
-
-def _sortable(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value

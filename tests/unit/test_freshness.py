@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,3 +68,25 @@ def test_on_a_line_that_is_slower_than_the_lease_nothing_is_fresh(clock: Clock, 
         if clock.now - questions[0] >= ACK_WAIT_S:
             freshness.answered(questions.pop(0))
     assert not freshness.is_fresh(clock.now)
+
+
+async def test_it_ends_though_the_wait_for_an_answer_swallows_the_cancellation() -> None:
+    """As `wait_for` of Python 3.11 does where the answer comes in the same moment: a worker would never end."""
+    asked = asyncio.Event()
+
+    async def round_trip() -> float:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return 0.0
+        raise AssertionError("nobody cancelled it")
+
+    connection: Any = SimpleNamespace(settings=SimpleNamespace(ack_wait_s=0.05), round_trip=round_trip)
+    freshness = Freshness(connection)
+    task = asyncio.create_task(freshness.run())
+    await asked.wait()
+    freshness.is_stopped = True
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait({task})
