@@ -20,12 +20,17 @@ from naq_tui.format import count
 from naq_tui.looks import LooksApp
 from naq_tui.store.replay import link_of_past
 from naq_tui.store.state import EMPTY, State
+from naq_tui.store.updates import FiguresChanged
 from naq_tui.views.event_filter import failures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from naq_tui.contexts import Context
     from naq_tui.feed.protocol import Pages
+    from naq_tui.store.figures import FiguresTold
     from naq_tui.store.replay import Replay
+    from naq_tui.store.updates import Update
 
 NEWEST = "This is the newest event: there is none after it."
 
@@ -35,6 +40,8 @@ class LookingBackApp(LooksApp):
 
     if TYPE_CHECKING:
         now: var[datetime]
+
+        def take(self, batch: Iterable[Update]) -> None: ...
 
         async def keys_first(self) -> None: ...
 
@@ -199,9 +206,18 @@ class LookingBackApp(LooksApp):
         if is_other_log:
             self.main.leave_log()
             self.main.log_view.show(EMPTY, self.lens())
+        self.main.leave_figures()
         self.state = state
+        self.main.count_while_shown()
         if could_act == self.only_looks:
             self.rights_changed()
+
+    def tell_figures(self, told: FiguresTold) -> None:
+        """They are of what is shown: of an instant only as long as it is, and the live ones are not touched."""
+        if self.is_past:
+            self.state = replace(self.state, figures=told)
+        else:
+            self.take([FiguresChanged(told)])
 
     def _server_now(self) -> datetime:
         return self.now + timedelta(seconds=self.live.link.clock_offset_s)

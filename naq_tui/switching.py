@@ -180,6 +180,7 @@ class SwitchingApp(GuardedApp):
         before = self.feed
         self.workers.cancel_group(self, "feed")
         self.main.leave_log()
+        self.main.leave_figures()
         while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()
         self.feed, self._commands, self.context = connection.feed, connection.commands, context
@@ -191,6 +192,7 @@ class SwitchingApp(GuardedApp):
         self.live = self.state = EMPTY
         self._look_at_processes()
         self._follow_feed()
+        self.main.count_while_shown()
         self.say(f"Now on {context.name}.")
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_S):

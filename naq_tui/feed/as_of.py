@@ -10,7 +10,7 @@ from typing import Any
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed.protocol import Feed, Pages
-from naq_tui.feed.query import Query, Scanned
+from naq_tui.feed.query import Counted, Query, Scanned
 
 
 class PagesAsOf(Pages):
@@ -39,6 +39,14 @@ class PagesAsOf(Pages):
                 seqs = tuple(seq for seq in scanned.seqs if seq <= self._last_seq)
                 yield Scanned(seqs, min(scanned.reached, self._last_seq))
                 if step > 0 and scanned.reached >= self._last_seq:
+                    return
+
+    async def counted(self, start: int) -> AsyncIterator[Counted]:
+        async with aclosing(self._feed.counted(start)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                events = tuple(stored for stored in piece.events if stored.seq <= self._last_seq)
+                yield Counted(events, min(piece.reached, self._last_seq))
+                if piece.reached >= self._last_seq:
                     return
 
     async def read_result(self, job_id: str) -> JobResult | None:

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq.calls import Call
+from naq.errors import NaqException
+from naq.figures import COUNTED
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import sample
-from naq_tui.feed.query import Query, Scanned
+from naq_tui.feed.query import Counted, Query, Scanned
 from naq_tui.feed.sample import old_event, process, results, workers
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
+from naq_tui.feed.sample_figures import counted_event
 from naq_tui.feed.sample_jobs import T0, before, job_id
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
 from naq_tui.launcher.supervisor import CloseMode
@@ -55,6 +58,9 @@ class FakeFeed:
         self.scans: list[tuple[int, int]] = []
         self.scan_stalls_at: int | None = None
         """A scan that has got so far back waits there until it is given up."""
+        self.counting_stalls_at: int | None = None
+        """Reading for figures waits, once it has got so far, until it is given up."""
+        self.counting_fails: NaqException | None = None
         self.is_closed = False
 
     def push(self, *updates: Update) -> None:
@@ -117,6 +123,17 @@ class FakeFeed:
                 await asyncio.Event().wait()
             await asyncio.sleep(0)
             start = end + step
+
+    async def counted(self, start: int) -> AsyncIterator[Counted]:
+        if self.counting_fails is not None:
+            raise self.counting_fails
+        first, last = self.held
+        for low in range(max(first, start), last + 1, SCAN_STEP):
+            high = min(last, low + SCAN_STEP - 1)
+            found = [self.events.get(seq) or counted_event(seq) for seq in range(low, high + 1)]
+            yield Counted(tuple(item for item in found if item.event is not None and item.event.type in COUNTED), high)
+            if self.counting_stalls_at is not None and high >= self.counting_stalls_at:
+                await asyncio.Event().wait()
 
     async def read_result(self, job_id: str) -> JobResult | None:
         return self.results.get(job_id) or failed_result(job_id)

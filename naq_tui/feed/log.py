@@ -18,10 +18,11 @@ from naq import codec
 from naq.client import AsyncClient
 from naq.cursor import StreamCursor
 from naq.errors import NaqConnectionError
-from naq.models.event import StoredEvent
+from naq.figures import COUNTED
+from naq.models.event import Entity, StoredEvent
 from naq.models.times import parse_time
 from naq.tail import TailMessage
-from naq_tui.feed.query import Query, Scanned
+from naq_tui.feed.query import Counted, Query, Scanned
 
 T = TypeVar("T")
 
@@ -101,6 +102,20 @@ class LogReader:
         async with aclosing(pieces):  # type: ignore[type-var]
             async for found, reached in pieces:
                 yield Scanned(tuple(found), reached)
+
+    async def counted(self, start: int) -> AsyncIterator[Counted]:
+        """See `Feed.counted`."""
+        connection = self._client().connection
+        names, held = connection.names, await self._client().log.range()
+        start = max(start, held.first_seq)
+        subjects = [names.event_filter(entity=Entity.JOB, event_type=event_type) for event_type in COUNTED]
+        async with StreamCursor(connection, names.events, subjects, start) as cursor:
+            while start <= held.last_seq and (messages := await cursor.take(READ_AT_ONCE)):
+                start = messages[-1].seq + 1
+                found = (StoredEvent.from_stream(m.seq, m.stored_at, m.subject, m.data) for m in messages)
+                yield Counted(tuple(found), start - 1)
+        if start <= held.last_seq:
+            yield Counted((), held.last_seq)
 
     async def _subjects(self, query: Query) -> list[str] | None:
         """What to filter by: empty for everything, None where no stored event has a subject that is wanted."""

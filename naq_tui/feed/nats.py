@@ -31,7 +31,7 @@ from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
 from naq_tui.feed.lag import Lag
 from naq_tui.feed.log import LogReader
-from naq_tui.feed.query import Query, Scanned
+from naq_tui.feed.query import Counted, Query, Scanned
 from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,10 @@ class NatsFeed:
     def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
         """See `Feed.scan`."""
         return self._log.scan(query, start, step)
+
+    def counted(self, start: int) -> AsyncIterator[Counted]:
+        """See `Feed.counted`."""
+        return self._log.counted(start)
 
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Feed.read_result`."""

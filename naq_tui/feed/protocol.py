@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
-from naq_tui.feed.query import Query, Scanned
+from naq_tui.feed.query import Counted, Query, Scanned
 from naq_tui.store.updates import Update
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class Pages(Protocol):
 
         Each item takes the search further, whether it found something or not; the last one reaches the end that the
         log had when the search began. Close it with `aclose` to stop. Raises NaqException.
+        """
+        ...
+
+    def counted(self, start: int) -> AsyncIterator[Counted]:
+        """The events that figures are made of (see `naq.figures.COUNTED`), from sequence `start` to the end of the log.
+
+        Each item goes on where the one before ended, whether it has events or not; the last one reaches the end that
+        the log had at first. Close it with `aclose` to stop. Raises NaqException.
         """
         ...
 

@@ -31,6 +31,15 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """One step of reading what figures are made of."""
+
+    events: tuple[StoredEvent, ...]
+    reached: int
+    """Everything between the start and this sequence has been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scanned:
     """One step of a scan."""
 

@@ -68,10 +68,11 @@ def job_events(seed: int = 7, jobs: int = 140) -> tuple[StoredEvent, ...]:
 def earlier_events() -> tuple[StoredEvent, ...]:
     """What the log holds, from before those two minutes, of jobs that are known; oldest first."""
     made = [event for life in lives() for event in life.events() if event.ts < before(LATELY_S)]
-    return tuple(stored(_seq_at(event.ts), event.ts, replace(event, id=f"earlier-{event.job_id}")) for event in made)
+    return tuple(stored(seq_at(event.ts), event.ts, replace(event, id=f"earlier-{event.job_id}")) for event in made)
 
 
-def _seq_at(moment: datetime) -> int:
+def seq_at(moment: datetime) -> int:
+    """Where the log is at that moment, before its tail."""
     return FIRST_SEQ + 300 - round((T0 - moment).total_seconds() / 0.4)
 
 

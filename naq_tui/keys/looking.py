@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from naq_tui.keys.action import Action
-from naq_tui.keys.places import LISTS, REPORTS, TABLES
+from naq_tui.keys.places import LISTS, MARKABLE, REPORTS, TABLES
 
 LOOKING: tuple[Action, ...] = (
     Action(
@@ -183,7 +183,7 @@ LOOKING: tuple[Action, ...] = (
         group="Looking",
         call="mark",
         owner="main",
-        where=TABLES,
+        where=MARKABLE,
         footer=56,
     ),
     Action(
@@ -194,7 +194,7 @@ LOOKING: tuple[Action, ...] = (
         group="Looking",
         call="mark_range",
         owner="main",
-        where=TABLES,
+        where=MARKABLE,
     ),
     Action(
         id="list.mark_all",
@@ -204,7 +204,7 @@ LOOKING: tuple[Action, ...] = (
         group="Looking",
         call="mark_all",
         owner="main",
-        where=TABLES,
+        where=MARKABLE,
     ),
     Action(
         id="list.next_facet",
@@ -238,6 +238,38 @@ LOOKING: tuple[Action, ...] = (
         where=frozenset({"jobs", "results", "job"}),
         footer=46,
         footer_where=frozenset({"job"}),
+    ),
+    Action(
+        id="figures.next",
+        keys=("right", "l"),
+        label="group by",
+        help="Figures by the next of function, queue and worker",
+        group="Looking",
+        call="figures_by(1)",
+        owner="main",
+        where=frozenset({"figures"}),
+        footer=69,
+    ),
+    Action(
+        id="figures.previous",
+        keys=("left", "h"),
+        label="group back",
+        help="Figures by the one before of function, queue and worker",
+        group="Looking",
+        call="figures_by(-1)",
+        owner="main",
+        where=frozenset({"figures"}),
+    ),
+    Action(
+        id="figures.window",
+        keys=("p",),
+        label="window",
+        help="Figures of the last hour, the last day, or the last 5 minutes",
+        group="Looking",
+        call="figures_window",
+        owner="main",
+        where=frozenset({"figures"}),
+        footer=68,
     ),
     Action(
         id="related.open",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PANES = ("overview", "events", "jobs", "queues", "workers", "schedules", "results", "processes", "errors")
+PANES = ("overview", "events", "jobs", "queues", "workers", "schedules", "results", "processes", "errors", "figures")
 SCREENS = {
     "overview": ("1", "Overview"),
     "events": ("2", "Events"),
@@ -13,10 +13,13 @@ SCREENS = {
     "results": ("7", "Results"),
     "processes": ("8", "Processes"),
     "errors": ("9", "Errors"),
+    "figures": ("0", "Figures"),
 }
 """Digit and title by name."""
 LISTS = frozenset(PANES)
 TABLES = frozenset(PANES) - {"overview", "events"}
+MARKABLE = TABLES - {"figures"}
+"""Tables whose rows can be acted on."""
 JOB_LISTS = frozenset({"jobs", "results", "errors"})
 """Tables whose rows stand for jobs."""
 REPORTS = frozenset({"detail", "event", "job", "error", "output", "compare"})

@@ -19,6 +19,7 @@ from naq_tui.store.rows import event_row, result_row
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.extra import FOLD_ALL, Extra, Relative
+from naq_tui.views.figures_report import row_of
 from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
@@ -149,6 +150,9 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         app = self.app
         self._show_instant()
         self._heed_instant()
+        if self.kind == "figures":
+            row = row_of(app.state, self.key)
+            self._extra = replace(self._extra, bars=app.main.bars_of(row) if row is not None else ())
         with masking.revealed(self.is_revealed):
             report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or (None if self.app.is_past else self._record)

@@ -20,12 +20,14 @@ from naq_tui.acting.workers import ActingOnWorkers
 from naq_tui.format import count
 from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
+from naq_tui.screens.figures_reading import FiguresReading
 from naq_tui.screens.looking import Looking
 from naq_tui.screens.saved_views import SavingViews
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
 from naq_tui.views.errors import ErrorsView
 from naq_tui.views.events import total
+from naq_tui.views.figures import FiguresView
 from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 GRID_SIZE = (100, 32)
 """Columns and lines from which on all panes are shown together."""
 SMALLEST = (40, 10)
-ALONE = frozenset({"jobs", "errors"})
+ALONE = frozenset({"jobs", "errors", "figures"})
 """Panes that are only ever shown over the whole screen: what they tell is in the others already."""
 _KINDS: dict[str, Kind] = {
     "workers": "worker",
@@ -63,6 +65,7 @@ _KINDS: dict[str, Kind] = {
     "processes": "process",
     "jobs": "job",
     "errors": "error",
+    "figures": "figures",
 }
 
 
@@ -75,6 +78,7 @@ class MainScreen(
     ActingOnProcesses,
     Comparing,
     SavingViews,
+    FiguresReading,
     Looking,
     Screen[None],
 ):
@@ -99,6 +103,7 @@ class MainScreen(
                 ProcessesView(),
                 JobsView(),
                 ErrorsView(),
+                FiguresView(),
             )
         }
         self.panes = {"events": Pane("events", "Events", self.log_view)}
@@ -137,6 +142,7 @@ class MainScreen(
     # data
 
     def _refresh_views(self) -> None:
+        self.figures_moved()
         if self.is_current and self.is_mounted:
             self.show(self.app.state, self.app.lens())
 
@@ -245,6 +251,7 @@ class MainScreen(
             self.set_focus(None)
         self._place_changed()
         self._refresh_views()
+        self.count_while_shown()
 
     def _content(self, name: str) -> EventLog | LineTable:  # type: ignore[type-arg]
         return self.log_view if name == "events" else self.tables[name]

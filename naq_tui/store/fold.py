@@ -27,6 +27,7 @@ from naq_tui.store.updates import (
     EventsAppended,
     EventsRange,
     FailuresFound,
+    FiguresChanged,
     JobsFound,
     LinkChanged,
     Malformed,
@@ -71,6 +72,8 @@ def apply(state: State, batch: Iterable[Update]) -> State:
             case FailuresFound():
                 failures = with_failures(state.failures, map(event_row, update.events))
                 state = replace(state, failures=failures, loaded=state.loaded | {"errors"})
+            case FiguresChanged():
+                state = replace(state, figures=update.told)
             case ProcessesChanged():
                 processes = tuple(process_row(view) for view in update.processes)
                 state = replace(state, processes=processes, loaded=state.loaded | {"processes"})
@@ -248,7 +251,7 @@ def _cluster(seen: ClusterSeen) -> ClusterSeen:
 
 def _range(state: State, held: EventsRange) -> State:
     if held.is_new_log:
-        state = replace(state, events=(), last_seq=0, running={}, jobs={}, failures={})
+        state = replace(state, events=(), last_seq=0, running={}, jobs={}, failures={}, figures=None)
     last_seq = max(held.last_seq, state.events[-1].seq if state.events else 0)
     return replace(state, first_seq=held.first_seq, last_seq=last_seq, loaded=state.loaded | {"events"})
 

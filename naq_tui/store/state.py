@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from naq_tui.store.failures import Failures
+from naq_tui.store.figures import FiguresTold
 from naq_tui.store.jobs import Jobs
 from naq_tui.store.rows import EventRow, MalformedRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.store.series import PER_MINUTE, PER_SECOND, Series
@@ -73,6 +74,8 @@ class State:
     """Jobs that something was heard of, by id, the one that changed last at the end."""
     failures: Failures = field(default_factory=dict)
     """The newest failures, by sequence of their event."""
+    figures: FiguresTold | None = None
+    """None while nobody has asked for any."""
     results_total: int = 0
     """How many are stored; the newest of them are in `results`."""
     queues: tuple[QueueRow, ...] = ()

@@ -14,6 +14,7 @@ from naq.models.queue import QueueStats
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
+from naq_tui.store.figures import FiguresTold
 
 if TYPE_CHECKING:
     from naq_tui.launcher import ProcessView
@@ -127,6 +128,13 @@ class FailuresFound:
 
 
 @dataclass(frozen=True, slots=True)
+class FiguresChanged:
+    """The figures of the window that is looked at, as far as it has been read."""
+
+    told: FiguresTold
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessesChanged:
     """All local processes."""
 
@@ -155,6 +163,7 @@ Update = (
     | QueuesSampled
     | JobsFound
     | FailuresFound
+    | FiguresChanged
     | ProcessesChanged
     | Malformed
 )

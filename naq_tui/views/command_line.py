@@ -12,6 +12,7 @@ from naq import codec
 from naq.calls import Call
 from naq.errors import SerializationError
 from naq.models.times import format_time
+from naq_tui.store.figures import FigureRow
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import EventRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.views.queues import QueueItem
@@ -29,6 +30,8 @@ def command_line(record: Any) -> str | None:
             words = ("naq", "workers", "list")
         case QueueItem() | QueueRow():
             words = ("naq", "queues", "list")
+        case FigureRow():
+            words = ("naq", "stats", "--by", record.dimension.value, "--since", record.window.since)
         case EventRow() if record.raw.event is not None and record.raw.event.job_id:
             words = ("naq", "events", "--job", record.raw.event.job_id)
         case EventRow() if record.type:

@@ -10,8 +10,10 @@ from typing import Any
 from naq_tui import masking
 from naq_tui.format import exact
 from naq_tui.jsontext import dumps
+from naq_tui.store.figures import FigureRow
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
+from naq_tui.text import safe
 from naq_tui.views.processes import ProcessItem
 from naq_tui.views.queues import QueueItem
 
@@ -57,6 +59,10 @@ def copy_text(record: Any) -> tuple[str, str]:
             stats = record.stats
             figures = {name: getattr(stats, name) for name in stats.__slots__}
             return dumps({**figures, "oldest_at": exact(stats.oldest_at)}), f"queue {record.name}"
+        case FigureRow():
+            told = {**record._asdict(), "wait": record.wait._asdict(), "run": record.run._asdict()}
+            told |= {"window": record.window.title, "trend": list(record.trend)}
+            return dumps(masking.active().value(told)), f"figures of {safe(record.name or 'the others', 60)}"
         case ProcessItem():
             return copy_text(record.row)
         case ProcessRow():

@@ -17,6 +17,7 @@ from naq_tui.text import safe
 from naq_tui.views.error_group import error_report
 from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import NOTHING, Extra
+from naq_tui.views.figures_report import figures_report, row_of
 from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import served_queues, worker_status
 from naq_tui.views.process_report import process_report
@@ -24,7 +25,7 @@ from naq_tui.views.queues import QueueItem, drains, is_unserved
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
-Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error"]
+Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error", "figures"]
 """What a report can be about."""
 LATELY = 30
 """Events shown of one worker."""
@@ -60,6 +61,10 @@ def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Rep
             group = next((group for group in groups(state.failures) if group.key == key), None)
             if group is not None:
                 return error_report(state, group, lens, extra)
+        case "figures":
+            figures = row_of(state, key)
+            if figures is not None:
+                return figures_report(state, figures, extra.bars, lens)
         case "process":
             process = next((row for row in state.processes if row.process_id == key), None)
             if process is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
+from naq_tui.store.figures import Bar
 from naq_tui.store.rows import EventRow
 
 FOLD_ALL = 99
@@ -33,6 +34,8 @@ class Extra:
     """The job's own record: what it was called with."""
     events: tuple[StoredEvent, ...] | None = None
     parents: tuple[Relative, ...] = ()
+    bars: Sequence[Bar] = ()
+    """Of figures: the course of their window, oldest first."""
     problem: str = ""
     """Why it could not be read."""
     is_read: bool = False

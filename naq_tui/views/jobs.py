@@ -14,6 +14,7 @@ from naq_tui.store.jobs import JobRow, Jobs
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.called_with import Argument, arguments
+from naq_tui.views.facets import facet_line
 from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
 
 FACETS = ("PENDING", "RUNNING", "RETRY", "SCHEDULED", "COMPLETED", "FAILED", "CANCELLED")
@@ -23,7 +24,7 @@ _ORDER = {name: place for place, name in enumerate(FACETS)}
 class JobsView(TableView[JobRow]):
     name = "jobs"
     title = "Jobs"
-    has_facets = True
+    has_top_line = True
     more_fields = ("error", "tag", "arg")
     columns = (
         Column(id="status", title="  status", width=11, keep=10),
@@ -104,6 +105,9 @@ class JobsView(TableView[JobRow]):
         return tuple(
             Facet(name, status.of_job(name), counted[name], "failed" if name == "FAILED" else "") for name in FACETS
         )
+
+    def top_line(self, state: State, facet: str, room: int, *, ascii_only: bool) -> list[Cell]:
+        return facet_line(self.facets(state), facet, room, ascii_only=ascii_only)
 
     def in_facet(self, item: JobRow, facet: str) -> bool:
         return item.status == facet

@@ -11,6 +11,7 @@ from naq.models.result import JobError, JobResult
 from naq_tui import masking
 from naq_tui.jsontext import dumps
 from naq_tui.store.failures import ErrorGroup
+from naq_tui.store.figures import FigureRow
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import EventRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.views.copying import copy_text
@@ -100,6 +101,8 @@ def _fields(record: Any, extra: Extra) -> dict[str, str]:
             error = result.error if result is not None else None
             texts = _of_error(error) if error is not None else {"error": _told(record.text)}
             return {"type": record.type, **texts, "jobs": "\n".join(reversed(record.job_ids))}
+        case FigureRow():
+            return {"name": record.name or ""}
         case ProcessRow():
             view = record.view
             return {"name": view.name, "command": _told(view.command), "output file": str(view.log_path)}

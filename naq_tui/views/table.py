@@ -134,8 +134,8 @@ class TableView(Generic[Item]):
     name: ClassVar[str]
     title: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
-    has_facets: ClassVar[bool] = False
-    """Whether a line above the head divides the list."""
+    has_top_line: ClassVar[bool] = False
+    """Whether there is a line above the head: see `top_line`."""
     default_sort: ClassVar[str] = ""
     """Column sorted by at first; empty means the order of `items`."""
     more_fields: ClassVar[tuple[str, ...]] = ()
@@ -168,6 +168,10 @@ class TableView(Generic[Item]):
     def facets(self, state: State) -> Sequence[Facet]:
         """The parts of the list, always the same and in the same order; none where it is not divided."""
         return ()
+
+    def top_line(self, state: State, facet: str, room: int, *, ascii_only: bool) -> list[Cell]:
+        """The line above the head, of at most `room` cells; `facet` is the part of the list that is shown."""
+        return []
 
     def in_facet(self, item: Item, facet: str) -> bool:
         """Whether a row belongs to a facet."""

@@ -15,7 +15,6 @@ from naq_tui.store.state import EMPTY, State
 from naq_tui.text import fit, wrap
 from naq_tui.views.arranging import Arrangement, arranged, judge
 from naq_tui.views.called_with import known
-from naq_tui.views.facets import facet_line
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, TableView, lay_out
 from naq_tui.widgets.marks import Marks
@@ -246,7 +245,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             return self.strip([])
         if self._above:
             if y == 0:
-                return self._facet_line()
+                return self._top_line()
             y -= 1
         if not self._items:
             return self._empty_line(y)
@@ -280,7 +279,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
     @property
     def _above(self) -> int:
         """Lines above the head."""
-        return 1 if self.view.has_facets else 0
+        return 1 if self.view.has_top_line else 0
 
     def _layout(self) -> list[tuple[int, int, int]]:
         if self._layout_of[0] != self.line_width:
@@ -289,9 +288,9 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             self._layout_of = (self.line_width, [(kept[place], gap, width) for place, gap, width in laid_out])
         return self._layout_of[1]
 
-    def _facet_line(self) -> Strip:
+    def _top_line(self) -> Strip:
         room, ascii_only = self.line_width, self._lens is not None and self._lens.ascii_only
-        line = facet_line(self.view.facets(self._state), self.facet, room, ascii_only=ascii_only)
+        line = self.view.top_line(self._state, self.facet, room, ascii_only=ascii_only)
         return self.strip(cut_cells(line, room))
 
     def _head(self) -> Strip:
