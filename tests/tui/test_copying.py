@@ -78,4 +78,15 @@ def test_every_record_has_fields_and_no_key_stands_for_two_of_them() -> None:
 @BOTH
 def test_copy(snap_compare: Any, size: tuple[int, int]) -> None:
     """Each field with its key and how it begins; the whole record is under the cursor."""
-    assert snap_compare(fake_console(), terminal_size=size, run_before=after("3", "left", "enter", "y"))
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await after("3", "left", "enter")(pilot)
+        report = pilot.app.screen
+        assert isinstance(report, DetailScreen)
+        while not report._extra.is_read:  # the fields are those of what has been read
+            await pilot.pause(0.02)
+        await pilot.press("y")
+        await shown(pilot, CopyScreen)
+        await pilot.pause()
+
+    assert snap_compare(fake_console(), terminal_size=size, run_before=run)
