@@ -49,6 +49,7 @@ from naq_tui.text import LINE_LIMIT, cut, fit, safe, safe_lines, width, without_
 from naq_tui.views import events as events_view
 from naq_tui.views import output
 from naq_tui.views.alarm import alarms
+from naq_tui.views.arranging import Arrangement, arranged
 from naq_tui.views.copying import copy_text
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.errors import ErrorsView
@@ -58,12 +59,13 @@ from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.related import related
+from naq_tui.views.report import Report
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
+from naq_tui.views.search import Needle
 from naq_tui.views.summary import summary
 from naq_tui.views.table import Cell, Lens, TableView
 from naq_tui.views.workers import WorkersView
-from naq_tui.widgets.line_table import _sortable
 from tests.fuzz.harness import Target, next_call
 from tests.fuzz.hostile import FORMULAS, either, is_harmless, mangled, spoilt, text, value, wire
 from tests.fuzz.seeds import RECORDS, T0, packed, spoilt_record
@@ -92,7 +94,7 @@ _PROCESS = {
     "environment": {"TOKEN": "t", "LANG": "C"},
 }
 _LINK = {"server_label": "local", "server_version": "2.15.0", "message": "", "forbids": ""}
-_VIEWS: dict[str, tuple[Callable[[], TableView[Any]], tuple[str, ...]]] = {
+VIEWS: dict[str, tuple[Callable[[], TableView[Any]], tuple[str, ...]]] = {
     "Jobs": (JobsView, ("event", "result", "job", "worker", "schedule")),
     "Errors": (ErrorsView, ("event",)),
     "Queues": (QueuesView, ("queue", "worker", "event")),
@@ -213,7 +215,7 @@ def parts_of(*kinds: str) -> Callable[[random.Random], list[Part]]:
 
 
 @contextlib.contextmanager
-def _look(parts: Sequence[Part]) -> Any:
+def look(parts: Sequence[Part]) -> Any:
     """One of the ways to look at things, which follows from the input."""
     style = _STYLES[len(parts) % len(_STYLES)]
     masking.use(_RULES)
@@ -228,44 +230,49 @@ def _look(parts: Sequence[Part]) -> Any:
 _DEFAULT_RULES = masking.active()
 
 
-def _cells(cells: Sequence[Cell], where: str) -> None:
+def cells_inert(cells: Sequence[Cell], where: str) -> None:
     for cell in cells:
         assert_inert(cell.text, where)
 
 
 def _list(name: str, parts: list[Part]) -> None:
-    view = _view(name)
     state, _ = system(parts)
-    with _look(parts) as lens:
-        items = list(view.items(state, lens))
-        rows = []
-        for item in items:
-            cells = view.cells(item, lens)
-            assert len(cells) == len(view.columns)
-            _cells(cells, name)
-            assert isinstance(view.key(item), str)
-            view.text(item)
-            view.fields(item, lens)
-            rows.append([cell.text for cell in cells])
-        for column in view.columns:
-            sorted(items, key=lambda item, by=column.id: _sortable(view.sort_value(item, by, lens)))  # type: ignore[misc]
-        for facet in view.facets(state):
-            assert_inert(facet.name, name)
-            [view.in_facet(item, facet.name) for item in items]
-        _cells(view.headline(state, lens), name)
-        assert_inert(view.empty(state), name)
-        if rows:
-            check_csv(export.rows_csv([column.title for column in view.columns], rows))
-            json.loads(export.records_json(items))
-        if name in ("Jobs", "Results"):
-            targets = targets_of(items)
-            for line in (*sample(targets), *(line for _, line in breakdown(targets))):
-                assert_inert(line, "question")
+    with look(parts) as lens:
+        show_list(view(name), state, lens)
 
 
 @cache
-def _view(name: str) -> TableView[Any]:
-    return _VIEWS[name][0]()
+def view(name: str) -> TableView[Any]:
+    return VIEWS[name][0]()
+
+
+def show_list(view: TableView[Any], state: State, lens: Lens) -> None:
+    """Everything that a list shows, sorts and hands on."""
+    name = view.title
+    items = list(view.items(state, lens))
+    rows = []
+    for item in items:
+        cells = view.cells(item, lens)
+        assert len(cells) == len(view.columns)
+        cells_inert(cells, name)
+        assert isinstance(view.key(item), str)
+        view.text(item)
+        view.fields(item, lens)
+        rows.append([cell.text for cell in cells])
+    for column in view.columns:
+        arranged(view, items, lens, Arrangement("", Needle(""), column.id, is_reversed=False))
+    for facet in view.facets(state):
+        assert_inert(facet.name, name)
+        [view.in_facet(item, facet.name) for item in items]
+    cells_inert(view.headline(state, lens), name)
+    assert_inert(view.empty(state), name)
+    if rows:
+        check_csv(export.rows_csv([column.title for column in view.columns], rows))
+        json.loads(export.records_json(items))
+    if name in ("Jobs", "Results"):
+        targets = targets_of(items)
+        for line in (*sample(targets), *(line for _, line in breakdown(targets))):
+            assert_inert(line, "question")
 
 
 def check_csv(written: str) -> None:
@@ -280,10 +287,10 @@ def check_csv(written: str) -> None:
 
 def _events(parts: list[Part]) -> None:
     state, stored = system(parts)
-    with _look(parts) as lens:
+    with look(parts) as lens:
         rows = [event_row(event) for event in stored]
         for row in rows:
-            _cells(events_view.cells(row, lens), "Events")
+            cells_inert(events_view.cells(row, lens), "Events")
             for label in related(row):
                 assert_inert(label.label, "Events")
         events_view.total(state)
@@ -291,11 +298,11 @@ def _events(parts: list[Part]) -> None:
 
 def _overview(parts: list[Part]) -> None:
     state, _ = system(parts)
-    with _look(parts) as lens:
+    with look(parts) as lens:
         for part in truth(state, lens):
-            _cells(part.cells, "header")
+            cells_inert(part.cells, "header")
         for line in summary(state, lens):
-            _cells(line.cells, "summary")
+            cells_inert(line.cells, "summary")
         for alarm in alarms(state, lens):
             assert_inert(alarm.text, "alarm")
 
@@ -303,7 +310,7 @@ def _overview(parts: list[Part]) -> None:
 def _report(kind: Kind, keys: Callable[[State, list[Part]], Sequence[str]], parts: list[Part]) -> None:
     state, stored = system(parts)
     next_call()
-    with _look(parts) as lens:
+    with look(parts) as lens:
         row: EventRow | None = event_row(stored[0]) if stored else None
         found = next((row.record for row in state.results.values()), None)
         parents = tuple(
@@ -313,17 +320,28 @@ def _report(kind: Kind, keys: Callable[[State, list[Part]], Sequence[str]], part
         if payload is not None:
             with contextlib.suppress(SerializationError):
                 payload = Job.from_wire(wire(payload)).to_record()
-        extra = Extra(row, found, payload, stored or None, parents[:2], "", True, 3 + len(parts))
+        extra = Extra(
+            event=row,
+            result=found,
+            payload=payload,
+            events=stored or None,
+            parents=parents[:2],
+            is_read=True,
+            depth=3 + len(parts),
+        )
         for key in [*keys(state, parts)][:2]:
             next_call()
-            report = detail(state, kind, key, lens, extra)
-            next_call()
-            assert_inert(report.title, kind)
-            for line in report.lines:
-                for shown, _ in line:
-                    assert_inert(shown, kind)
-            if report.record is not None:
-                check_copy(report.record)
+            check_report(detail(state, kind, key, lens, extra), kind)
+
+
+def check_report(report: Report, kind: str) -> None:
+    next_call()
+    assert_inert(report.title, kind)
+    for line in report.lines:
+        for shown, _ in line:
+            assert_inert(shown, kind)
+    if report.record is not None:
+        check_copy(report.record)
 
 
 def check_copy(record: Any) -> None:
@@ -454,7 +472,7 @@ TARGETS = (
     Target("values shown", either(packed, value), _values, (SerializationError,)),
     *(
         Target(f"screen: {name}", parts_of(*kinds), lambda parts, name=name: _list(name, parts), (), 0)
-        for name, (_, kinds) in _VIEWS.items()
+        for name, (_, kinds) in VIEWS.items()
     ),
     Target("screen: Events", parts_of("event"), _events),
     Target(

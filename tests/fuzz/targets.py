@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz import records, screens, typed
+from tests.fuzz import folds, records, screens, typed
 from tests.fuzz.harness import Target
 
-TARGETS: tuple[Target, ...] = (*records.TARGETS, *typed.TARGETS, *screens.TARGETS)
+TARGETS: tuple[Target, ...] = (*records.TARGETS, *typed.TARGETS, *screens.TARGETS, *folds.TARGETS)
