@@ -22,6 +22,7 @@ from naq.server.binary import find_binary
 from tests.benchmarks import (
     console,
     draining,
+    election,
     enqueueing,
     footprint,
     growth,
@@ -45,6 +46,7 @@ GROUPS: dict[str, Measure] = {
     "growth": growth.rows,
     "million": growth.rows_of_a_million,
     "server-memory": server_memory.rows,
+    "election": election.rows,
 }
 LONG = frozenset({"million"})
 """Left out by `--quick` unless named: too long, and of one size only."""
