@@ -127,7 +127,8 @@ class Queue:
 
         Where its id was used within the last minute, that job stands: this one is marked `is_duplicate`, and the log
         holds one ENQUEUED. Where another job holds its unique key, this one gets that job's id and `is_duplicate`, and
-        nothing is sent. `claims` are those made for it already. `patience_s`: when it is given up.
+        nothing is sent. `claims` are those made for it already. `patience_s`: when the job is given up; its event does
+        no harm late, and is waited for as ever.
         """
         data = self._encode(job)
         if job.depends_on:
@@ -148,7 +149,7 @@ class Queue:
                 job.job_id, job.is_duplicate = held.job_id, True
                 return job
             claims = [*claims, held]
-        event = await self._send_event(job, extra, patience_s)
+        event = await self._send_event(job, extra)
         stored = await self._send_job(job, data, patience_s)
         try:
             ack = await self._settle(job, stored)
@@ -249,9 +250,7 @@ class Queue:
             patience_s=ENQUEUE_PATIENCE_S if patience_s is None else patience_s,
         )
 
-    async def _send_event(
-        self, job: Job, extra: Mapping[str, Any] | None, patience_s: float | None
-    ) -> Future[PublishAck]:
+    async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> Future[PublishAck]:
         event = JobEvent.of(
             JobEventType.ENQUEUED,
             ts=job.enqueued_at,
@@ -262,8 +261,7 @@ class Queue:
             to_status=JobStatus.PENDING,
             **_with_details(job, extra or {}),
         )
-        patience_s = ENQUEUE_PATIENCE_S if patience_s is None else patience_s
-        return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=patience_s)
+        return await self._events.send(event, msg_id=f"{job.job_id}:enqueued", patience_s=ENQUEUE_PATIENCE_S)
 
     async def _settle(self, job: Job, stored: Future[PublishAck]) -> PublishAck:
         try:

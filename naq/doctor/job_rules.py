@@ -231,7 +231,7 @@ class JobRules:
         kind, worker, attempt = event.type, event.worker_id or "", event.attempt or 0
         if Run(worker, attempt) in job.open or (kind == FAILED and job.is_given_up and attempt == job.attempt):
             return
-        if kind == CANCELLED and (not worker or attempt <= job.attempt):
+        if kind == CANCELLED and (not worker or attempt <= job.attempt + 1):
             return  # wherever it stands, an order may end it, by whoever is handed it next
         is_malformed = job_id.startswith("malformed-")
         is_first = not job.starts and job.status == PENDING and (job.is_child or is_malformed)

@@ -248,13 +248,18 @@ class Scheduler:
                     stored = await self._firer.fire(schedule, now)
             except NaqException as exc:
                 log.warning("schedule %s could not fire yet: %s", schedule.schedule_id, exc)
-                self._keep(schedule)
+                self._put_back(schedule)
                 await asyncio.sleep(RETRY_S)
                 continue
             if stored is None:
                 self._drop(schedule.schedule_id)
             else:
-                self._keep(stored)
+                self._put_back(stored)
+
+    def _put_back(self, schedule: Schedule) -> None:
+        """Hold what was taken to fire, unless it has been deleted meanwhile: by whoever fired it, or cancelled it."""
+        if self._heap.get(schedule.schedule_id) is not None:
+            self._keep(schedule)
 
     def _next(self, now: datetime) -> Schedule | None:
         """What is to be done next at `now`; None where that is nothing."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from naq import codec
 from naq.models.event import JobEvent, StoredEvent
 from naq.models.result import JobError, JobResult
 from naq_tui.store.fold import apply
@@ -156,7 +157,7 @@ def _told_result(job_id: str, row: EventRow) -> ResultRow:
         function=event.function or "",
         queue=event.queue or "",
         worker_id=event.worker_id or "",
-        attempt=int(event.attempt or 0),
+        attempt=codec.whole({"attempt": event.attempt}, "attempt", 0),
         wait_ms=event.wait_ms,
         run_ms=event.run_ms,
         finished_at=row.at,

@@ -257,8 +257,8 @@ class Checker:
             elif name in self._truth.acknowledged:
                 self.firings.judge_single(name, fired, record)
         told = {job_id for fired in self.log.schedules.values() for job_id in fired.jobs}
-        for job_id in self.outcomes:
-            if self._is_fired(job_id) and job_id not in told:
+        for job_id, outcome in self.outcomes.items():
+            if self._is_fired(job_id) and job_id not in told and not outcome.is_refused:
                 self.findings.report("schedule", job_id, "its job is there, and its firing is not told")
 
     async def _check_workers(self) -> None:

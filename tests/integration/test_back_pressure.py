@@ -15,6 +15,8 @@ from naq.doctor.verify import verify
 from naq.errors import EnqueueError
 from naq.examples import tasks
 from naq.inspector import worker_of
+from naq.scheduler.fire import Firer
+from naq.scheduler.overlap import LastJobs
 from naq.server import EmbeddedServer
 from naq.settings import Settings
 from tests.conftest import WorkerFactory, run_naq
@@ -102,6 +104,23 @@ async def test_a_full_log_holds_producers_back_until_it_takes_their_events(
         types = [event.type for event in told if event.job_id == job.job_id]
         assert sorted(types) == ["COMPLETED", "ENQUEUED", "STARTED"]
     assert (await verify(client.connection)).findings == ()
+
+
+async def test_a_run_is_told_however_long_the_log_was_full(client: AsyncClient) -> None:
+    """Its job is given up with the leader's lease; where that is stored in time, its event is still waited for."""
+    link, results, log = client.connection, client.results, client.connection.names.events
+    config = (await link.api(f"STREAM.INFO.{log}"))["config"]
+    firer = Firer(link, client.schedules, results, LastJobs(link, results, lambda _: None), "s-1")
+    firer.leads_for_s = lambda: 0.3
+    schedule = await client.schedule(tasks.add, 1, 2, interval=3600, schedule_id="hourly")
+    assert schedule.next_run_at is not None
+    await limit(client, log, max_bytes=1, discard="new")
+    firing = asyncio.create_task(firer.fire(schedule, schedule.next_run_at))
+    assert await asyncio.wait([firing], timeout=1.0) == (set(), {firing})
+    await link.api(f"STREAM.UPDATE.{log}", config)
+    await firing
+    told = [each.event.type for each in await all_events(client) if each.event and each.event.job_id]
+    assert told == ["ENQUEUED", "SCHEDULE_TRIGGERED"]
 
 
 async def test_a_consumer_too_many_is_one_line(client: AsyncClient, settings: Settings, worker: WorkerFactory) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from naq.client import AsyncClient
+from naq.errors import NaqException
 from naq.examples import tasks
 from naq.models.schedule import Schedule, ScheduleStatus
+from naq.scheduler import Scheduler
+from naq.scheduler import scheduler as scheduler_module
+from naq.scheduler.fire import Firer
 from naq.scheduler.telling import Telling
 from naq.settings import Settings
 from tests.integration.log import all_events
-from tests.integration.schedulers import record_when, running_scheduler, told, triggered
+from tests.integration.schedulers import record_when, removed, running_scheduler, told, triggered
 
 pytestmark = pytest.mark.nats
 Change = Callable[[], Awaitable[Any]]
@@ -121,3 +125,36 @@ async def test_a_single_run_that_is_moved_too_late(
     enqueued = [s.event.job_id for s in await all_events(client) if s.event and s.event.type == "ENQUEUED"]
     assert enqueued.count(job.job_id) == 1
     assert len(await triggered(client, job.job_id)) == 1
+
+
+async def test_what_another_leader_brought_to_its_end_is_not_fired_from_memory(
+    client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader out of reach for a while fails at a run that the next one has made; once it leads again, it is over."""
+    is_gone = asyncio.Event()
+    asked: list[str] = []
+
+    async def fire(firer: Firer, schedule: Schedule, now: datetime) -> Schedule | None:
+        asked.append(schedule.schedule_id)
+        if schedule.schedule_id == "last":
+            return await original(firer, schedule, now)
+        await client.schedules.bucket.delete(schedule.schedule_id)
+        await is_gone.wait()
+        raise NaqException("its write was not confirmed")
+
+    original = Firer.fire
+    monkeypatch.setattr(Firer, "fire", fire)
+    monkeypatch.setattr(scheduler_module, "RETRY_S", 0.01)
+    drop = Scheduler._drop
+
+    def dropped(self: Scheduler, schedule_id: str) -> None:
+        drop(self, schedule_id)
+        is_gone.set()
+
+    monkeypatch.setattr(Scheduler, "_drop", dropped)
+    async with running_scheduler(settings):
+        await client.enqueue_in(0.05, tasks.add, 1, 2, job_id="first")
+        await is_gone.wait()
+        await client.enqueue_in(0.05, tasks.add, 1, 2, job_id="last")
+        await removed(client, "last")
+    assert asked == ["first", "last"]
