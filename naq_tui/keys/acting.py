@@ -49,7 +49,7 @@ ACTING: tuple[Action, ...] = (
     _acting("job.add", "A", "add job", "Enqueue a job: function, arguments, queue, when", "jobs queues", 77),
     _acting("schedule.add", "A", "add", "Make a new schedule, its times in sight", "schedules", 76),
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
-    _acting("schedule.trigger", "T", "fire now", "Fire the schedule once, now, beside its own times", "schedules", 80),
+    _acting("schedule.trigger", "T", "fire", "Fire the schedule once, now, beside its own times", "schedules", 80),
     _acting("schedule.edit", "E", "edit", "Edit when the schedule fires, and with what", "schedules", 77),
     _acting("schedule.cancel", "X", "cancel", "Cancel the schedule for good", "schedules", 78),
     _acting("queue.toggle", "P", "pause/resume", "Pause the queue for all workers, or resume it", "queues", 79),
