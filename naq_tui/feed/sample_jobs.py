@@ -115,8 +115,11 @@ class Life:
         return call_of(self.number, self.function)
 
     def _wait_ms(self, place: int) -> float:
-        since = self.runs[place - 1].ended_at if place else self.enqueued_at
-        assert since is not None
+        since = self.enqueued_at
+        if place:
+            ended_at = self.runs[place - 1].ended_at
+            assert ended_at is not None
+            since = ended_at + timedelta(seconds=RETRY_DELAY_S)  # a retry waits from when it is due
         return round((self.runs[place].started_at - since).total_seconds() * 1000, 1)
 
     def events(self) -> list[JobEvent]:

@@ -8,6 +8,7 @@ from naq_tui.feed.fake import FakeFeed, first_batch
 from naq_tui.feed.sample import earlier_events, job_events, queues, results, workers
 from naq_tui.feed.sample import first_batch as without_past
 from naq_tui.feed.sample_failures import failures, payload, waiting_jobs
+from naq_tui.feed.sample_jobs import lives
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY
 from naq_tui.store.updates import EventsAppended, ResultsChanged
@@ -54,3 +55,13 @@ async def test_arguments_are_the_same_whoever_tells_of_them() -> None:
     for job in waiting_jobs():
         call = payload(job.job_id, None)
         assert (job.function, list(job.args), dict(job.kwargs)) == (call["function"], call["args"], call["kwargs"])
+
+
+def test_a_retry_waits_from_when_it_is_due() -> None:
+    waits = [wait_ms for life in lives() for event in life.events() if (wait_ms := event.wait_ms) is not None]
+    again = [life for life in lives() if len(life.runs) > 1]
+    assert again
+    assert all(0 <= wait_ms for wait_ms in waits)
+    for life in again:
+        started = [event for event in life.events() if event.type == "STARTED"]
+        assert all((event.wait_ms or 0) < 1_000 for event in started[1:]), "its delay is no wait"
