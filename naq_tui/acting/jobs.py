@@ -70,18 +70,20 @@ class AddingJobs(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_add_job(self) -> None:
-        from naq_tui.screens.add_job import AddJobScreen
+        from naq_tui.screens.add_job import AddJobScreen, JobDraft
 
         commands, state = self._commands(), self.app.state
         if commands is None:
             return
         item = self.tables["queues"].selected if self.app.place == "queues" else None
         queue = item.row.stats.queue if item is not None else None
-        draft = await self.app.push_screen_wait(AddJobScreen(functions_seen(state), queue))
-        if draft is not None:
-            adding = commands.enqueue_job(draft.call, draft.options, due=draft.due, reason=draft.reason)
+
+        async def enqueue(draft: JobDraft) -> str:
+            new_id = await commands.enqueue_job(draft.call, draft.options, due=draft.due, reason=draft.reason)
             done = "Enqueued as job" if draft.due is None else "To be enqueued as job"
-            await self._do(adding, lambda new_id: f"{done} {safe(short(str(new_id)))}.")
+            return f"{done} {safe(short(new_id))}."
+
+        await self.app.push_screen_wait(AddJobScreen(functions_seen(state), queue, enqueue))
 
 
 class ActingOnJobs(Asking):
@@ -105,7 +107,7 @@ class ActingOnJobs(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_clone_jobs(self) -> None:
-        from naq_tui.screens.clone import CloneScreen
+        from naq_tui.screens.clone import CloneScreen, Wanted
 
         commands, targets = self._commands(), await self._targets()
         if commands is None or not targets:
@@ -122,11 +124,12 @@ class ActingOnJobs(Asking):
         if payload is None:
             self.app.say("Its arguments are no longer stored, so it can't be cloned.", severity="warning")
             return
-        wanted = await self.app.push_screen_wait(CloneScreen(targets[0], payload))
-        if wanted is not None:
-            args, kwargs, reason = wanted
-            cloning = commands.clone_job(job_id, args, kwargs, reason=reason)
-            await self._do(cloning, lambda new_id: f"Enqueued as a new job, {safe(short(str(new_id)))}.")
+
+        async def enqueue(wanted: Wanted) -> str:
+            new_id = await commands.clone_job(job_id, wanted.args, wanted.kwargs, reason=wanted.reason)
+            return f"Enqueued as a new job, {safe(short(new_id))}."
+
+        await self.app.push_screen_wait(CloneScreen(targets[0], payload, enqueue))
 
     async def _targets(self) -> tuple[Target, ...]:
         try:

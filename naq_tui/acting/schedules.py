@@ -18,16 +18,18 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_add_schedule(self) -> None:
-        from naq_tui.screens.add_schedule import AddScheduleScreen
+        from naq_tui.screens.add_schedule import AddScheduleScreen, ScheduleDraft
 
         commands, state = self._commands(), self.app.state
         if commands is None:
             return
         taken = {row.schedule_id for row in state.schedules.values() if row.status in GOING}
-        draft = await self.app.push_screen_wait(AddScheduleScreen(functions_seen(state), taken))
-        if draft is not None:
-            making = commands.create_schedule(draft.call, draft.options, run_at=draft.run_at, reason=draft.reason)
-            await self._do(making, lambda made: f"Schedule {safe(short(str(made), 100), 100)} made.")
+
+        async def make(draft: ScheduleDraft) -> str:
+            made = await commands.create_schedule(draft.call, draft.options, run_at=draft.run_at, reason=draft.reason)
+            return f"Schedule {safe(short(made, 100), 100)} made."
+
+        await self.app.push_screen_wait(AddScheduleScreen(functions_seen(state), taken, make))
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_schedule(self) -> None:
@@ -60,7 +62,7 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_edit_schedule(self) -> None:
-        from naq_tui.screens.edit_schedule import EditScheduleScreen
+        from naq_tui.screens.edit_schedule import Changes, EditScheduleScreen
 
         row, commands = self.tables["schedules"].selected, self._commands()
         if row is None or commands is None:
@@ -68,11 +70,15 @@ class ActingOnSchedules(Asking):
         if row.status not in GOING:
             self.app.say("It has ended: there is nothing to edit.")
             return
-        wanted = await self.app.push_screen_wait(EditScheduleScreen(row.record))
-        if wanted is not None and wanted[0]:
+
+        async def change(wanted: tuple[Changes, str | None]) -> str:
             changes, reason = wanted
-            modifying = commands.modify_schedule(row.schedule_id, changes, reason=reason)
-            await self._do(modifying, lambda _: f"Schedule {row.name} changed: {', '.join(sorted(changes))}.")
+            if not changes:
+                return f"Schedule {row.name} stays as it is."
+            await commands.modify_schedule(row.schedule_id, changes, reason=reason)
+            return f"Schedule {row.name} changed: {', '.join(sorted(changes))}."
+
+        await self.app.push_screen_wait(EditScheduleScreen(row.record, change))
 
     @work(group="acting", exit_on_error=False)
     async def action_cancel_schedule(self) -> None:

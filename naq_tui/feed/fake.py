@@ -179,8 +179,13 @@ class FakeCommands:
         self.clones: list[tuple[str, list[Any], dict[str, Any]]] = []
         self.added: list[tuple[Call, dict[str, Any], datetime | timedelta | None]] = []
         """Jobs and schedules: what is called, with which options, when."""
+        self.refuses: dict[str, NaqException] = {}
+        """What is raised by key: a job, queue, schedule or worker; "" is any."""
 
     def _note(self, verb: str, key: str, reason: str | None) -> None:
+        refusal = self.refuses.get(key) or self.refuses.get("")
+        if refusal is not None:
+            raise refusal
         self.calls.append((verb, key))
         self.reasons.append(reason)
 
@@ -199,16 +204,16 @@ class FakeCommands:
         due: datetime | timedelta | None = None,
         reason: str | None = None,
     ) -> str:
-        self.added.append((call, dict(options), due))
         self._note("enqueue", str(options["queue_name"]), reason)
+        self.added.append((call, dict(options), due))
         return job_id(4_001)
 
     async def create_schedule(
         self, call: Call, options: Mapping[str, Any], *, run_at: datetime | None = None, reason: str | None = None
     ) -> str:
-        self.added.append((call, dict(options), run_at))
         made = str(options.get("schedule_id") or options.get("job_id") or job_id(4_002))
         self._note("create", made, reason)
+        self.added.append((call, dict(options), run_at))
         return made
 
     async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
@@ -250,7 +255,7 @@ class FakeCommands:
     async def clone_job(
         self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
     ) -> str:
-        self.reasons.append(reason)
+        self._note("clone", job_id, reason)
         self.clones.append((job_id, list(args), dict(kwargs)))
         return f"{job_id[:-4]}beef"
 

@@ -14,6 +14,7 @@ from naq_tui import times
 from naq_tui.format import span
 from naq_tui.screens.call_fields import call_in_words, call_of, call_rows, queue_of, seconds, whole
 from naq_tui.screens.form import FormScreen, Preview, field_of
+from naq_tui.screens.sending import Send
 from naq_tui.views.command_line import enqueue_line
 from naq_tui.views.firing import told
 from naq_tui.views.moment import parse_due
@@ -34,16 +35,17 @@ class JobDraft(NamedTuple):
 
 
 class AddJobScreen(FormScreen[JobDraft]):
-    """Returns the job wanted.
+    """The job wanted.
 
     Args:
         known: functions to suggest, and the queue each was last heard of in.
         queue: the one prefilled; None takes that of the function that is chosen.
+        act: enqueues it.
     """
 
     PREVIEWED = 4
 
-    def __init__(self, known: Mapping[str, str], queue: str | None) -> None:
+    def __init__(self, known: Mapping[str, str], queue: str | None, act: Send[JobDraft]) -> None:
         rows = [
             *call_rows(tuple(known)),
             (Field("queue", "queue", hint=DEFAULT_QUEUE), Field("due", "run", hint="empty: at once")),
@@ -53,7 +55,7 @@ class AddJobScreen(FormScreen[JobDraft]):
             ),
             (Field("unique", "unique key", hint="one job of this key at a time; may stay empty"),),
         ]
-        super().__init__("Enqueue a job", rows, {"queue": queue or DEFAULT_QUEUE}, "yes, enqueue it")
+        super().__init__("Enqueue a job", rows, {"queue": queue or DEFAULT_QUEUE}, "yes, enqueue it", act)
         self._known = known
         self._given = None if queue else DEFAULT_QUEUE
         """What stands in the field of the queue while nobody has typed there; None where it stays."""

@@ -13,6 +13,7 @@ from naq.scheduler.cron import check_timezone
 from naq.scheduler.drafting import draft, draft_once
 from naq_tui.screens.call_fields import call_in_words, call_of, call_rows, queue_of, seconds, times_told, whole
 from naq_tui.screens.form import FormScreen, MissingError, MistakeError, Preview, field_of
+from naq_tui.screens.sending import Send
 from naq_tui.views.command_line import enqueue_line, schedule_line
 from naq_tui.views.firing import POLICY_WORDS, WHEN_HINT, times_of
 from naq_tui.widgets.facts import Fact
@@ -35,16 +36,17 @@ SINGLE = ("repeat", "jitter", "misfire", "overlap")
 
 
 class AddScheduleScreen(FormScreen[ScheduleDraft]):
-    """Returns the schedule wanted.
+    """The schedule wanted.
 
     Args:
         known: functions to suggest.
         taken: ids of the schedules that go on: a new one can't have them.
+        act: makes it.
     """
 
     PREVIEWED = 5
 
-    def __init__(self, known: Mapping[str, str], taken: Collection[str]) -> None:
+    def __init__(self, known: Mapping[str, str], taken: Collection[str], act: Send[ScheduleDraft]) -> None:
         rows = [
             *call_rows(tuple(known)),
             (
@@ -58,7 +60,7 @@ class AddScheduleScreen(FormScreen[ScheduleDraft]):
             ),
             (Field("repeat", "runs in all", hint="without end"), Field("jitter", "jitter", hint="none; 30s, 5m")),
         ]
-        super().__init__("New schedule", rows, {}, "yes, make it")
+        super().__init__("New schedule", rows, {}, "yes, make it", act)
         self._taken = taken
 
     def read(self, texts: Mapping[str, str]) -> tuple[ScheduleDraft, Preview]:

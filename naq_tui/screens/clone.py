@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -20,14 +20,12 @@ from textual.widgets import Input, Label, Static, TextArea
 
 from naq_tui import masking
 from naq_tui.acting.targets import Target
-from naq_tui.screens.dialog import Dialog, plain
+from naq_tui.screens.dialog import plain
+from naq_tui.screens.sending import Send, SendingDialog
 from naq_tui.text import safe
 from naq_tui.views.arguments import loads
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.consent import reason_field
-
-if TYPE_CHECKING:
-    from naq_tui.app import NaqConsole
 
 Call = tuple[list[Any], dict[str, Any]]
 """Arguments by place and by name, in packed form."""
@@ -41,17 +39,17 @@ class Wanted(NamedTuple):
     reason: str | None
 
 
-class CloneScreen(Dialog[Wanted | None]):
-    """The arguments as JSON to edit, here or in `$EDITOR`; returns what is wanted, None where nothing is to be done.
+class CloneScreen(SendingDialog[Wanted]):
+    """The arguments as JSON to edit, here or in `$EDITOR`.
 
     Secrets are hidden here too; those left as they are shown go into the new job as they were.
 
     Args:
         target: the job cloned.
         payload: its own record.
+        act: enqueues what is wanted.
     """
 
-    app: NaqConsole
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False, priority=True),
         Binding("ctrl+o", "editor", show=False, priority=True),
@@ -59,8 +57,8 @@ class CloneScreen(Dialog[Wanted | None]):
     ]
     AUTO_FOCUS = "TextArea"
 
-    def __init__(self, target: Target, payload: Mapping[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, target: Target, payload: Mapping[str, Any], act: Send[Wanted]) -> None:
+        super().__init__(act)
         self.target = target
         self._call = {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}
         self._shown = masking.active().value(self._call)
@@ -96,20 +94,24 @@ class CloneScreen(Dialog[Wanted | None]):
         if message.value == "yes":
             self.action_clone()
         else:
-            self.dismiss(None)
+            self.action_leave()
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
+    @on(TextArea.Changed)
+    def _edited(self) -> None:
+        self.tell("")
+
+    def tell(self, text: str) -> None:
+        self.query_one("#mistake", Static).update(text)
 
     def action_clone(self) -> None:
         try:
             args, kwargs = parse(self.query_one(TextArea).text)
         except ValueError as exc:
-            self.query_one("#mistake", Static).update(safe(str(exc), 200))
+            self.tell(safe(str(exc), 200))
             return
         whole = restored({"args": args, "kwargs": kwargs}, self._shown, self._call)
         reason = self.query_one("#field-reason", Input).value.strip() or None
-        self.dismiss(Wanted(whole["args"], whole["kwargs"], reason))
+        self.send(Wanted(whole["args"], whole["kwargs"], reason))
 
     def action_editor(self) -> None:
         """Hand the text to the person's own editor, and take it back."""

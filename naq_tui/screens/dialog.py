@@ -14,7 +14,8 @@ class Dialog(ModalScreen[ScreenResultType]):
     """
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+        # `is_current` is true behind another dialog, too: what would be taken off is that one
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 def plain(text: str) -> Content:

@@ -12,6 +12,7 @@ from naq.models.schedule import MisfirePolicy, OverlapPolicy, Schedule
 from naq.scheduler.changes import modified
 from naq_tui.screens.call_fields import times_told, whole
 from naq_tui.screens.form import FormScreen, Preview, field_of
+from naq_tui.screens.sending import Send
 from naq_tui.text import safe
 from naq_tui.views.arguments import list_of, object_of
 from naq_tui.views.command_line import edit_line
@@ -22,20 +23,21 @@ Changes = dict[str, Any]
 
 
 class EditScheduleScreen(FormScreen[tuple[Changes, str | None]]):
-    """Returns what differs, as `naq.modify_scheduled_job` takes it (nothing where it is left as it was), and why.
+    """What differs, as `naq.modify_scheduled_job` takes it (nothing where it is left as it was), and why.
 
     Args:
         schedule: as it is stored now.
+        act: changes it.
     """
 
     DENIAL: ClassVar[str] = "leave it"
     PREVIEWED: ClassVar[int] = 4
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, act: Send[tuple[Changes, str | None]]) -> None:
         self.schedule = schedule
         self._before = texts_of(schedule)
         title = f"Edit schedule {safe(schedule.schedule_id, 60)}"
-        super().__init__(title, rows_of(self._before), self._before, "change it", is_dangerous=True)
+        super().__init__(title, rows_of(self._before), self._before, "change it", act, is_dangerous=True)
 
     def read(self, texts: Mapping[str, str]) -> tuple[tuple[Changes, str | None], Preview]:
         now = self.app.lens().now

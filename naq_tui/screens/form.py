@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,15 +13,13 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from naq.errors import NaqException
-from naq_tui.screens.dialog import Dialog, plain
+from naq_tui.screens.dialog import plain
+from naq_tui.screens.sending import Send, SendingDialog
 from naq_tui.text import safe
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.facts import Fact, Facts
 from naq_tui.widgets.form import Field, Form, Row
 from naq_tui.widgets.picker import Picker
-
-if TYPE_CHECKING:
-    from naq_tui.app import NaqConsole
 
 Draft = TypeVar("Draft")
 REASON = Field("reason", "reason", hint="for the log; may stay empty")
@@ -59,18 +57,18 @@ class Preview(NamedTuple):
     """The same from a shell; None where no command does it."""
 
 
-class FormScreen(Dialog[Draft | None], Generic[Draft]):
-    """Checked with every letter; `enter` only moves on, to the answer that does nothing. Returns None for that.
+class FormScreen(SendingDialog[Draft], Generic[Draft]):
+    """Checked with every letter; `enter` only moves on, to the answer that does nothing.
 
     Args:
         title: of the dialog; safe text.
         rows: the fields; one for the reason is added.
         values: what they hold at first.
         answer: the words of the choice that does it.
+        act: does it, with what the fields make.
         is_dangerous: whether that changes what runs already.
     """
 
-    app: NaqConsole
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("ctrl+y", "copy_line", show=False, priority=True),
@@ -81,9 +79,16 @@ class FormScreen(Dialog[Draft | None], Generic[Draft]):
     """Lines kept for the preview, so that nothing moves while something can't be read."""
 
     def __init__(
-        self, title: str, rows: Sequence[Row], values: Mapping[str, str], answer: str, *, is_dangerous: bool = False
+        self,
+        title: str,
+        rows: Sequence[Row],
+        values: Mapping[str, str],
+        answer: str,
+        act: Send[Draft],
+        *,
+        is_dangerous: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(act)
         self.heading, self.answer, self.is_dangerous = title, answer, is_dangerous
         self.form = Form([*rows, (REASON,)], values)
         self._command: str | None = None
@@ -122,14 +127,14 @@ class FormScreen(Dialog[Draft | None], Generic[Draft]):
     @on(Choice.Chosen)
     def _chosen(self, message: Choice.Chosen) -> None:
         if message.value == "no":
-            self.dismiss(None)
+            self.action_leave()
             return
         draft = self.check(is_sent=True)
         if draft is not None:
-            self.dismiss(draft)
+            self.send(draft)
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
+    def tell(self, text: str) -> None:
+        self.query_one("#mistake", Static).update(text)
 
     def action_copy_line(self) -> None:
         if self._command is None:
@@ -154,6 +159,6 @@ class FormScreen(Dialog[Draft | None], Generic[Draft]):
         self._command = preview.command
         facts = [*preview.facts, *([Fact("command", preview.command, "muted")] if preview.command else [])]
         self.form.tell({field: problem})
-        self.query_one("#mistake", Static).update(safe(problem, 300))
+        self.tell(safe(problem, 300))
         self.query_one(Facts).facts = tuple(facts[: self.PREVIEWED])
         return draft

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from naq.calls import Call
 from naq.cli import enqueue as cli_enqueue
 from naq.cli import schedules as cli_schedules
 from naq.cli.schedule_options import given
+from naq.errors import ConflictError, EnqueueError
 from naq_tui.app import NaqConsole
 from naq_tui.config import ContextEntry
 from naq_tui.contexts import Context
@@ -249,6 +251,101 @@ async def test_a_mistake_in_a_schedule_is_named(texts: dict[str, str], says: str
         await pilot.pause()
         assert console.screen is screen
         assert commands_of(console).added == []
+
+
+# what the server refuses
+
+
+async def say_yes_in_vain(pilot: Pilot[Any]) -> str:
+    """Returns what the form says then."""
+    screen = pilot.app.screen
+    screen.query(Choice).last().focus()
+    await pilot.press("enter")
+    await pilot.pause()
+    assert pilot.app.screen is screen
+    return str(screen.query_one("#mistake", Static).render())
+
+
+async def test_a_job_that_is_refused_is_still_in_its_form() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "3", "A")
+        texts = {"function": "shop.tasks:send", "args": "[42]", "unique": "k", "reason": "by hand"}
+        await typed(pilot, texts)
+        commands_of(console).refuses[""] = EnqueueError("unique key 'k' is taken by job [red]0198")
+        assert await say_yes_in_vain(pilot) == "unique key 'k' is taken by job [red]0198"
+        assert {name: screen.form.text(name) for name in texts} == texts
+        assert isinstance(console.focused, Choice)
+        assert console.focused.value == "no", "enter once more does nothing"
+        assert not await typed(pilot, {"unique": "k2"}), "it is no mistake of what is typed now"
+        commands_of(console).refuses.clear()
+        await say_yes(pilot)
+        (added,) = commands_of(console).added
+        assert added[0].args == [42]
+        assert added[1]["unique"] == "k2"
+
+
+async def test_a_schedule_that_is_refused_is_still_in_its_form() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "6", "A")
+        await typed(pilot, {"function": "shop.tasks:digest", "when": "every 1h", "id": "early"})
+        commands_of(console).refuses["early"] = ConflictError("schedule early exists")
+        assert await say_yes_in_vain(pilot) == "schedule early exists"
+        assert screen.form.text("when") == "every 1h"
+        await pilot.press("enter")
+        await gone(pilot, FormScreen)
+        assert commands_of(console).added == []
+
+
+class SlowCommands(FakeCommands):
+    """Enqueues once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = asyncio.Event()
+
+    async def enqueue_job(self, call: Call, options: Mapping[str, Any], **how: Any) -> str:
+        await self.may.wait()
+        return await super().enqueue_job(call, options, **how)
+
+
+async def test_what_is_under_way_is_sent_once_and_told_though_something_else_is_in_front() -> None:
+    commands = SlowCommands()
+    console = fake_console(commands=commands)
+    async with console.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot, "3", "A")
+        await typed(pilot, {"function": "shop.tasks:send"})
+        screen.query(Choice).last().focus()
+        await pilot.press("enter", "enter", "escape", "left", "enter")
+        await pilot.pause()
+        assert console.screen is screen, "neither answer is taken while the first is under way"
+        console.push_screen(TypedScreen("in front", "?", "x"))
+        await shown(pilot, TypedScreen)
+        commands.may.set()
+        await pilot.pause()
+        await pilot.press("escape")
+        await gone(pilot, TypedScreen)
+        await gone(pilot, FormScreen)
+        assert len(commands.added) == 1
+
+
+async def test_what_was_begun_is_done_though_its_form_is_gone() -> None:
+    commands = SlowCommands()
+    console = fake_console(commands=commands)
+    async with console.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot, "3", "A")
+        await typed(pilot, {"function": "shop.tasks:send"})
+        screen.query(Choice).last().focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        console.action_go("jobs")
+        await gone(pilot, FormScreen)
+        commands.may.set()
+        async with asyncio.timeout(5):
+            while not commands.added:
+                await pilot.pause(0.02)
+        assert console.screen is console.main
 
 
 # where it may be done

@@ -56,6 +56,10 @@ FORMS = {
 }
 
 
+async def done(wanted: Any) -> str:
+    return ""
+
+
 def hostile_batch(text: str) -> tuple[Update, ...]:
     """Every kind of record with `text` in all its fields."""
     wire = text.encode("utf-8", "replace").decode()
@@ -295,9 +299,10 @@ async def test_no_name_that_is_to_be_typed_reaches_the_terminal(name: str) -> No
     "screen",
     [
         lambda name: TypedScreen(f"PRODUCTION · {name}", "Pause a queue.", name),
-        lambda name: CloneScreen(Target(name, name, "FAILED", name, name, name, name), {}),
+        lambda name: CloneScreen(Target(name, name, "FAILED", name, name, name, name), {}, done),
         lambda name: EditScheduleScreen(
-            Schedule(schedule_id=name, function="m:f", queue="q", job={}, interval_s=60.0, next_run_at=T0)
+            Schedule(schedule_id=name, function="m:f", queue="q", job={}, interval_s=60.0, next_run_at=T0),
+            done,
         ),
         lambda name: ExportScreen(Exportable("rows", name, str, str), "file"),
         lambda name: ColumnsScreen(name, (), frozenset(), lambda _: None),

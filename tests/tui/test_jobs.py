@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input, Static, TextArea
 
-from naq.errors import ConflictError
+from naq.errors import ConflictError, EnqueueError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import JobResult
 from naq_tui import masking
@@ -369,6 +369,26 @@ async def test_a_clone_needs_no_reason() -> None:
         await gone(pilot, CloneScreen)
         await pilot.pause()
         assert commands_of(console).reasons == [None]
+
+
+async def test_a_clone_that_is_refused_is_still_in_its_form() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "C")
+        await shown(pilot, CloneScreen)
+        area = console.screen.query_one(TextArea)
+        area.text = '{"args": [1], "kwargs": {}}'
+        commands_of(console).refuses[""] = EnqueueError("the stream naq_jobs is full")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(console.screen, CloneScreen)
+        assert str(console.screen.query_one("#mistake", Static).render()) == "the stream naq_jobs is full"
+        assert area.text == '{"args": [1], "kwargs": {}}'
+        commands_of(console).refuses.clear()
+        await pilot.press("ctrl+s")
+        await gone(pilot, CloneScreen)
+        assert [args for _, args, _ in commands_of(console).clones] == [[1]]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"args": {}}', '{"kwargs": []}', '{"more": 1}', "[" * 100_000])

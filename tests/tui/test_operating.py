@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from naq.errors import ConflictError
 from naq.scheduler.spec import next_runs
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands, first_batch
@@ -165,6 +166,27 @@ async def test_a_schedule_is_edited_with_its_next_times_in_sight() -> None:
         assert isinstance(console.commands, FakeCommands)
         assert calls_of(console) == [("modify cron", "nightly")]
         assert console.commands.reasons == ["later is quieter"]
+
+
+async def test_a_change_that_is_refused_is_still_in_its_form() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6")
+        while console.main.tables["schedules"].selected_key != "nightly":
+            await pilot.press("j")
+        await pilot.press("E")
+        await shown(pilot, EditScheduleScreen)
+        when = console.screen.query_one("#field-when", Input)
+        when.value = "30 3 * * *"
+        assert isinstance(console.commands, FakeCommands)
+        console.commands.refuses["nightly"] = ConflictError("schedule nightly was cancelled")
+        await pilot.press("enter", "right", "enter")
+        await pilot.pause()
+        assert isinstance(console.screen, EditScheduleScreen)
+        assert str(console.screen.query_one("#mistake", Static).render()) == "schedule nightly was cancelled"
+        assert when.value == "30 3 * * *"
+        assert calls_of(console) == []
 
 
 def test_only_what_differs_is_changed() -> None:

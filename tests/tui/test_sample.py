@@ -61,7 +61,7 @@ def test_a_retry_waits_from_when_it_is_due() -> None:
     waits = [wait_ms for life in lives() for event in life.events() if (wait_ms := event.wait_ms) is not None]
     again = [life for life in lives() if len(life.runs) > 1]
     assert again
-    assert all(0 <= wait_ms for wait_ms in waits)
+    assert all(wait_ms >= 0 for wait_ms in waits)
     for life in again:
         started = [event for event in life.events() if event.type == "STARTED"]
         assert all((event.wait_ms or 0) < 1_000 for event in started[1:]), "its delay is no wait"
