@@ -154,11 +154,14 @@ class ScheduledJobManager:
             reason=reason,
         )
 
-    async def modify(self, schedule_id: str, *, reason: str | None = None, **changes: Any) -> Schedule:
+    async def modify(
+        self, schedule_id: str, *, reason: str | None = None, is_packed: bool = False, **changes: Any
+    ) -> Schedule:
         """Change it in place: the arguments of `schedule` by their names, also of its job (`timeout`, `tags`, …).
 
         `args` and `kwargs` are the function's; `run_at` is that of a single run. A run that is due stays due unless the
-        change is about when it runs. Its event tells what differs, before and after.
+        change is about when it runs. Its event tells what differs, before and after. `is_packed` says that `args` and
+        `kwargs` are in packed form already (`naq.codec`), as records hold them.
 
         Raises:
             ConfigurationError: another name, or a value that can't be used; nothing is changed then.
@@ -166,7 +169,7 @@ class ScheduledJobManager:
         now = self._connection.server_now()
         return await self._change(
             schedule_id,
-            lambda schedule: modified(schedule, changes, now),
+            lambda schedule: modified(schedule, changes, now, is_packed=is_packed),
             JobEventType.SCHEDULE_MODIFIED,
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
             reason=reason,

@@ -41,8 +41,11 @@ _BOOKKEEPING = {"v", "schedule_id", "status", "anchor_at", "created_at", "last_e
 _TOLD_AS = {"interval_s": "interval", "jitter_s": "jitter", "queue": "queue_name"}
 
 
-def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> Schedule:
+def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime, *, is_packed: bool = False) -> Schedule:
     """`schedule` with the changes of `modify`, checked as `schedule` would check them.
+
+    Args:
+        is_packed: whether `args` and `kwargs` are in packed form already (`naq.codec`), as records hold them.
 
     Raises:
         ConfigurationError: another name, or a value that can't be used.
@@ -54,7 +57,7 @@ def modified(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> S
         raise ConfigurationError(f"can't modify {what} of a schedule; these can be: {', '.join(CHANGEABLE)}")
     fields = settings_of(changes)
     if changes.keys() & {"args", "kwargs", *JOB_OPTIONS}:
-        job = _job_record(schedule, changes)
+        job = _job_record(schedule, changes, is_packed)
         fields |= {"job": job, "queue": job["queue"]}
     if schedule.run_at is not None:
         given = changes.keys() & {"cron", "interval", "timezone", *SETTINGS}
@@ -115,7 +118,7 @@ def difference(before: Schedule, after: Schedule) -> dict[str, Any]:
     }
 
 
-def _job_record(schedule: Schedule, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _job_record(schedule: Schedule, changes: Mapping[str, Any], is_packed: bool) -> dict[str, Any]:
     """The record of its job with the changed options; what this version does not know of it stays."""
     held = Job.from_record({**schedule.job, "job_id": schedule.schedule_id, "queue": schedule.queue})
     options: dict[str, Any] = {
@@ -134,12 +137,13 @@ def _job_record(schedule: Schedule, changes: Mapping[str, Any]) -> dict[str, Any
         "limits": held.limits,
     }
     options |= {name: changes[name] for name in JOB_OPTIONS if name in changes}
-    job = build_job(held.function, changes.get("args", ()), changes.get("kwargs", {}), **options)
+    call = {} if is_packed else changes
+    job = build_job(held.function, call.get("args", ()), call.get("kwargs", {}), **options)
     job.extra = held.extra
-    if "args" not in changes:
-        job.args = held.args
-    if "kwargs" not in changes:
-        job.kwargs = held.kwargs
+    if "args" not in call:
+        job.args = list(changes.get("args", held.args))
+    if "kwargs" not in call:
+        job.kwargs = dict(changes.get("kwargs", held.kwargs))
     old, new = held.to_record(), job.to_record()
     record = {**schedule.job, "queue": job.queue_name}
     for name in (old.keys() | new.keys()) - {"job_id", "id_given"}:

@@ -105,7 +105,7 @@ class NatsCommands:
         return (await self._client().schedules.trigger(schedule_id, reason=reason)).job_id
 
     async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
-        await self._client().schedules.modify(schedule_id, reason=reason, **changes)
+        await self._client().schedules.modify(schedule_id, reason=reason, is_packed=True, **changes)
 
     async def pause_queue(self, queue: str, *, reason: str | None = None) -> None:
         await self._client().pause_queue(queue, reason=reason)

@@ -179,6 +179,8 @@ class FakeCommands:
         self.clones: list[tuple[str, list[Any], dict[str, Any]]] = []
         self.added: list[tuple[Call, dict[str, Any], datetime | timedelta | None]] = []
         """Jobs and schedules: what is called, with which options, when."""
+        self.changes: list[dict[str, Any]] = []
+        """What schedules were changed by."""
         self.refuses: dict[str, NaqException] = {}
         """What is raised by key: a job, queue, schedule or worker; "" is any."""
 
@@ -231,6 +233,7 @@ class FakeCommands:
 
     async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
         self._note("modify " + ", ".join(sorted(changes)), schedule_id, reason)
+        self.changes.append(dict(changes))
 
     async def pause_queue(self, queue: str, *, reason: str | None = None) -> None:
         self._note("pause queue", queue, reason)

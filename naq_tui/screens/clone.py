@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import subprocess
@@ -18,12 +17,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static, TextArea
 
-from naq_tui import masking
 from naq_tui.acting.targets import Target
 from naq_tui.screens.dialog import plain
 from naq_tui.screens.sending import Send, SendingDialog
 from naq_tui.text import safe
-from naq_tui.views.arguments import loads
+from naq_tui.views.arguments import editable, loads, put_back
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.consent import reason_field
 
@@ -61,7 +59,6 @@ class CloneScreen(SendingDialog[Wanted]):
         super().__init__(act)
         self.target = target
         self._call = {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}
-        self._shown = masking.active().value(self._call)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
@@ -69,7 +66,7 @@ class CloneScreen(SendingDialog[Wanted]):
             about = f"{self.target.function} in queue {self.target.queue}, as a new job:"
             yield Static(about, classes="say", markup=False)
             yield TextArea(
-                json.dumps(self._shown, indent=2), show_line_numbers=False, soft_wrap=True, tab_behavior="focus"
+                editable(self._call, indent=2), show_line_numbers=False, soft_wrap=True, tab_behavior="focus"
             )
             yield Static("", id="mistake", classes="mistake", markup=False)
             with Horizontal(classes="field"):
@@ -106,10 +103,10 @@ class CloneScreen(SendingDialog[Wanted]):
     def action_clone(self) -> None:
         try:
             args, kwargs = parse(self.query_one(TextArea).text)
+            whole = put_back({"args": args, "kwargs": kwargs}, self._call)
         except ValueError as exc:
             self.tell(safe(str(exc), 200))
             return
-        whole = restored({"args": args, "kwargs": kwargs}, self._shown, self._call)
         reason = self.query_one("#field-reason", Input).value.strip() or None
         self.send(Wanted(whole["args"], whole["kwargs"], reason))
 
@@ -126,20 +123,6 @@ class CloneScreen(SendingDialog[Wanted]):
             self.app.say(f"The editor did not start: {exc}. $VISUAL or $EDITOR names it.", severity="error")
             return
         area.text = text
-
-
-def restored(edited: Any, shown: Any, original: Any) -> Any:
-    """What was edited, with every part that was left as it was shown put back as it was: hidden secrets among them."""
-    if edited == shown:
-        return original
-    if isinstance(edited, dict) and isinstance(shown, dict) and isinstance(original, Mapping):
-        return {
-            key: restored(value, shown[key], original[key]) if key in shown and key in original else value
-            for key, value in edited.items()
-        }
-    if isinstance(edited, list) and isinstance(shown, list) and len(edited) == len(shown):
-        return [restored(*parts) for parts in zip(edited, shown, original, strict=True)]
-    return edited
 
 
 def parse(text: str) -> Call:

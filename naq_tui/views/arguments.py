@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Never
+
+from naq import codec
+from naq_tui import masking
+from naq_tui.text import safe
 
 
 def list_of(text: str, name: str) -> list[Any]:
@@ -21,6 +26,51 @@ def object_of(text: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f'{name}: a JSON object is needed, like {{"limit": 3}}')
     return value
+
+
+def editable(value: Any, indent: int | None = None) -> str:
+    """A JSON value as it is edited: its secrets hidden, and in ASCII where other letters would not be harmless."""
+    hidden = masking.active().value(value)
+    text = json.dumps(hidden, indent=indent, ensure_ascii=False)
+    is_harmless = all(safe(line, len(line) + 1) == line for line in text.split("\n"))
+    return text if is_harmless else json.dumps(hidden, indent=indent)
+
+
+def put_back(edited: Any, original: Any) -> Any:
+    """What was edited of `original` (in packed form) as `editable` shows it, in packed form too, with the secrets that
+    were left hidden as they were.
+
+    Raises ValueError for one that stands where it can't be told which it was.
+    """
+    whole = _put_back(edited, masking.active().value(original), original)
+    if _has_mask(whole) and not _has_mask(original):
+        raise ValueError(f"a hidden value ({masking.MASK}) can't be kept where it stands now: type it out")
+    return _packed(whole)
+
+
+def _packed(value: Any) -> Any:
+    """The same with whole numbers that were typed in the form in which those of any length travel."""
+    if isinstance(value, dict):
+        return {key: _packed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_packed(item) for item in value]
+    return codec.pack(value) if type(value) is int else value
+
+
+def _put_back(edited: Any, shown: Any, original: Any) -> Any:
+    if isinstance(edited, dict) and isinstance(shown, dict) and isinstance(original, Mapping):
+        return {
+            key: _put_back(value, shown[key], original[key]) if key in shown and key in original else value
+            for key, value in edited.items()
+        }
+    if isinstance(edited, list) and isinstance(shown, list) and len(edited) == len(shown):
+        return [_put_back(*parts) for parts in zip(edited, shown, original, strict=True)]
+    # 1, 1.0 and true are equal, and yet not the same
+    return original if type(edited) is type(shown) and edited == shown else edited
+
+
+def _has_mask(value: Any) -> bool:
+    return masking.MASK in json.dumps(value, ensure_ascii=False)
 
 
 def _value(text: str, name: str) -> Any:

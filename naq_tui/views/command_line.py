@@ -12,6 +12,7 @@ from naq import codec
 from naq.calls import Call
 from naq.errors import SerializationError
 from naq.models.times import format_time
+from naq_tui.jsontext import TAG
 from naq_tui.store.figures import FigureRow
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import EventRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
@@ -81,8 +82,9 @@ def schedule_line(call: Call, options: Mapping[str, Any]) -> str | None:
 
 def edit_line(schedule_id: str, changes: Mapping[str, Any], reason: str | None) -> str | None:
     """`naq schedules edit …` for `changes` as `naq.modify_scheduled_job` takes them; None where none does that."""
-    if "run_at" in changes or schedule_id.startswith("-"):
-        return None
+    given_arguments = json.dumps([changes.get("args"), changes.get("kwargs")])
+    if "run_at" in changes or schedule_id.startswith("-") or f'"{TAG}"' in given_arguments:
+        return None  # what is more than JSON is no command's argument
     given = [
         *_option("--cron", changes.get("cron"), None),
         *_option("--every", changes.get("interval"), None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -19,6 +19,7 @@ from naq.models.schedule import ScheduleStatus
 from naq.models.times import format_time, parse_time
 from naq.scheduler.jitter import fires_at
 from naq.settings import Settings
+from naq_tui.feed.commands import NatsCommands
 from tests.conftest import WorkerFactory, child, run_naq
 from tests.integration.log import all_events, event_when, events_of
 from tests.integration.schedulers import record_when, removed, running_scheduler, told, triggered
@@ -110,6 +111,14 @@ async def test_modify_changes_when_and_what(client: AsyncClient) -> None:
     with pytest.raises(ScheduleSpecError, match="column 3"):
         await client.modify_scheduled_job("nightly", cron="0 99 * * *")
     assert (await client.schedules.get("nightly")).cron == "0 3 * * *"
+
+
+async def test_what_the_console_changes_beside_a_date_leaves_it_a_date(client: AsyncClient) -> None:
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    await client.schedule(tasks.add, moment, 2, cron="0 2 * * *", schedule_id="nightly")
+    held = (await client.schedules.get("nightly")).job["args"]
+    await NatsCommands(lambda: client).modify_schedule("nightly", {"args": [held[0], 3]})
+    assert codec.unpack((await client.schedules.get("nightly")).job["args"]) == [moment, 3]
 
 
 async def test_wrong_schedules_are_refused(client: AsyncClient) -> None:

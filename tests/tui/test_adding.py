@@ -14,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from naq import codec
 from naq.calls import Call
 from naq.cli import enqueue as cli_enqueue
 from naq.cli import schedules as cli_schedules
@@ -475,6 +476,11 @@ def test_the_command_gives_the_same_call(call: Call) -> None:
     assert Call(args.function, *cli_enqueue.parse_arguments(args.arguments)) == call
     assert given(args) == made
     assert args.schedule_id == "nightly"
+
+
+def test_no_command_is_told_for_arguments_that_are_more_than_json() -> None:
+    assert edit_line("nightly", {"args": [1]}, None) == "naq schedules edit nightly --args '[1]'"
+    assert edit_line("nightly", {"args": codec.pack([T0])}, None) is None
 
 
 def test_no_command_is_told_where_none_does_the_same() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input, Static, TextArea
 
+from naq import codec
 from naq.errors import ConflictError, EnqueueError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import JobResult
@@ -23,13 +24,14 @@ from naq_tui.feed.sample import T0, job_id, stored
 from naq_tui.feed.sample_failures import waiting_jobs
 from naq_tui.format import exact
 from naq_tui.screens.bulk import BulkScreen
-from naq_tui.screens.clone import CloneScreen, parse, restored
+from naq_tui.screens.clone import CloneScreen, parse
 from naq_tui.store import failures
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT, JobRow
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
+from naq_tui.views.arguments import editable, loads, put_back
 from naq_tui.views.extra import NOTHING
 from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
@@ -399,13 +401,40 @@ def test_what_is_no_call_is_refused(text: str) -> None:
 
 def test_hidden_values_left_alone_are_kept() -> None:
     original = {"args": [1, {"token": "t0p", "to": "a"}], "kwargs": {"password": "secret", "n": 1}}
-    shown = masking.active().value(original)
-    assert "t0p" not in str(shown)
+    assert "t0p" not in editable(original)
     edited = {"args": [2, {"token": masking.MASK, "to": "b"}], "kwargs": {"password": masking.MASK, "n": 1}}
-    assert restored(edited, shown, original) == {
+    assert put_back(edited, original) == {
         "args": [2, {"token": "t0p", "to": "b"}],
         "kwargs": {"password": "secret", "n": 1},
     }
+
+
+@pytest.mark.parametrize(
+    "args", [[{"token": masking.MASK}, 1, 2], [{"key": masking.MASK}, 1], [masking.MASK, 1], [{"token": "x•••"}, 1]]
+)
+def test_a_hidden_value_that_would_be_lost_is_refused(args: list[Any]) -> None:
+    with pytest.raises(ValueError, match="can't be kept where it stands now"):
+        put_back(args, [{"token": "t0p"}, 1])
+
+
+def test_what_is_put_back_is_in_packed_form() -> None:
+    held = codec.pack([T0, {"at": T0, "n": 1}, (1, 2)])
+    edited = loads(editable(held))
+    edited[1]["n"] = 2**80
+    assert put_back(edited, held) == codec.pack([T0, {"at": T0, "n": 2**80}, (1, 2)])
+
+
+@pytest.mark.parametrize("value", [True, 1.0])
+def test_what_is_equal_and_not_the_same_is_a_change(value: Any) -> None:
+    (changed,) = put_back([value], [1])
+    assert type(changed) is type(value)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\x9b3J", "\ud800", "a\u200bb"])
+def test_what_is_edited_is_harmless_and_the_same(text: str) -> None:
+    assert editable([text]).isascii()
+    assert loads(editable([text])) == [text]
+    assert editable(["Müller 日本"]) == '["Müller 日本"]'
 
 
 # many at once

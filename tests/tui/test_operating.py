@@ -15,10 +15,10 @@ from naq_tui.feed.fake import FakeCommands, first_batch
 from naq_tui.feed.sample import T0, queues, schedules
 from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.edit_schedule import EditScheduleScreen, changed_by, changes_of, texts_of
-from naq_tui.store.updates import QueuesSampled
+from naq_tui.store.updates import QueuesSampled, SchedulesChanged
 from naq_tui.views.queues import QueueItem, drains
 from naq_tui.widgets.facts import Facts
-from tests.tui.conftest import fake_console, settle, shown
+from tests.tui.conftest import fake_console, gone, settle, shown, text_on
 
 NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "nightly")
 
@@ -191,12 +191,44 @@ async def test_a_change_that_is_refused_is_still_in_its_form() -> None:
 
 def test_only_what_differs_is_changed() -> None:
     before = texts_of(NIGHTLY)
-    assert changes_of(before, before, T0) == {}
+    assert changes_of(NIGHTLY, before, T0) == {}
     typed = {**before, "when": "every 15m", "repeat": "3", "kwargs": '{"limit": 9}'}
-    assert changes_of(before, typed, T0) == {"interval": "15m", "repeat": 3, "kwargs": {"limit": 9}}
+    assert changes_of(NIGHTLY, typed, T0) == {"interval": "15m", "repeat": 3, "kwargs": {"limit": 9}}
     for name, text in (("repeat", "soon"), ("args", "{}"), ("kwargs", "[")):
         with pytest.raises(ValueError, match=name if name != "repeat" else "runs in all"):
-            changes_of(before, {**before, name: text}, T0)
+            changes_of(NIGHTLY, {**before, name: text}, T0)
+
+
+async def test_secrets_of_a_schedule_are_hidden_in_its_form_and_kept() -> None:
+    kwargs = {"region": "EU", "token": "t0p"}
+    secret = replace(NIGHTLY, job={**NIGHTLY.job, "args": ["Müller", {"password": "hush"}], "kwargs": kwargs})
+    console = fake_console((*first_batch(), SchedulesChanged((secret,))))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6")
+        while console.main.tables["schedules"].selected_key != "nightly":
+            await pilot.press("j")
+        await pilot.press("E")
+        await shown(pilot, EditScheduleScreen)
+        await pilot.pause()
+        screen = console.screen
+        assert screen.query_one("#field-args", Input).value == '["Müller", {"password": "•••"}]'
+        field = screen.query_one("#field-kwargs", Input)
+        assert field.value == '{"region": "EU", "token": "•••"}'
+        field.value = '{"region": "US", "token": "•••"}'
+        await pilot.pause()
+        assert not any(hidden in text_on(pilot) for hidden in ("t0p", "hush"))
+        await pilot.press("ctrl+y")
+        assert not console.clipboard, "no command holds what is hidden"
+        field.value = '{"region": "US", "key": "•••"}'
+        await pilot.pause()
+        assert "a hidden value (•••) can't be kept" in str(screen.query_one("#mistake", Static).render())
+        field.value = '{"region": "US", "token": "•••"}'
+        await pilot.pause()
+        await pilot.press("enter", "right", "enter")
+        await gone(pilot, EditScheduleScreen)
+        assert isinstance(console.commands, FakeCommands)
+        assert console.commands.changes == [{"kwargs": {"region": "US", "token": "t0p"}}]
 
 
 def test_the_next_times_follow_what_is_typed() -> None:

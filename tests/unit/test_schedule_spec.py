@@ -125,6 +125,13 @@ def test_bounds_that_leave_nothing_to_run() -> None:
     check_bounds(hourly(jitter_s=3599.0, end_at=T0 + HOUR), T0)
 
 
+def test_arguments_in_packed_form_stay_what_they_are() -> None:
+    held = codec.pack([T0, 1])
+    changed = modified(hourly(job={**JOB, "args": held}), {"args": [held[0], 2]}, T0, is_packed=True)
+    assert changed.job["args"] == codec.pack([T0, 2])
+    assert modified(changed, {"kwargs": {"a": 1}}, T0, is_packed=True).job["args"] == codec.pack([T0, 2])
+
+
 def test_options_of_its_job_are_changed_and_the_rest_of_it_stays() -> None:
     schedule = hourly(job={**JOB, "max_retries": 2, "retry_delay": 5.0, "later": "kept", "tags": ["a"]})
     changed = modified(schedule, {"max_retries": 4, "timeout": 9, "tags": ["b", "c"], "queue_name": "mail"}, T0)
