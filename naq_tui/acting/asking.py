@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naq.errors import NaqException
+from naq.errors import NaqConnectionError, NaqException
 from naq_tui.format import plural
 from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.widgets.consent import Consent
@@ -53,31 +53,47 @@ class Asking:
     ) -> None:
         """Ask once for all `targets` (name and key of each), then `act(key, reason=…)` on one after the other."""
         names = [name for name, _ in targets]
-        if len(names) == 1:
-            question = f"{verb.capitalize()} {noun} {names[0]}?"
-        else:
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-            question = f"{verb.capitalize()} {plural(len(names), noun)}: {shown}?"
+        question = f"{verb.capitalize()} {named(names, noun)}?"
         consent = await self._consent(question, effect, answer, len(names), f"{noun}s")
         if consent is None:
             return
-        for name, key in targets:
-            try:
-                await act(key, reason=consent.reason)
-            except NaqException as exc:
-                self.app.say(str(exc), severity="error")
-                return
-            if len(names) == 1:
-                self.app.say(f"{noun.capitalize()} {name} {past}.")
-        if len(names) > 1:
-            self.app.say(f"{plural(len(names), noun)} {past}.")
-            for table in self.tables.values():
-                table.unmark()
-
-    async def _do(self, act: Awaitable[Any], done: Callable[[Any], str]) -> None:
-        try:
-            answer = await act
-        except NaqException as exc:
-            self.app.say(str(exc), severity="error")
+        answers, problem = await self._act_on(noun, targets, act, consent.reason)
+        if problem:
+            self._tell_refusal(f"{len(answers):,} of {plural(len(names), noun)} {past}", len(names), problem)
+        elif len(names) == 1:
+            self.app.say(f"{noun.capitalize()} {names[0]} {past}.")
         else:
-            self.app.say(done(answer))
+            self.app.say(f"{plural(len(names), noun)} {past}.")
+
+    async def _act_on(
+        self, noun: str, targets: Sequence[tuple[str, str]], act: Callable[..., Awaitable[Any]], reason: str | None
+    ) -> tuple[list[Any], str]:
+        """Act on one after the other; returns what came of those it was done to, and why the first other one was not.
+
+        Marks stay on the others. Where the server is out of reach it is tried no further.
+        """
+        answers: list[Any] = []
+        left, problem = [key for _, key in targets], ""
+        for _, key in targets:
+            try:
+                answers.append(await act(key, reason=reason))
+            except NaqException as exc:
+                problem = problem or str(exc)
+                if isinstance(exc, NaqConnectionError):
+                    break
+            else:
+                left.remove(key)
+        self.tables[f"{noun}s"].keep_marks(left)
+        return answers, problem
+
+    def _tell_refusal(self, done: str, number: int, problem: str) -> None:
+        """Why it was not done to all; where there are others, to how many it was (`done` says that)."""
+        self.app.say(problem if number == 1 else f"{done}. {problem}", severity="error")
+
+
+def named(names: Sequence[str], noun: str) -> str:
+    """`schedule nightly`, `3 schedules: digest, minutely, nightly`; of very many the first five."""
+    if len(names) == 1:
+        return f"{noun} {names[0]}"
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+    return f"{plural(len(names), noun)}: {shown}"

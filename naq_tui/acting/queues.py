@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from naq_tui.acting.asking import Asking
+from naq_tui.acting.asking import Asking, named
 from naq_tui.format import plural
 
 PAUSED_EFFECT = "No worker takes its jobs until it is resumed; those that run go on."
@@ -28,14 +28,23 @@ class ActingOnQueues(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_purge_queue(self) -> None:
-        item = self.tables["queues"].selected
-        commands = self._commands()
-        if item is None or commands is None:
+        items, commands = self.tables["queues"].targets, self._commands()
+        if not items or commands is None:
             return
-        stats, name = item.row.stats, item.row.name
-        jobs = plural(stats.waiting, "waiting job")
+        targets = [(item.row.name, item.row.stats.queue) for item in items]
+        waiting = sum(item.row.stats.waiting for item in items)
+        queues = named([name for name, _ in targets], "queue")
         effect = "They will not run and can't be brought back."
-        consent = await self._consent(f"Delete {jobs} of queue {name}?", effect, "delete", stats.waiting, "jobs")
-        if consent is not None:
-            purging = commands.purge_queue(stats.queue, reason=consent.reason)
-            await self._do(purging, lambda jobs: f"Queue {name}: {plural(jobs, 'job')} deleted.")
+        question = f"Delete {plural(waiting, 'waiting job')} of {queues}?"
+        consent = await self._consent(question, effect, "delete", waiting, "jobs")
+        if consent is None:
+            return
+        answers, problem = await self._act_on("queue", targets, commands.purge_queue, consent.reason)
+        jobs = plural(sum(answers), "job")
+        if problem:
+            done = f"{len(answers):,} of {plural(len(targets), 'queue')} emptied, {jobs} deleted"
+            self._tell_refusal(done, len(targets), problem)
+        elif len(targets) == 1:
+            self.app.say(f"Queue {targets[0][0]}: {jobs} deleted.")
+        else:
+            self.app.say(f"{plural(len(targets), 'queue')} emptied: {jobs} deleted.")

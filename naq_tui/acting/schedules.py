@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual import work
 
 from naq.ids import short
-from naq_tui.acting.asking import Asking
+from naq_tui.acting.asking import Asking, named
+from naq_tui.format import plural
 from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
@@ -51,14 +52,26 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_trigger_schedule(self) -> None:
-        row, commands = self.tables["schedules"].selected, self._commands()
-        if row is None or commands is None:
+        rows, commands = self.tables["schedules"].targets, self._commands()
+        if not rows or commands is None:
             return
-        effect = f"{row.function} is enqueued once, now. Its own times stay as they are."
-        consent = await self._consent(f"Fire schedule {row.name} now?", effect, "fire it")
-        if consent is not None:
-            firing = commands.trigger_schedule(row.schedule_id, reason=consent.reason)
-            await self._do(firing, lambda job_id: f"Schedule {row.name} fired: job {safe(short(str(job_id)))}.")
+        targets = [(row.name, row.schedule_id) for row in rows]
+        schedules = named([name for name, _ in targets], "schedule")
+        what = rows[0].function if len(rows) == 1 else "The function of each"
+        effect = f"{what} is enqueued once, now. {'Its' if len(rows) == 1 else 'Their'} own times stay as they are."
+        number = len(targets)
+        consent = await self._consent(
+            f"Fire {schedules} now?", effect, "fire it" if number == 1 else "fire", number, "schedules"
+        )
+        if consent is None:
+            return
+        answers, problem = await self._act_on("schedule", targets, commands.trigger_schedule, consent.reason)
+        if problem:
+            self._tell_refusal(f"{len(answers):,} of {plural(number, 'schedule')} fired", number, problem)
+        elif number == 1:
+            self.app.say(f"Schedule {targets[0][0]} fired: job {safe(short(answers[0]))}.")
+        else:
+            self.app.say(f"{plural(number, 'schedule')} fired.")
 
     @work(group="acting", exit_on_error=False)
     async def action_edit_schedule(self) -> None:

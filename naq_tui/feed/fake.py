@@ -183,10 +183,12 @@ class FakeCommands:
         """What schedules were changed by."""
         self.refuses: dict[str, NaqException] = {}
         """What is raised by key: a job, queue, schedule or worker; "" is any."""
+        self.refused = 0
 
     def _note(self, verb: str, key: str, reason: str | None) -> None:
         refusal = self.refuses.get(key) or self.refuses.get("")
         if refusal is not None:
+            self.refused += 1
             raise refusal
         self.calls.append((verb, key))
         self.reasons.append(reason)

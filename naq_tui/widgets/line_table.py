@@ -118,6 +118,12 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.marks.all(self.view.key(item) for item in self._items)
         self.repaint()
 
+    def keep_marks(self, keys: Iterable[str]) -> None:
+        """Take the marks off all rows but these."""
+        if self.marks:
+            self.marks.keep(keys)
+            self.repaint()
+
     def unmark(self) -> None:
         self.marks.clear()
         self.repaint()

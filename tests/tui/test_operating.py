@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from naq.errors import ConflictError
+from naq.errors import ConflictError, NaqConnectionError
 from naq.scheduler.spec import next_runs
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands, first_batch
@@ -60,6 +60,78 @@ async def test_marked_schedules_are_paused_together_after_one_question() -> None
         await pilot.pause()
         assert sorted(calls_of(console)) == [("pause", "minutely"), ("pause", "nightly")]
         assert not console.main.tables["schedules"].marks
+
+
+async def test_what_is_refused_of_many_stays_marked_and_the_rest_is_done() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "a", "K")
+        await shown(pilot, ConfirmScreen)
+        assert isinstance(console.commands, FakeCommands)
+        console.commands.refuses["w-4"] = ConflictError("worker w-4 is stopping already")
+        await pilot.press("y")
+        await gone(pilot, ConfirmScreen)
+        await pilot.pause()
+        assert sorted(calls_of(console)) == [("stop", "w-3"), ("stop", "w-5")]
+        marks = console.main.tables["workers"].marks
+        assert [key for key in ("w-3", "w-4", "w-5") if key in marks] == ["w-4"]
+        assert "2 of 3 workers asked to stop. worker w-4 is stopping already" in messages(console)
+
+
+async def test_a_server_out_of_reach_is_asked_once() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "a", "P")
+        await shown(pilot, ConfirmScreen)
+        commands = console.commands
+        assert isinstance(commands, FakeCommands)
+        commands.refuses[""] = NaqConnectionError("no answer from local")
+        await pilot.press("y")
+        await gone(pilot, ConfirmScreen)
+        await pilot.pause()
+        assert messages(console) == ["0 of 4 queues paused. no answer from local"]
+        assert commands.refused == 1
+        assert len(console.main.tables["queues"].marks) == 4
+
+
+async def test_marked_queues_are_emptied_together_and_other_marks_stay() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("6", "space", "4", "a", "D")
+        await shown(pilot, ConfirmScreen)
+        assert isinstance(console.screen, ConfirmScreen)
+        number = sum(stats.waiting for stats in queues())
+        assert f"Delete {number:,} waiting jobs of 4 queues: " in console.screen.question
+        await pilot.press(*str(number), "enter", "y")
+        await gone(pilot, ConfirmScreen)
+        await pilot.pause()
+        assert sorted(calls_of(console)) == sorted(("purge", stats.queue) for stats in queues())
+        assert messages(console) == ["4 queues emptied: 48 jobs deleted."]
+        assert not console.main.tables["queues"].marks
+        assert len(console.main.tables["schedules"].marks) == 1
+
+
+async def test_marked_schedules_are_fired_together() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("6", "space", "j", "space", "T")
+        await shown(pilot, ConfirmScreen)
+        assert isinstance(console.screen, ConfirmScreen)
+        assert console.screen.question.startswith("Fire 2 schedules: ")
+        await pilot.press("y")
+        await gone(pilot, ConfirmScreen)
+        await pilot.pause()
+        assert [verb for verb, _ in calls_of(console)] == ["trigger", "trigger"]
+        assert messages(console) == ["2 schedules fired."]
+
+
+def messages(console: NaqConsole) -> list[str]:
+    """What was said at the corner of the screen."""
+    return [note.message for note in console._notifications]
 
 
 async def say_yes_because(pilot: Pilot[None], reason: str) -> None:
