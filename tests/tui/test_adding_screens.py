@@ -8,7 +8,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from naq.errors import EnqueueError
+from naq_tui.feed.fake import FakeCommands
 from naq_tui.screens.form import FormScreen
+from naq_tui.widgets.choice import Choice
 from tests.tui.conftest import after, fake_console, shown
 
 BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -80,6 +83,21 @@ def test_job_nobody_takes(snap_compare: Any, size: tuple[int, int]) -> None:
     """Told before it is sent."""
     texts = {"function": "shop.tasks:send_invoice", "queue": "nowhere"}
     assert snap_compare(fake_console(), terminal_size=size, run_before=filled("4", texts))
+
+
+@BOTH
+def test_job_refused(snap_compare: Any, size: tuple[int, int]) -> None:
+    """Why the server did not take it, with all that was typed; the safe answer has the focus."""
+    commands = FakeCommands()
+    commands.refuses[""] = EnqueueError("unique key 'invoice 4711' is held by job 0198c0de-0000-7000-8a00-0000000002aa")
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await filled("3", JOB)(pilot)
+        pilot.app.screen.query(Choice).last().focus()
+        await pilot.press("enter")
+        await pilot.pause()
+
+    assert snap_compare(fake_console(commands=commands), terminal_size=size, run_before=run)
 
 
 @BOTH
