@@ -35,12 +35,9 @@ from naq.scheduler.overlap import LastJobs
 from naq.scheduler.spec import MAX_CAP, following
 from naq.scheduler.telling import Telling
 from naq.schedules import ScheduledJobManager, schedule_of
-from naq.topology import DEDUPE_S
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = timedelta(seconds=DEDUPE_S * 0.9)
-"""A job stored less than this ago is not stored twice, whoever sends it again."""
 HANDOVER = timedelta(seconds=1)
 """How far apart two schedulers' ideas of the server's clock may be."""
 SAVE_ATTEMPTS = 20
@@ -103,6 +100,7 @@ class Firer:
         return await self._save(schedule, changed, outcome)
 
     async def _fire(self, schedule: Schedule, now: datetime, is_again: bool) -> Schedule | None:
+        # a server that was killed has forgotten the ids of jobs that are over: only looking tells
         may_be_begun = is_again or self._may_be_begun(schedule)
         firing = firing_of(schedule, now)
         if may_be_begun and firing.missed:
@@ -115,8 +113,6 @@ class Firer:
             if saved is None or not firing.runs or saved.next_run_at != firing.runs[0] or not saved.is_due_ever:
                 return saved
             schedule = saved
-        is_remembered = schedule.buffered_at is None and now - (firing.runs or (now,))[0] < REMEMBERED
-        is_looked_for = may_be_begun and not (is_remembered and schedule.overlap_policy == OverlapPolicy.ALLOW)
         dues = firing.runs if schedule.buffered_at is None else (schedule.buffered_at, *firing.runs)
         outcome = Outcome(buffered_at=schedule.buffered_at)
         for due in dues:
@@ -125,10 +121,10 @@ class Firer:
                 queue = Queue(check_queue_name(schedule.queue), self._connection)
             except NaqException as exc:
                 return await self._break(schedule, str(exc))
-            found = await self._found(schedule, due) if is_looked_for else None
+            found = await self._found(schedule, due) if may_be_begun else None
             if found is not None:
                 await self._count(schedule, due, found, outcome)
-            elif await self._may_go(schedule, due, outcome, is_looked_for):
+            elif await self._may_go(schedule, due, outcome, may_be_begun):
                 fired_id = job.job_id
                 # what is not stored while it leads must not be stored: whoever leads next may pass it over
                 await queue.store(job, patience_s=min(ENQUEUE_PATIENCE_S, self._sure_lead_s()))
@@ -137,7 +133,7 @@ class Firer:
             if found is not None or due in outcome.dues:
                 outcome.buffered_at = None if due == outcome.buffered_at else outcome.buffered_at
         changed = after(schedule, outcome, firing.following)
-        return schedule if changed == schedule else await self._save(schedule, changed, outcome, is_looked_for)
+        return schedule if changed == schedule else await self._save(schedule, changed, outcome, may_be_begun)
 
     def _sure_lead_s(self) -> float:
         """Raises NaqException where another may lead."""

@@ -192,6 +192,35 @@ async def test_what_a_leader_could_not_store_while_it_led_is_not_stored_later(tm
         await server.stop()
 
 
+async def test_a_run_is_not_made_again_when_the_server_was_killed_before_it_was_saved(
+    tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job ran, so its message is gone, and with it the id by which a killed server would know it again."""
+    async with (
+        EmbeddedServer(tmp_path / "store") as server,
+        AsyncClient(Settings(nats_url=server.url, prefix=prefix)) as client,
+    ):
+        link, results = client.connection, client.results
+        firer = Firer(link, client.schedules, results, LastJobs(link, results, lambda _: None), "s-1")
+        schedule = await client.schedule(tasks.add, 1, 2, interval=0.05, schedule_id="often")
+        due = schedule.next_run_at
+        assert due is not None
+        monkeypatch.setattr(firer, "_save", AsyncMock(side_effect=NaqConnectionError("no answer")))
+        with pytest.raises(NaqConnectionError, match="no answer"):
+            await firer.fire(schedule, due)
+        monkeypatch.undo()
+        await link.api(f"STREAM.PURGE.{link.names.jobs}")  # as if it had run
+        assert server.pid is not None
+        psutil.Process(server.pid).kill()
+        await server.wait()
+        await server.start()
+        saved = await firer.fire(schedule, due)
+        assert saved is not None
+        assert (saved.run_count, await client.list_queues()) == (1, [])
+        told = [stored.event.type for stored in await all_events(client) if stored.event is not None]
+        assert told.count("SCHEDULE_TRIGGERED") == 1
+
+
 async def test_of_calls_that_fail_by_the_thousand_the_log_hears_no_more_than_leaves_room(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,6 @@ from naq.client import AsyncClient
 from naq.eventlog import EventLog
 from naq.examples import tasks
 from naq.models.event import StoredEvent
-from naq.scheduler import fire
 from naq.settings import Settings
 from tests.integration.log import all_events, event_when
 from tests.integration.schedulers import running_scheduler
@@ -33,7 +32,6 @@ async def test_what_was_told_is_read_once_however_much_is_due(
         return page
 
     monkeypatch.setattr(EventLog, "since", reads)
-    monkeypatch.setattr(fire, "REMEMBERED", timedelta(0))  # as of jobs that were due long ago
     due = client.connection.server_now() + timedelta(seconds=0.5)
     jobs = [await client.enqueue_at(due + timedelta(milliseconds=n), tasks.add, n, 1) for n in range(OVERDUE)]
     await asyncio.sleep((due - client.connection.server_now()).total_seconds() + 0.1)

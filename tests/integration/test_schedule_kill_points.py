@@ -11,7 +11,6 @@ import pytest
 from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.models.schedule import ScheduleStatus
-from naq.scheduler import fire
 from naq.settings import Settings
 from naq.topology import NANOSECONDS, stream_configs
 from tests.conftest import WorkerFactory
@@ -93,11 +92,9 @@ async def test_the_next_leader_comes_when_the_server_has_forgotten_the_ids(
     client: AsyncClient,
     settings: Settings,
     worker: WorkerFactory,
-    monkeypatch: pytest.MonkeyPatch,
     point: str,
     has_run: bool,
 ) -> None:
-    monkeypatch.setattr(fire, "REMEMBERED", timedelta(0))
     await forget_ids_soon(client)
     due = await due_soon(client)
     await dies(settings, point)
@@ -118,10 +115,7 @@ async def test_the_next_leader_comes_when_the_server_has_forgotten_the_ids(
 
 
 @pytest.mark.parametrize("point", ["before SCHEDULE_COMPLETED", "before the save", "after the save"])
-async def test_the_end_is_told_once(
-    client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
-    monkeypatch.setattr(fire, "REMEMBERED", timedelta(0))
+async def test_the_end_is_told_once(client: AsyncClient, settings: Settings, point: str) -> None:
     await forget_ids_soon(client)
     await due_soon(client, repeat=1)
     await dies(settings, point)
