@@ -166,6 +166,7 @@ class Firer:
     async def _pass_over(self, schedule: Schedule, firing: Firing) -> Schedule | None:
         """Save which runs are missed, before one is made up for: the first of those is due next."""
         await self._telling.missed(schedule, firing.missed, len(firing.runs))
+        self._sure_lead_s()  # whoever leads by now tells the same runs, and those after them, in the place of this
         coming = firing.runs[0] if firing.runs else firing.following
         outcome = Outcome(buffered_at=schedule.buffered_at, missed=firing.missed)
         return await self._save(schedule, after(schedule, outcome, coming), outcome)

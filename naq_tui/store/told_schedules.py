@@ -69,7 +69,7 @@ class ToldSchedules:
             if "cron" in changes or "interval_s" in changes or "run_at" in changes:
                 self._partial.discard(name)
         if event.type == "SCHEDULE_MISFIRED":
-            missed = codec.whole(details, "missed", 0) - codec.whole(details, "made_up", 0)
+            missed = codec.whole(details, "missed", 0)
             changes["misfire_count"] = known.misfire_count + max(0, missed)
         elif event.type == "SCHEDULE_SKIPPED":
             changes["skip_count"] = known.skip_count + 1

@@ -192,6 +192,28 @@ async def test_what_a_leader_could_not_store_while_it_led_is_not_stored_later(tm
         await server.stop()
 
 
+async def test_runs_that_were_told_as_missed_too_late_are_left_to_the_next_leader(client: AsyncClient) -> None:
+    """Else its record counts them, and the log has them a second time, with what has been missed since."""
+    link, results = client.connection, client.results
+    firer = Firer(link, client.schedules, results, LastJobs(link, results, lambda _: None), "s-1")
+    schedule = await client.schedule(tasks.add, 1, 2, interval=1, misfire="skip", schedule_id="often")
+    due = schedule.next_run_at
+    assert due is not None
+    left = iter((1.0, 0.0))
+    firer.leads_for_s = lambda: next(left)
+    with pytest.raises(NaqException, match="lease has run out"):
+        await firer.fire(schedule, due + timedelta(seconds=10))
+    (kept,) = await client.schedules.list()
+    assert (kept.misfire_count, kept.next_run_at) == (0, due)
+    another = Firer(link, client.schedules, results, LastJobs(link, results, lambda _: None), "s-2")
+    assert (saved := await another.fire(kept, due + timedelta(seconds=12))) is not None
+    told = [stored.event for stored in await all_events(client) if stored.event is not None]
+    details = [event.details or {} for event in told if event.type == "SCHEDULE_MISFIRED"]
+    missed = {each["due"]: each["missed"] for each in details}
+    assert len(missed) == 1, "told anew in the place of the first"
+    assert sum(missed.values()) == saved.misfire_count > 8
+
+
 async def test_a_run_is_not_made_again_when_the_server_was_killed_before_it_was_saved(
     tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
