@@ -1,7 +1,9 @@
 """Follow a stream or bucket without losing, doubling or polling: a pull consumer that is made again after anything.
 
-Push ordered consumers drop messages silently when their reader is slow; this asks for at most `BATCH` messages
-ahead of its reader, and after a lost link, a dead consumer or missed heartbeats resumes at the next sequence.
+Push ordered consumers drop messages silently when their reader is slow; this asks for no more messages ahead of its
+reader than come in `AHEAD_S`: what is under way on a narrow line holds up every answer behind it, and is carried in
+vain once its consumer is given up. After a lost link, a dead consumer or missed heartbeats it resumes at the next
+sequence.
 """
 
 from __future__ import annotations
@@ -24,7 +26,11 @@ from naq.wire import headers_of, status_of
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
+AHEAD_S = 2.0
+"""How long the messages that are asked for ahead of the reader may take to come."""
+FIRST_BATCH = 100
+"""Asked for before that pace is known."""
+SMALLEST_BATCH, BATCH = 10, 1000
 HEARTBEAT_S = 2.5
 PULL_EXPIRES_S = 60.0
 RETRY_S = 0.25
@@ -109,13 +115,15 @@ class Tail:
     async def _follow(self) -> AsyncIterator[TailBatch]:
         """One consumer's life; returns when it must be made again."""
         client = self._connection.client
+        loop = asyncio.get_running_loop()
         self._arrivals = arrivals = _Arrivals()
         name, pending, new_from = await self._make_consumer()
         inbox = client.new_inbox()
         subscription = await client.listen(inbox, arrivals.put)
-        asked = 0
+        asked, batch = 0, FIRST_BATCH
+        asked_at, came = loop.time(), 0
         pull = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{name}"
-        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        refused: asyncio.Future[None] = loop.create_future()
         refused.add_done_callback(lambda _: arrivals.end())
         watching = contextlib.ExitStack()
         watching.enter_context(self._connection.requests.refusable(pull, refused))
@@ -123,9 +131,14 @@ class Tail:
             if pending == 0:
                 yield TailBatch((), True)
             while True:
-                if asked <= BATCH // 2:
-                    await self._pull(pull, inbox, BATCH - asked)
-                    asked = BATCH
+                if asked <= batch // 2:
+                    if pending and came:  # the server had more to send: the line and the reader set the pace
+                        pace = came / max(loop.time() - asked_at, 0.001)
+                        batch = min(BATCH, max(SMALLEST_BATCH, int(pace * AHEAD_S)))
+                    asked_at, came = loop.time(), 0
+                    if asked < batch:
+                        await self._pull(pull, inbox, batch - asked)
+                        asked = batch
                 # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
                 async with asyncio.timeout(HEARTBEAT_S * 2.5):
                     arrived = await arrivals.take()
@@ -135,6 +148,7 @@ class Tail:
                     status = status_of(block) if block else None
                     if status is None:
                         asked -= 1
+                        came += 1
                         message, pending = parse_delivered(subject, reply, data, block)
                         if self._next is None or message.seq >= self._next or self._last_per_subject:
                             messages.append(message)

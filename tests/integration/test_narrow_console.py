@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from urllib.parse import urlsplit
 
 import psutil
@@ -104,3 +104,28 @@ async def test_a_console_on_a_narrow_line_says_that_it_is_behind_and_loses_nothi
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await feed.close()
+
+
+async def test_what_a_reader_has_under_way_holds_up_no_answer(client: AsyncClient, settings: Settings) -> None:
+    """Once a narrow line is full of what was asked for, no answer comes in time, and asking anew fills it further."""
+    await asyncio.gather(
+        *(client.events.write(JobEvent.of(JobEventType.ENQUEUED, job_id=f"j-{n}", queue="q")) for n in range(3000))
+    )
+    async with Proxy(urlsplit(settings.nats_url).port or 4222).running() as proxy:
+        narrowed = settings.with_(nats_url=f"nats://127.0.0.1:{proxy.port}")
+        async with AsyncClient(narrowed, program="test") as behind:
+            narrow = asyncio.create_task(proxy.slow(60, delay_s=0.001, bytes_a_second=20_000))
+            seqs: list[int] = []
+            try:
+                async with aclosing(behind.events.follow(start_seq=1)) as batches:  # type: ignore[type-var]
+                    async for batch in batches:
+                        seqs += [stored.seq for stored in batch.events]
+                        assert (await behind.log.range()).last_seq >= 3000
+                        if len(seqs) > 300:
+                            narrow.cancel()
+                        if batch.is_caught_up:
+                            break
+            finally:
+                narrow.cancel()
+                await asyncio.gather(narrow, return_exceptions=True)
+            assert seqs == list(range(1, seqs[-1] + 1)), "lost or doubled"
