@@ -57,8 +57,8 @@ async def test_there_and_back(client: AsyncClient, settings: Settings, worker: W
     worker_id = runner.worker_id
     console = make_console(NatsFeed(settings), FakeProcesses())
     async with console.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: console.live.last_seq > then and "nightly" in console.live.schedules)
-        await until(pilot, lambda: console.live.jobs[held.job_id].status == "COMPLETED")
+        await until(pilot, lambda: console.state.last_seq > then and "nightly" in console.state.schedules)
+        await until(pilot, lambda: console.state.jobs[held.job_id].status == "COMPLETED")
         now = console.state
         await look_back(pilot, console, then)
         past = console.state
