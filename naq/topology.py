@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from naq import codec
 from naq.connection import Connection, JetStreamError
 from naq.errors import PermissionDeniedError
 
@@ -193,12 +194,11 @@ async def _create(connection: Connection, config: dict[str, Any]) -> dict[str, A
         return await connection.api(f"STREAM.INFO.{name}")  # made by somebody else in between, in their way
 
 
-async def ensure_consumer(connection: Connection, queue: str) -> str:
-    """Make the durable consumer that the workers of `queue` share; returns its name."""
+async def ensure_consumer(connection: Connection, queue: str) -> int:
+    """Make the durable consumer that the workers of `queue` share; returns how many jobs wait for it."""
     names = connection.names
-    consumer = names.consumer(queue)
-    await connection.api(
-        f"CONSUMER.DURABLE.CREATE.{names.jobs}.{consumer}",
+    answer = await connection.api(
+        f"CONSUMER.DURABLE.CREATE.{names.jobs}.{names.consumer(queue)}",
         {"stream_name": names.jobs, "config": consumer_config(connection, queue)},
     )
-    return consumer
+    return codec.whole(answer, "num_pending", 0)

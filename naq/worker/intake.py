@@ -15,7 +15,7 @@ import asyncio
 import functools
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import nats.errors
@@ -59,11 +59,12 @@ class Intake:
         accept: Callable[[Received], None],
         turns: Turns | None = None,
         on_new_leader: Callable[[], None] = lambda: None,
+        waiting: Mapping[str, int] = {},
     ) -> None:
         """`accept` is called for each job that has a slot; the caller gives it back with `done`.
 
         `turns` is the order between the queues, equal shares where None. `on_new_leader` is called where what comes
-        next may come from another leader than what came last.
+        next may come from another leader than what came last. `waiting` is how many jobs a queue was seen to have.
         """
         self._connection = connection
         self._slots = slots
@@ -71,7 +72,7 @@ class Intake:
         self.on_new_leader = on_new_leader
         self._busy = 0
         self._turns = turns or Turns(queues)
-        self._pulls = {queue: _QueuePull(self, queue) for queue in queues}
+        self._pulls = {queue: _QueuePull(self, queue, has_more=waiting.get(queue, 0) > 0) for queue in queues}
         self._only = next(iter(self._pulls.values())) if len(self._pulls) == 1 else None
         """The pull of a worker of one queue, where nobody has to be asked whose turn it is; None with several."""
         self._is_open = False
@@ -80,9 +81,14 @@ class Intake:
         self._look_again: asyncio.TimerHandle | None = None
         self._answer_s = 0.0
 
-    @property
-    def answer_within_s(self) -> float:
-        """The silence after which a queue whose pull is open counts as empty."""
+    def answer_within_s(self, *, has_more: bool = False) -> float:
+        """The silence after which a queue whose pull is open counts as empty.
+
+        `has_more` where jobs of it were seen to wait: in strict order only a silence that others must have taken them
+        lets a lower queue go first.
+        """
+        if has_more and self._turns.is_strict:
+            return HOLD_S
         return min(HOLD_S, max(ANSWER_WITHIN_S, ANSWERS * self._answer_s))
 
     def answered(self, seconds: float) -> None:
@@ -216,7 +222,7 @@ class Intake:
         if self._look_again is None:
             loop = asyncio.get_running_loop()
             # what has arrived by then is read first: the loop may have been held up longer than that
-            self._look_again = loop.call_later(self.answer_within_s, loop.call_soon, self._on_look_again)
+            self._look_again = loop.call_later(self.answer_within_s(), loop.call_soon, self._on_look_again)
 
     def _on_look_again(self) -> None:
         self._look_again = None
@@ -255,7 +261,7 @@ class Intake:
 class _QueuePull:
     """The open pull of one queue."""
 
-    def __init__(self, intake: Intake, queue: str) -> None:
+    def __init__(self, intake: Intake, queue: str, *, has_more: bool) -> None:
         self.queue = queue
         self.asked = 0
         self.heard_at = 0.0
@@ -266,7 +272,7 @@ class _QueuePull:
         self.held: deque[tuple[float, Received]] = deque()
         """Jobs that wait here for a slot, with the time at which they go back."""
         self._empty_at = float("-inf")
-        self._has_more = False
+        self._has_more = has_more
         self._asked_at: float | None = None
         """Since when a queue that has jobs owes the first one."""
         self._intake = intake
@@ -303,7 +309,7 @@ class _QueuePull:
         """Forget the open pull, which the server may have forgotten too, and ask anew from another inbox."""
         await self.unsubscribe()
         try:
-            await ensure_consumer(self._connection, self.queue)
+            self._has_more = await ensure_consumer(self._connection, self.queue) > 0
             await self.subscribe()
         except (NaqException, nats.errors.Error, OSError) as exc:
             log.debug("queue %s: %s", self.queue, exc)
@@ -322,7 +328,7 @@ class _QueuePull:
         if self.asked == 0:
             self._asked_at = now if self._has_more else None
             if now - self._empty_at > ANSWER_WITHIN_S:
-                self.answers_at = now + self._intake.answer_within_s
+                self.answers_at = now + self._intake.answer_within_s(has_more=self._has_more)
         self.asked += jobs
         self.heard_at = now
         request = {
@@ -351,7 +357,7 @@ class _QueuePull:
                     self._asked_at = None
                 self._has_more = received.delivery.pending > 0
                 self._empty_at = float("-inf") if self._has_more else now
-                self.answers_at = now + self._intake.answer_within_s if self._has_more else now
+                self.answers_at = now + self._intake.answer_within_s(has_more=True) if self._has_more else now
             self._intake.receive(received)
             return
         if not is_current:

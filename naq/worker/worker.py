@@ -150,8 +150,7 @@ class Worker:
         try:
             async with connection:
                 topology = await ensure_topology(connection)
-                for queue in self.queues:
-                    await ensure_consumer(connection, queue)
+                self._waiting = {queue: await ensure_consumer(connection, queue) for queue in self.queues}
                 self._connection = connection
                 self._limiter = Limiter(
                     connection,
@@ -198,6 +197,7 @@ class Worker:
             runs.accept,
             self._turns,
             on_new_leader=functools.partial(_on_new_leader, runs),
+            waiting=self._waiting,
         )
         self._orders = Orders(connection)
         self._orders.on(CANCEL, runs.cancels.on_order)
