@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from naq.errors import NaqException
 from naq_tui import keys
+from naq_tui.acting.local import running_pids, started_since, tell_log
 from naq_tui.clipboard import ClipboardApp
 from naq_tui.collecting import collect_rarely
 from naq_tui.config import Config
@@ -300,11 +301,15 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
 
     @on(Launch)
     def _launch(self, message: Launch) -> None:
+        before = running_pids(self.supervisor)
         try:
             started = self.supervisor.launch_many(message.spec, message.number)
         except NaqException as exc:
             self.say(str(exc), severity="error")
             return
+        finally:
+            views = started_since(self.supervisor, before)
+            self.run_worker(tell_log(self, "launch processes", views), group="acting", exit_on_error=False)
         self._look_at_processes()
         names = [row.name for row in self.state.processes if row.process_id in started]
         self.say(f"{', '.join(names)} started: 8 shows {'its' if len(names) == 1 else 'their'} output.")
@@ -337,10 +342,13 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         answer = await self.push_screen_wait(LeaveScreen(running))
         if answer == "stop":
             self.say("Stopping: they finish the jobs they have.")
+            await tell_log(self, "stop processes", [row.view for row in running])
             # while the screen still stands: a drain may take seconds
             await self.supervisor.close("stop")
         if answer == "policy":
             self.at_exit = "policy"
+            for policy, action in (("drain", "stop processes"), ("kill", "kill processes")):
+                await tell_log(self, action, [row.view for row in running if row.view.hangup == policy])
         if answer != "stay":
             self.exit()
 

@@ -163,4 +163,9 @@ def sparkline(values: Sequence[float], *, ascii_only: bool = False, floor: float
 
 def plural(number: int, noun: str) -> str:
     """`1 worker`, `3 workers`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else many(noun)}"
+
+
+def many(noun: str) -> str:
+    """`workers`, `processes`."""
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"

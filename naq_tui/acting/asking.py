@@ -32,13 +32,9 @@ class Asking:
             self.app.say("This console can only look: it was given no way to act.", severity="warning")
         return self.app.commands
 
-    async def _agreed(self, question: str, effect: str, verb: str) -> bool:
-        """Whether something local is to be done, of which the log says nothing."""
-        return await self.app.push_screen_wait(ConfirmScreen(question, effect, verb)) is not None
-
     async def _consent(self, question: str, effect: str, verb: str, number: int = 1, noun: str = "") -> Consent | None:
         """Whether the system is to be changed, and the reason for the log; None is no."""
-        screen = ConfirmScreen(question, effect, verb, number=number, noun=noun, is_logged=True)
+        screen = ConfirmScreen(question, effect, verb, number=number, noun=noun)
         return await self.app.push_screen_wait(screen)
 
     async def _do_each(

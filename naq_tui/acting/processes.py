@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import work
 
 from naq.errors import NaqException
 from naq_tui import hints
-from naq_tui.acting.asking import Asking
+from naq_tui.acting.asking import Asking, named
+from naq_tui.acting.local import running_pids, started_since, tell_log
+from naq_tui.format import plural
 from naq_tui.text import safe
 
 if TYPE_CHECKING:
     from naq_tui.store.rows import ProcessRow
+    from naq_tui.widgets.consent import Consent
 
-_RESTART = {
-    "worker": "It takes no more jobs, finishes those it has, ends and is started anew.",
-    "scheduler": "It ends in good order and is started anew. Schedules may fire late by a few seconds.",
-    "server": "Workers and this console lose their server until it is back.",
+Effects = Mapping[str, tuple[str, str]]
+"""What becomes of one process and of many, by kind."""
+
+_RESTART: Effects = {
+    "worker": (
+        "It takes no more jobs, finishes those it has, ends and is started anew.",
+        "Workers take no more jobs, finish those they have, end and are started anew.",
+    ),
+    "scheduler": (
+        "It ends in good order and is started anew. Schedules may fire late by a few seconds.",
+        "Schedulers end in good order and are started anew. Schedules may fire late by a few seconds.",
+    ),
+    "server": (
+        "Workers and this console lose their server until it is back.",
+        "Workers and this console lose their server until it is back.",
+    ),
 }
-_STOP = {
-    "worker": "It takes no more jobs, finishes those it has, then ends.",
-    "scheduler": "It ends in good order. Schedules fire only while another scheduler runs.",
-    "server": "It ends in good order. Workers and this console lose their server.",
+_STOP: Effects = {
+    "worker": (
+        "It takes no more jobs, finishes those it has, then ends.",
+        "Workers take no more jobs, finish those they have, then end.",
+    ),
+    "scheduler": (
+        "It ends in good order. Schedules fire only while another scheduler runs.",
+        "Schedulers end in good order. Schedules fire only while another scheduler runs.",
+    ),
+    "server": (
+        "It ends in good order. Workers and this console lose their server.",
+        "The server ends in good order. Workers and this console lose it.",
+    ),
 }
 
 
 class ActingOnProcesses(Asking):
-    """Mixed into the main screen."""
+    """Mixed into the main screen. What acts is for all marked rows; `+` and `-` are for the one under the cursor."""
 
     def action_details_of_process(self) -> None:
         from naq_tui.screens.detail import DetailScreen
@@ -37,10 +62,14 @@ class ActingOnProcesses(Asking):
         if row is not None:
             self.app.push_screen(DetailScreen("process", row.process_id))
 
-    def action_more_process(self) -> None:
+    @work(group="acting", exit_on_error=False)
+    async def action_more_process(self) -> None:
         row = self._row()
-        if row is not None:
-            self._try(lambda: f"{self.app.supervisor.more(row.process_id)} started.")
+        if row is None:
+            return
+        before = running_pids(self.app.supervisor)
+        self._try(lambda: f"{self.app.supervisor.more(row.process_id)} started.")
+        await tell_log(self.app, "scale up", started_since(self.app.supervisor, before))
 
     @work(group="acting", exit_on_error=False)
     async def action_fewer_process(self) -> None:
@@ -51,83 +80,161 @@ class ActingOnProcesses(Asking):
             self.app.say(f"Nothing of {row.recipe or row.name} runs.")
             return
         what = f"one of the {row.view.recipe_wanted} of {row.recipe}" if row.recipe else row.name
-        if await self._agreed(f"Drain {what}?", _STOP.get(row.kind, ""), "drain it"):
-            self._try(lambda: f"{self.app.supervisor.fewer(row.process_id)} was asked to stop.")
+        consent = await self._consent(f"Drain {what}?", _effect(_STOP, [row], is_many=False), "drain it")
+        if consent is None:
+            return
+        drained = self._try(lambda: self.app.supervisor.fewer(row.process_id), "{} was asked to stop.")
+        views = [view for view in self.app.supervisor.snapshot() if view.name == drained]
+        await tell_log(self.app, "scale down", views[:1], consent.reason)
 
     @work(group="acting", exit_on_error=False)
     async def action_restart_process(self) -> None:
-        row = self._row()
-        if row is None:
+        chosen = self._rows()
+        rows = [row for row in chosen if not row.view.is_recipe]
+        if not rows:
+            if chosen:
+                self.app.say(
+                    hints.advice(f"Nothing of {chosen[0].name} runs", hints.hint("process.more", "starts one"))
+                )
             return
-        if row.view.is_recipe:
-            self.app.say(hints.advice(f"Nothing of {row.name} runs", hints.hint("process.more", "starts one")))
+        running = [row for row in rows if row.view.is_running]
+        effect = _effect(_RESTART, running, len(rows) > 1)
+        if len(running) < len(rows):
+            again = "It is started again now, with the command it had."
+            effect = f"{effect} Those that ended are started again now.".strip() if len(rows) > 1 else again
+        consent = await self._ask("restart", rows, effect)
+        if consent is None:
             return
-        if not row.view.is_running:
-            effect = "It is started again now, with the command it had."
-        else:
-            effect = _RESTART.get(row.kind, "")
-        if not await self._agreed(f"Restart {row.name} (pid {row.view.pid})?", effect, "restart it"):
-            return
-        self.app.say(f"{row.name} is restarted.")
-        try:
-            await self.app.supervisor.restart(row.process_id)
-        except NaqException as exc:
-            self.app.say(str(exc), severity="error")
+        await self._tell_first("restart", rows, consent)
+        self._tell_done(rows, "is restarted", "restarted")
+        ends = (self.app.supervisor.restart(row.process_id) for row in rows)
+        for answer in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(answer, NaqException):
+                self.app.say(str(answer), severity="error")
+            elif answer is not None:
+                raise answer
 
     @work(group="acting", exit_on_error=False)
     async def action_stop_process(self) -> None:
-        row = self._row()
-        if row is None:
-            return
-        if row.view.restart_at is not None:
-            if await self._agreed(f"Leave {row.name} ended?", "It is not started again.", "leave it"):
-                self._ask(self.app.supervisor.stop, row, "stays ended")
-            return
-        if not row.view.is_running:
-            self.app.say(f"{row.name} does not run.")
-            return
-        if await self._agreed(f"Stop {row.name} (pid {row.view.pid})?", _STOP.get(row.kind, ""), "stop it"):
-            self._ask(self.app.supervisor.stop, row, "was asked to stop")
+        rows = self._those(lambda row: row.view.is_running or row.view.restart_at is not None, "does not run")
+        waiting = [row for row in rows if row.view.restart_at is not None]
+        if len(rows) == 1 and waiting:
+            consent = await self._consent(f"Leave {rows[0].name} ended?", "It is not started again.", "leave it")
+            one = "stays ended"
+        else:
+            effect = _effect(_STOP, [row for row in rows if row.view.is_running], len(rows) > 1)
+            if waiting:
+                effect = f"{effect} Those that ended are not started again.".strip()
+            consent = await self._ask("stop", rows, effect) if rows else None
+            one = "was asked to stop"
+        if consent is not None:
+            await self._do("stop", rows, self.app.supervisor.stop, (one, "asked to stop"), consent)
 
     @work(group="acting", exit_on_error=False)
     async def action_kill_process(self) -> None:
-        row = self._row()
-        if row is None:
-            return
-        if not row.view.is_running:
-            self.app.say(f"{row.name} does not run.")
+        rows = self._those(lambda row: row.view.is_running, "does not run")
+        if not rows:
             return
         effect = "It ends at once, with all it started. Its jobs run again elsewhere after their lease."
-        if await self._agreed(f"Kill {row.name} (pid {row.view.pid})?", effect, "kill it"):
-            self._ask(self.app.supervisor.kill, row, "was killed")
+        if len(rows) > 1:
+            effect = "They end at once, with all they started. Their jobs run again elsewhere after their lease."
+        consent = await self._ask("kill", rows, effect)
+        if consent is not None:
+            await self._do("kill", rows, self.app.supervisor.kill, ("was killed", "killed"), consent)
 
     @work(group="acting", exit_on_error=False)
     async def action_forget_process(self) -> None:
-        row = self._row()
-        if row is None:
+        rows = self._those(
+            lambda row: not (row.view.is_running or row.view.is_recipe),
+            "stays: only processes that ended can be taken off the list",
+        )
+        if not rows:
             return
-        if row.view.is_running or row.view.is_recipe:
-            self.app.say(f"{row.name} stays: only processes that ended can be taken off the list.")
-            return
-        if await self._agreed(f"Forget {row.name} ({row.status_text})?", "Its output is deleted with it.", "forget it"):
-            self._ask(self.app.supervisor.remove, row, "is forgotten")
+        which = f"{rows[0].name} ({rows[0].status_text})" if len(rows) == 1 else named(_names(rows), "process")
+        effect = "Its output is deleted with it." if len(rows) == 1 else "Their output is deleted with them."
+        answer = "forget it" if len(rows) == 1 else "forget"
+        consent = await self._consent(f"Forget {which}?", effect, answer, len(rows), "processes")
+        if consent is not None:
+            await self._do("forget", rows, self.app.supervisor.remove, ("is forgotten", "forgotten"), consent)
 
     def _row(self) -> ProcessRow | None:
         item = self.tables["processes"].selected
         row: ProcessRow | None = None if item is None else item.row
         return row
 
-    def _ask(self, act: Callable[[str], None], row: ProcessRow, done: str) -> None:
-        def run() -> str:
-            act(row.process_id)
-            return f"{row.name} {done}."
+    def _rows(self) -> list[ProcessRow]:
+        return [item.row for item in self.tables["processes"].targets]
 
-        self._try(run)
+    def _those(self, is_fit: Callable[[ProcessRow], bool], why_not: str) -> list[ProcessRow]:
+        """Those of the rows that it can be done to; where it can be done to none, it is said why."""
+        chosen = self._rows()
+        rows = [row for row in chosen if is_fit(row)]
+        if chosen and not rows:
+            which = chosen[0].name if len(chosen) == 1 else f"Each of {plural(len(chosen), 'process')}"
+            self.app.say(f"{which} {why_not}.")
+        return rows
 
-    def _try(self, act: Callable[[], str]) -> None:
+    async def _ask(self, verb: str, rows: Sequence[ProcessRow], effect: str) -> Consent | None:
+        if len(rows) == 1:
+            question, answer = f"{verb.capitalize()} {rows[0].name} (pid {rows[0].view.pid})?", f"{verb} it"
+        else:
+            question, answer = f"{verb.capitalize()} {named(_names(rows), 'process')}?", verb
+        return await self._consent(question, effect, answer, len(rows), "processes")
+
+    async def _do(
+        self,
+        verb: str,
+        rows: Sequence[ProcessRow],
+        act: Callable[[str], None],
+        done: tuple[str, str],
+        consent: Consent,
+    ) -> None:
+        """Act on each; marks stay on those that refused. `done` says it of one and of many."""
+        await self._tell_first(verb, rows, consent)
+        left, problem = [], ""
+        for row in rows:
+            try:
+                act(row.process_id)
+            except NaqException as exc:
+                left.append(row.process_id)
+                problem = problem or str(exc)
+        if problem:
+            whole = plural(len(rows), "process")
+            self._tell_refusal(f"{len(rows) - len(left):,} of {whole} {done[1]}", len(rows), problem)
+            self.tables["processes"].keep_marks(left)
+        else:
+            self._tell_done(rows, *done)
+
+    async def _tell_first(self, verb: str, rows: Sequence[ProcessRow], consent: Consent) -> None:
+        """The log is told while it is done; before it where the server itself is about to end."""
+        telling = self.app.run_worker(
+            tell_log(self.app, f"{verb} processes", [row.view for row in rows], consent.reason),
+            group="acting",
+            exit_on_error=False,
+        )
+        if any(row.kind == "server" for row in rows):
+            await telling.wait()
+
+    def _tell_done(self, rows: Sequence[ProcessRow], one: str, many: str) -> None:
+        self.app.say(f"{rows[0].name} {one}." if len(rows) == 1 else f"{plural(len(rows), 'process')} {many}.")
+        self.tables["processes"].keep_marks(())
+
+    def _try(self, act: Callable[[], str], words: str = "{}") -> str:
+        """Act and say what it tells, or why not; returns what it tells, empty where it was refused."""
         try:
             done = act()
         except NaqException as exc:
             self.app.say(str(exc), severity="error")
-        else:
-            self.app.say(safe(done, 200))
+            return ""
+        self.app.say(safe(words.format(done), 200))
+        return done
+
+
+def _names(rows: Sequence[ProcessRow]) -> list[str]:
+    return [row.name for row in rows]
+
+
+def _effect(effects: Effects, rows: Sequence[ProcessRow], is_many: bool) -> str:
+    """What becomes of one process, or of many of one or more kinds."""
+    kinds = {row.kind for row in rows}
+    return " ".join(effects[kind][is_many] for kind in effects if kind in kinds)

@@ -13,6 +13,7 @@ from naq.ids import uuid7
 from naq.models.event import JobEvent, JobEventType
 from naq.names import DEFAULT_QUEUE
 
+LOCAL_PATIENCE_S = 5.0
 IDS_TOLD = 100
 """Job ids that the event of an action names; the events of the jobs carry the action's id."""
 
@@ -33,16 +34,14 @@ class NatsCommands:
     async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
         await self._tell(action_id, {"action": f"{verb} jobs", "done": done, "refused": refused}, None)
 
+    async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
+        action_id = uuid7()
+        event = _action(action_id, {"action": action, **details}, reason)
+        await self._client().events.write(event, patience_s=LOCAL_PATIENCE_S)
+        return action_id
+
     async def _tell(self, action_id: str, details: Mapping[str, Any], reason: str | None, **about: str | None) -> None:
-        event = JobEvent.of(
-            JobEventType.OPERATOR_ACTION,
-            action_id=action_id,
-            actor=_actor(),
-            reason=reason,
-            details=dict(details),
-            **about,
-        )
-        await self._client().events.write(event)
+        await self._client().events.write(_action(action_id, details, reason, **about))
 
     async def enqueue_job(
         self,
@@ -136,6 +135,17 @@ class NatsCommands:
 
     async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
         await self._client().forget_worker(worker_id, reason=reason)
+
+
+def _action(action_id: str, details: Mapping[str, Any], reason: str | None, **about: str | None) -> JobEvent:
+    return JobEvent.of(
+        JobEventType.OPERATOR_ACTION,
+        action_id=action_id,
+        actor=_actor(),
+        reason=reason,
+        details=dict(details),
+        **about,
+    )
 
 
 def _actor() -> dict[str, str]:

@@ -181,6 +181,8 @@ class FakeCommands:
         """Jobs and schedules: what is called, with which options, when."""
         self.changes: list[dict[str, Any]] = []
         """What schedules were changed by."""
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        """What was done on this machine: action and details."""
         self.refuses: dict[str, NaqException] = {}
         """What is raised by key: a job, queue, schedule or worker; "" is any."""
         self.refused = 0
@@ -199,6 +201,13 @@ class FakeCommands:
 
     async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
         self._note(f"finish {verb}", f"{done} done, {refused} refused", None)
+
+    async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
+        if "" in self.refuses:
+            raise self.refuses[""]
+        self.told.append((action, dict(details)))
+        self.reasons.append(reason)
+        return "action-1"
 
     async def enqueue_job(
         self,
@@ -320,12 +329,15 @@ class FakeProcesses:
     def _launch(self, spec: LaunchSpec) -> str:
         self.launched.append(spec)
         name = spec.name or f"{spec.recipe or spec.kind}-{len(self.views)}"
-        self.views.append(process(name, spec.kind, 4200 + len(self.views), ""))
+        self.views.append(process(name, spec.kind, 4200 + len(self.views), "", recipe=spec.recipe))
         return name
 
     def more(self, process_id: str) -> str:
         self.asked.append(("more", process_id))
-        return f"{process_id}-more"
+        like = next(view for view in self.views if view.process_id == process_id)
+        name = f"{like.recipe or like.kind}-{len(self.views)}"
+        self.views.append(process(name, like.kind, 4200 + len(self.views), "", recipe=like.recipe))
+        return name
 
     def fewer(self, process_id: str) -> str:
         self.asked.append(("fewer", process_id))

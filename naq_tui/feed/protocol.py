@@ -118,6 +118,13 @@ class Commands(Protocol):
         """Write into the log what came of it."""
         ...
 
+    async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
+        """Write into the log what is done on this machine alone; returns the action's id.
+
+        Gives up after a few seconds without an answer: what is done does not wait for the log.
+        """
+        ...
+
     async def enqueue_job(
         self,
         call: Call,

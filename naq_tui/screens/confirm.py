@@ -16,7 +16,7 @@ from naq_tui.widgets.consent import Consent, ConsentFields
 
 
 class ConfirmScreen(Dialog[Consent | None]):
-    """What will happen, on what; "no" has the focus. Returns None for no.
+    """What will happen, on what; "no" has the focus. Returns None for no, else the reason for the log.
 
     Args:
         question: one sentence that names the target; safe text.
@@ -24,7 +24,6 @@ class ConfirmScreen(Dialog[Consent | None]):
         verb: the words of the choice that does it.
         number: how many it is done to: ten or more have to be typed.
         noun: what those are, in the plural.
-        is_logged: whether the log tells of it, so that a reason can be given.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,20 +32,17 @@ class ConfirmScreen(Dialog[Consent | None]):
     ]
     AUTO_FOCUS = "#field-count, Choice"
 
-    def __init__(
-        self, question: str, effect: str, verb: str, *, number: int = 1, noun: str = "", is_logged: bool = False
-    ) -> None:
+    def __init__(self, question: str, effect: str, verb: str, *, number: int = 1, noun: str = "") -> None:
         super().__init__()
         self.question, self.effect, self.verb = question, effect, verb
-        self._fields = ConsentFields(number, noun) if is_logged else None
+        self._fields = ConsentFields(number, noun)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -danger") as dialog:
             dialog.border_title = "Are you sure?"
             yield Static(self.question, classes="say", markup=False)
             yield Static(self.effect, classes="say -soft", markup=False)
-            if self._fields is not None:
-                yield self._fields
+            yield self._fields
             with Horizontal(classes="buttons"):
                 yield Choice("no", "no")
                 yield Choice(f"yes, {self.verb}", "yes", is_dangerous=True)
@@ -59,6 +55,6 @@ class ConfirmScreen(Dialog[Consent | None]):
         if not answer:
             self.dismiss(None)
             return
-        consent = Consent() if self._fields is None else self._fields.consent()
+        consent = self._fields.consent()
         if consent is not None:
             self.dismiss(consent)

@@ -316,8 +316,10 @@ def _event_text(event: JobEvent) -> str:
 
 
 def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
-    """To what, or what in figures: `nightly cron`, `5 jobs`, `stop worker`, `retry jobs, 12`, `retry jobs, done 11`."""
-    kind, number = event.type, details.get("jobs")
+    """To what, or what in figures: `nightly cron`, `5 jobs`, `stop worker`, `retry jobs, 12`, `retry jobs, done 11`,
+    `stop processes, 3 of mail`."""
+    kind = event.type
+    number = next((details[noun] for noun in ("jobs", "processes") if details.get(noun)), None)
     if kind.startswith("SCHEDULE"):
         changed = details.get("after")
         return " ".join((event.schedule_id or "", ", ".join(changed) if isinstance(changed, dict) else "")).strip()
@@ -326,7 +328,10 @@ def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
     if kind != "OPERATOR_ACTION":
         return ""
     counts = [f"{name} {details[name]}" for name in ("done", "refused") if details.get(name)]
-    return ", ".join(filter(None, (str(details.get("action") or "").replace("_", " "), str(number or ""), *counts)))
+    recipes = details.get("recipes")
+    of = f" of {', '.join(map(str, recipes[:3]))}" if isinstance(recipes, list) and recipes else ""
+    asked = f"{number}{of}" if number else ""
+    return ", ".join(filter(None, (str(details.get("action") or "").replace("_", " "), asked, *counts)))
 
 
 def _by(actor: Mapping[str, Any] | None) -> str:

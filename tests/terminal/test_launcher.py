@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
+import socket
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.terminal.conftest import CONSOLE, children_of
+from tests.terminal.conftest import CONSOLE, ReadLog, children_of, of_type
 from tests.terminal.tmux import Tmux
 
 pytestmark = [pytest.mark.nats, pytest.mark.terminal]
@@ -55,7 +57,7 @@ def worker_pids(state: Path) -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("recipes")
-def test_launch_scale_kill_and_see_it_come_back(console_env: dict[str, str], tmp_path: Path) -> None:
+def test_launch_scale_kill_and_see_it_come_back(console_env: dict[str, str], read_log: ReadLog, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with Tmux(CONSOLE, tmp_path, cols=120, rows=40, env=console_env) as terminal:
         terminal.wait("LIVE")
@@ -97,6 +99,52 @@ def test_launch_scale_kill_and_see_it_come_back(console_env: dict[str, str], tmp
         terminal.keys("Right", "Right", "Enter")
         assert "EXIT=0" in terminal.wait("EXIT=", timeout=20)
     assert worker_pids(state) == {}
+    acts = of_type(read_log(), "OPERATOR_ACTION")
+    told = [((act.details or {})["action"], (act.details or {})["names"]) for act in acts]
+    assert told == [
+        ("scale up", ["mail-1"]),
+        ("scale up", ["mail-2"]),
+        ("scale down", ["mail-2"]),
+        ("restart processes", ["mail-1"]),
+        ("stop processes", ["mail-1"]),
+    ]
+    assert {(act.details or {})["recipes"][0] for act in acts} == {"mail"}
+    assert {(act.actor or {})["host"] for act in acts} == {socket.gethostname()}
+    assert len({act.action_id for act in acts}) == len(acts)
+
+
+@pytest.mark.usefixtures("recipes")
+def test_marked_processes_are_stopped_together(console_env: dict[str, str], read_log: ReadLog, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Tmux(CONSOLE, tmp_path, cols=80, rows=24, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        terminal.keys("8")
+        terminal.wait(lambda s: "mail" in s and "+ starts one" in s)
+        terminal.keys("+")
+        terminal.wait("mail-1")
+        terminal.keys("+")
+        terminal.wait(lambda s: "mail-2" in s and s.count("2/2") == 2)
+        terminal.keys("g", "Space", "Space", "K")
+        screen = terminal.wait("Stop 2 processes: mail-1, mail-2?")
+        assert "Workers take no more jobs" in screen
+        terminal.keys("Up")
+        terminal.type("deploy")
+        terminal.keys("Enter", "Right", "Enter")
+        terminal.wait("2 processes asked to stop")
+        terminal.wait(lambda s: s.count("exited 0") == 2)
+        assert worker_pids(state) == {}
+        terminal.keys("2", "/")
+        terminal.type("type:OPERATOR_ACTION")
+        terminal.keys("Enter")
+        terminal.wait("stop processes, 2 of")
+        terminal.keys("Enter")
+        screen = terminal.wait("deploy")
+        assert socket.gethostname() in screen
+        assert getpass.getuser() in screen
+        terminal.keys("q")
+        terminal.wait("EXIT=")
+    act = of_type(read_log(), "OPERATOR_ACTION")[-1]
+    assert (act.reason, (act.details or {})["processes"]) == ("deploy", 2)
 
 
 @pytest.mark.usefixtures("recipes")

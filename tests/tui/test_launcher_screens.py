@@ -165,6 +165,13 @@ def test_confirm_fewer(snap_compare: Any, size: tuple[int, int]) -> None:
 
 
 @BOTH
+def test_confirm_restart_of_marked(snap_compare: Any, size: tuple[int, int]) -> None:
+    """How many, which, and what becomes of each kind."""
+    keys = ("8", "j", "space", "space", "j", "space", "R")
+    assert snap_compare(console(), terminal_size=size, run_before=after(*keys))
+
+
+@BOTH
 def test_quit(snap_compare: Any, size: tuple[int, int]) -> None:
     """What a hang-up would do and to which; staying has the focus."""
     shown = console()

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from naq.errors import NaqConnectionError
 from naq_tui.app import NaqConsole
-from naq_tui.feed.fake import FakeProcesses
+from naq_tui.feed.fake import FakeCommands, FakeProcesses
 from naq_tui.feed.sample import T0, first_batch, process
 from naq_tui.launcher import LaunchError, LaunchSpec, ProcessStatus
+from naq_tui.messages import Launch
 from naq_tui.remembered import Remembered
 from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.detail import DetailScreen
@@ -78,6 +80,126 @@ async def test_what_ends_or_restarts_a_process_asks_first(row: str, key: str, ca
         assert asked(app) == [], "no is the default"
         await press(pilot, key, "right", "enter")
         assert asked(app) == [call]
+
+
+def told(app: NaqConsole) -> list[tuple[str, dict[str, Any]]]:
+    assert isinstance(app.commands, FakeCommands)
+    return app.commands.told
+
+
+async def test_what_acts_acts_on_all_marked_processes_it_can_be_done_to() -> None:
+    app = console()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot)
+        names = [shown.name for shown in app.state.processes]
+        await press(pilot, "8", "j", "space", "space", *["j"] * (names.index("worker-1") - 3), "space", "K")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.screen.question == "Stop 2 processes: mail-1, mail-2?"
+        assert "Workers take no more jobs" in app.screen.effect
+        app.screen.query_one("#field-reason", Input).value = "deploy"
+        await press(pilot, "y")
+        assert asked(app) == [("stop", "mail-1"), ("stop", "mail-2")]
+        assert [note.message for note in app._notifications] == ["2 processes asked to stop."]
+        assert not app.main.tables["processes"].marks
+        details = {"processes": 2, "names": ["mail-1", "mail-2"], "recipes": ["mail"], "pids": [4103, 4104]}
+        assert told(app) == [("stop processes", details)]
+        assert isinstance(app.commands, FakeCommands)
+        assert app.commands.reasons == ["deploy"]
+
+
+@pytest.mark.parametrize(
+    ("key", "verb", "question", "done"),
+    [
+        ("R", "restart", "Restart 6 processes: nats-server, mail-1, mail-2, mail-3, scheduler-1 and 1 more?", 6),
+        ("K", "stop", "Stop 5 processes: nats-server, mail-1, mail-2, mail-3, scheduler-1?", 5),
+        ("X", "kill", "Kill 4 processes: nats-server, mail-1, mail-2, scheduler-1?", 4),
+        ("D", "remove", "Forget 2 processes: mail-3, worker-1?", 2),
+    ],
+)
+async def test_all_processes_marked(key: str, verb: str, question: str, done: int) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "a", key)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.screen.question == question
+        await press(pilot, "y")
+        assert [call for call, _ in asked(app)] == [verb] * done
+        assert [details["processes"] for _, details in told(app)] == [done]
+
+
+async def test_a_process_that_refuses_stays_marked() -> None:
+    app = console()
+
+    def refuse(process_id: str) -> None:
+        if process_id == "mail-2":
+            raise LaunchError("mail-2 is gone")
+
+    app.supervisor.kill = refuse  # type: ignore[method-assign]
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "j", "space", "space", "X", "y")
+        assert [note.message for note in app._notifications] == ["1 of 2 processes killed. mail-2 is gone"]
+        marks = app.main.tables["processes"].marks
+        assert [name for name in ("mail-1", "mail-2") if name in marks] == ["mail-2"]
+
+
+async def test_ten_processes_need_their_number_typed() -> None:
+    many = [process(f"w-{number}", "worker", 100 + number, "") for number in range(10)]
+    app = fake_console(processes=FakeProcesses(*many))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "a", "K", "enter", "y")
+        assert asked(app) == []
+        assert isinstance(app.screen, ConfirmScreen)
+        await press(pilot, *"10", "enter", "y")
+        assert len(asked(app)) == 10
+
+
+async def test_what_is_launched_and_scaled_is_told_to_the_log() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "j", "plus")
+        await press(pilot, "minus", "y")
+        spec = LaunchSpec(recipe="mail", modules=("shop.tasks",))
+        app.post_message(Launch(spec, 2))
+        await pilot.pause()
+        (up, more), (down, fewer), (launched, new) = told(app)
+        assert (up, more["processes"], more["recipes"], more["names"]) == ("scale up", 1, ["mail"], ["mail-7"])
+        assert (down, fewer["processes"], fewer["recipes"], fewer["names"]) == ("scale down", 1, ["mail"], ["mail-1"])
+        assert (launched, new["processes"], new["recipes"]) == ("launch processes", 2, ["mail"])
+
+
+async def test_a_log_out_of_reach_keeps_nothing_from_being_done() -> None:
+    app = console()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot)
+        assert isinstance(app.commands, FakeCommands)
+        app.commands.refuses[""] = NaqConnectionError("no answer from local")
+        await press(pilot, "8", "K", "y")
+        assert asked(app) == [("stop", "nats-server")]
+        said = [note.message for note in app._notifications]
+        assert "The log was not told of it (stop processes, 1 process): no answer from local" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "told_of"),
+    [
+        ("stop", [("stop processes", ["mail-1", "mail-2", "mail-3", "scheduler-1"])]),
+        ("policy", [("stop processes", ["scheduler-1"])]),
+        ("leave", []),
+    ],
+)
+async def test_what_ends_with_the_console_is_told_to_the_log(answer: str, told_of: list[tuple[str, list[str]]]) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "q")
+        app.screen.dismiss(answer)
+        await pilot.pause()
+        await pilot.pause()
+        assert [(action, details["names"]) for action, details in told(app)] == told_of
 
 
 async def test_a_question_is_answered_once_however_fast_the_keys() -> None:
