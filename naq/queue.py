@@ -250,6 +250,10 @@ class Queue:
             patience_s=ENQUEUE_PATIENCE_S if patience_s is None else patience_s,
         )
 
+    async def tell_enqueued(self, job: Job) -> None:
+        """ENQUEUED of a stored job whose producer was killed before it could be told: as `store` tells it, once."""
+        await (await self._send_event(job, None))
+
     async def _send_event(self, job: Job, extra: Mapping[str, Any] | None) -> Future[PublishAck]:
         event = JobEvent.of(
             JobEventType.ENQUEUED,

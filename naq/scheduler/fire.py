@@ -4,7 +4,8 @@ What a crash does: a run's job has an id made of the schedule and its due time. 
 written, then the schedule is saved; runs that were missed are saved before any is made up for. So a scheduler killed
 at any point leaves a schedule whose next run is the first one that may have been made. The next leader makes it again
 under the same id, which the queue stores once: it remembers ids for a minute. What may be older is looked for first
-(among the results, the events, and in the queue), counted, and its event written where it is missing.
+(among the results, the events, and in the queue), counted, and its events written where they are missing: with a log
+that takes nothing, a job may be stored, and its scheduler killed, while its ENQUEUED is tried again.
 
 A pause, a modification or a cancellation that is saved while a run is under way stays, and the run is counted in it.
 Where it takes the due time away, it leaves it in `unsettled_at`: a run that a killed scheduler had made is found by it.
@@ -49,6 +50,8 @@ class _Found(NamedTuple):
     job_id: str
     seq: int | None
     is_told: bool
+    enqueued_at: datetime | None = None
+    """When, as its record says; None where it is not read."""
 
 
 class Firer:
@@ -208,16 +211,20 @@ class Firer:
             return _Found(told or job_id_of(schedule, due), None, is_told=True)
         job_id = job_id_of(schedule, due)
         message = await find_job(self._connection, job_id, since=due - HANDOVER)
-        if message is not None:
-            return _Found(job_id, message.seq, is_told=False)
         try:
+            if message is not None:
+                return _Found(job_id, message.seq, False, Job.from_wire(message.data).enqueued_at)
             record = await self._results.get_record(job_id)
         except SerializationError:
-            return _Found(job_id, None, is_told=False)
-        return None if record is None else _Found(job_id, None, is_told=False)
+            return _Found(job_id, None if message is None else message.seq, is_told=False)
+        return None if record is None else _Found(job_id, None, False, record.enqueued_at)
 
     async def _count(self, schedule: Schedule, due: datetime, found: _Found, outcome: Outcome) -> None:
         if not found.is_told:
+            if not await self._telling.is_enqueued_told(found.job_id, schedule.queue, due):
+                job = job_of(schedule, due)
+                job.enqueued_at = found.enqueued_at or due
+                await Queue(schedule.queue, self._connection).tell_enqueued(job)
             await self._telling.triggered(schedule, due, job_id_of(schedule, due), found.job_id, None)
         outcome.add(due, found.job_id, found.seq)
 

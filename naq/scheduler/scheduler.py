@@ -16,7 +16,7 @@ from naq import __version__, ids
 from naq.caretaker import Caretaker
 from naq.connection import Connection, LinkState
 from naq.errors import ConflictError, NaqException, SerializationError
-from naq.events import Events
+from naq.events import LAST_PATIENCE_S, Events
 from naq.lease import Lease
 from naq.models.event import JobEvent, JobEventType
 from naq.models.schedule import Schedule, ScheduleStatus
@@ -131,6 +131,7 @@ class Scheduler:
             await self._last_jobs.stop()
             await orders.stop()
             self.status.stopping()
+            await self._connection.outbox.settle(LAST_PATIENCE_S)  # events of what it was just firing
             await self._resign("stopped")
             await stop_order.forget()
         await self._events.write_last(

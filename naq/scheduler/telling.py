@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from naq.connection import Connection
 from naq.eventlog import EventLog
 from naq.events import Events
-from naq.models.event import JobEvent, JobEventType
+from naq.models.event import Entity, JobEvent, JobEventType, StoredEvent
 from naq.models.schedule import Schedule, ScheduleStatus
 from naq.models.times import format_time
 
@@ -31,18 +33,26 @@ class _Told:
         self._read_to, self._last_seq = since, 0
 
     async def read_on(self, log: EventLog, subject: str) -> None:
-        while True:
-            page = await log.since(self._read_to, PAGE, subject=subject)
-            fresh = [stored for stored in page if stored.seq > self._last_seq]
-            for stored in fresh:
-                if (event := stored.event) is not None and event.schedule_id:
-                    due = (event.details or {}).get("due")
-                    self.jobs.setdefault((event.schedule_id, due if isinstance(due, str) else ""), event.job_id or "")
-            if not fresh:
-                return
-            self._read_to, self._last_seq = fresh[-1].stored_at, fresh[-1].seq
-            if len(page) < PAGE:
-                return
+        async with aclosing(_stored(log, subject, self._read_to, self._last_seq)) as pages:  # type: ignore[type-var]
+            async for page in pages:
+                for stored in page:
+                    if (event := stored.event) is not None and event.schedule_id:
+                        due = (event.details or {}).get("due")
+                        run = event.schedule_id, due if isinstance(due, str) else ""
+                        self.jobs.setdefault(run, event.job_id or "")
+                self._read_to, self._last_seq = page[-1].stored_at, page[-1].seq
+
+
+async def _stored(log: EventLog, subject: str, since: datetime, after_seq: int) -> AsyncIterator[Sequence[StoredEvent]]:
+    """Pages of events stored at or after `since` and after a sequence, up to the newest; none is empty."""
+    while True:
+        page = await log.since(since, PAGE, subject=subject)
+        fresh = [stored for stored in page if stored.seq > after_seq]
+        if fresh:
+            yield fresh
+            since, after_seq = fresh[-1].stored_at, fresh[-1].seq
+        if not fresh or len(page) < PAGE:
+            return
 
 
 class Telling:
@@ -67,6 +77,15 @@ class Telling:
             told = self._told[event_type] = _Told(since)
         await told.read_on(self._log, self._names.event_filter(entity=event_type.entity, event_type=event_type))
         return told.jobs.get((schedule.schedule_id, format_time(due)))
+
+    async def is_enqueued_told(self, job_id: str, queue: str, due: datetime) -> bool:
+        """Whether the log holds ENQUEUED of this run's job."""
+        subject = self._names.event_filter(entity=Entity.JOB, event_type=JobEventType.ENQUEUED, queue=queue)
+        async with aclosing(_stored(self._log, subject, max(due, _FIRST) - SKEW, 0)) as pages:  # type: ignore[type-var]
+            async for page in pages:
+                if any(stored.event is not None and stored.event.job_id == job_id for stored in page):
+                    return True
+        return False
 
     async def triggered(
         self, schedule: Schedule, due: datetime, fired_id: str, job_id: str, now: datetime | None

@@ -16,6 +16,7 @@ from tests.integration.dying import die
 POINTS: dict[str, tuple[type, str]] = {
     "before the job": (Queue, "store"),
     "between ENQUEUED and the job": (Queue, "_send_job"),
+    "before ENQUEUED is stored": (Queue, "_settle"),
     "before SCHEDULE_TRIGGERED": (Telling, "triggered"),
     "before SCHEDULE_COMPLETED": (Telling, "completed"),
     "before SCHEDULE_MISFIRED": (Telling, "missed"),
@@ -24,6 +25,7 @@ POINTS: dict[str, tuple[type, str]] = {
     "after the save": (Firer, "_save"),
 }
 """Where it dies: as it calls this method (or as that returns)."""
+RETURNS = ("before ENQUEUED is stored", "after the save")
 
 
 async def fire(point: str, nth: int) -> None:
@@ -35,11 +37,11 @@ async def fire(point: str, nth: int) -> None:
         nonlocal calls
         is_there = point != "before the save of a buffered run" or (args[0].buffered_at and not args[1].buffered_at)
         calls += 1 if is_there else 0
-        if is_there and calls == nth and point != "after the save":
+        if is_there and calls == nth and point not in RETURNS:
             await asyncio.sleep(0.2)  # what was written before this point has left by then
             die()
         done = await method(self, *args, **options)
-        if point == "after the save" and calls == nth:
+        if point in RETURNS and calls == nth:
             die()
         return done
 

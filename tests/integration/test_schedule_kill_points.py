@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from naq.backlog import find_job
 from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.models.schedule import ScheduleStatus
 from naq.settings import Settings
 from naq.topology import NANOSECONDS, stream_configs
 from tests.conftest import WorkerFactory
-from tests.integration.log import all_events, events_of
+from tests.integration.log import all_events, event_when, events_of
 from tests.integration.schedulers import dies, record_when, running_scheduler, told, triggered
+from tests.integration.test_back_pressure import limit
 
 pytestmark = pytest.mark.nats
 HOUR = timedelta(hours=1)
@@ -112,6 +115,41 @@ async def test_the_next_leader_comes_when_the_server_has_forgotten_the_ids(
     assert types.count("STARTED") == types.count("COMPLETED") == 1
     # an ENQUEUED whose job never left is followed by another, with the job
     assert types.count("ENQUEUED") == (2 if point == "between ENQUEUED and the job" else 1)
+
+
+@pytest.mark.parametrize("end", ["killed", "told to end"])
+async def test_a_run_that_a_full_log_takes_no_word_of_is_told_later(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory, end: str
+) -> None:
+    start = client.connection.server_now() + timedelta(seconds=3)
+    await client.schedule(tasks.add, 1, 2, interval=HOUR, start_at=start, schedule_id="s")
+    job_id, log = f"s.{int(start.timestamp() * 1000)}", client.connection.names.events
+    async with AsyncExitStack() as running:
+        if end == "killed":
+            dying = asyncio.create_task(dies(settings, "before ENQUEUED is stored"))
+        else:
+            await running.enter_async_context(running_scheduler(settings))
+        await event_when(client, lambda event: event.type == "LEADER_ELECTED")
+        await limit(client, log, max_bytes=1, discard="new")
+        if end == "killed":
+            await dying
+        else:
+            async with asyncio.timeout(10):  # the server tells it to nobody
+                while await find_job(client.connection, job_id) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        await limit(client, log, max_bytes=-1, discard="new")
+    async with worker():
+        assert await client.fetch_job_result(job_id, timeout=10) == 3
+        if end == "killed":
+            assert "ENQUEUED" not in await trail(client, job_id)
+            async with running_scheduler(settings):
+                await record_when(client, "s", lambda record: record.run_count > 0)
+    events = await events_of(client, job_id)
+    assert [event.type for event in events].count("ENQUEUED") == 1
+    enqueued = next(event for event in events if event.type == "ENQUEUED")
+    started = next(event for event in events if event.type == "STARTED")
+    assert (enqueued.queue, enqueued.schedule_id) == ("default", "s")
+    assert enqueued.ts <= started.ts
 
 
 @pytest.mark.parametrize("point", ["before SCHEDULE_COMPLETED", "before the save", "after the save"])
