@@ -86,6 +86,10 @@ class Tail:
         self._last_per_subject = last_per_subject
         self._only_new = only_new
         self._next = start_seq
+        self._made_at: object = None
+        """When the stream was made, as the server writes it; None until that is known."""
+        self._read_at: datetime | None = None
+        """When the newest message that was read was stored."""
         self._arrivals = _Arrivals()
 
     async def batches(self) -> AsyncIterator[TailBatch]:
@@ -164,6 +168,7 @@ class Tail:
                     yield TailBatch(messages, is_caught_up)
                     # only what was handed over counts as read
                     self._next = max(messages[-1].seq + 1, self._next or 0)
+                    self._read_at = messages[-1].stored_at
                     if is_caught_up:
                         self._last_per_subject = False
                 if refused.done():
@@ -187,6 +192,7 @@ class Tail:
 
     async def _make_consumer(self) -> tuple[str, int, datetime]:
         """Returns its name, how many messages wait for it, and from when on what is stored is none of them."""
+        await self._find_place()
         config: dict[str, Any] = {
             "ack_policy": "none",
             "mem_storage": True,
@@ -204,7 +210,7 @@ class Tail:
                 config["filter_subject"] = ">"
         elif self._next is not None:
             config["deliver_policy"] = "by_start_sequence"
-            config["opt_start_seq"] = max(1, await self._resume_at(self._next))
+            config["opt_start_seq"] = max(1, self._next)
         elif self._only_new:
             config["deliver_policy"] = "new"
         elif self._start_time is not None:
@@ -221,13 +227,23 @@ class Tail:
         made_at = parse_time(answer.get("created")) or self._connection.server_now()
         return str(answer["name"]), codec.whole(answer, "num_pending", 0), made_at + CERTAINLY_NEW
 
-    async def _resume_at(self, wanted: int) -> int:
-        """`wanted`, or 1 where the stream was made anew and counts from the start again."""
+    async def _find_place(self) -> None:
+        """Where to go on: a stream that was made anew, or whose server lost what it stored last, counts from less."""
         try:
-            state = (await self._connection.api(f"STREAM.INFO.{self._stream}")).get("state", {})
-        except JetStreamError:
-            return wanted
-        return wanted if codec.whole(state, "last_seq", 0) >= wanted - 1 else 1
+            info = await self._connection.api(f"STREAM.INFO.{self._stream}")
+        except (JetStreamError, PermissionDeniedError):
+            return
+        is_anew = self._made_at is not None and info.get("created") != self._made_at
+        self._made_at = info.get("created")
+        last_seq = codec.whole(info.get("state", {}), "last_seq", 0)
+        if self._next is None or (not is_anew and last_seq + 1 >= self._next):
+            return
+        if is_anew:
+            self._next = 1
+        elif self._read_at is None:
+            self._next = last_seq + 1
+        else:  # numbers that were read already may stand for others by now
+            self._next, self._only_new, self._start_time = None, False, self._read_at + timedelta(microseconds=1)
 
 
 def parse_delivered(subject: bytes, reply: str, data: bytes, block: bytes) -> tuple[TailMessage, int]:
