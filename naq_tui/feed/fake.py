@@ -50,7 +50,9 @@ class FakeFeed:
     def __init__(self, *batches: Sequence[Update]) -> None:
         self._queue: asyncio.Queue[tuple[Update, ...]] = asyncio.Queue()
         self._first = [tuple(batch) for batch in batches]
-        self.events: dict[int, StoredEvent] = {event.seq: event for event in sample.earlier_events()}
+        self.events: dict[int, StoredEvent] = {
+            event.seq: event for event in (*sample.schedule_events(), *sample.earlier_events())
+        }
         self.results: dict[str, JobResult] = {result.job_id: result for result in results()}
         self.reads: list[tuple[int, int]] = []
         self.held = (1, 0)

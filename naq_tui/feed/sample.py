@@ -27,6 +27,7 @@ from naq_tui.feed.sample_jobs import (
     lives,
     running_of,
 )
+from naq_tui.feed.sample_schedules import earlier_runs, triggered
 from naq_tui.launcher import ProcessStatus, ProcessView
 from naq_tui.store.updates import (
     EventsAppended,
@@ -53,8 +54,8 @@ def job_events(seed: int = 7, jobs: int = 140) -> tuple[StoredEvent, ...]:
     """What happened in the two minutes before T0, interleaved, with a few events of other kinds."""
     made = [event for life in lives(seed, jobs) for event in life.events() if before(LATELY_S) <= event.ts < T0]
     for minutes in range(2):
-        at, about = before(12.4 + 60 * minutes), {"queue": "default", "function": POLL}
-        made.append(JobEvent.of(JobEventType.SCHEDULE_TRIGGERED, ts=at, schedule_id="minutely", **about))
+        at = before(12.4 + 60 * minutes)
+        made.append(triggered("minutely", POLL, at, job_id(1_200 + minutes), late_ms=3.1 + minutes))
     started = {"host": "web-1", "pid": 4104}
     made.append(JobEvent.of(JobEventType.WORKER_STARTED, ts=before(98), worker_id="w-4", details=started))
     lost = "no heartbeat for 15 s"
@@ -69,6 +70,15 @@ def earlier_events() -> tuple[StoredEvent, ...]:
     """What the log holds, from before those two minutes, of jobs that are known; oldest first."""
     made = [event for life in lives() for event in life.events() if event.ts < before(LATELY_S)]
     return tuple(stored(seq_at(event.ts), event.ts, replace(event, id=f"earlier-{event.job_id}")) for event in made)
+
+
+def schedule_events() -> tuple[StoredEvent, ...]:
+    """What the log holds of its schedules' runs, from before those two minutes; oldest first."""
+    found: list[StoredEvent] = []
+    for event in sorted((event for run in earlier_runs() for event in run), key=lambda event: event.ts):
+        seq = max(seq_at(event.ts), found[-1].seq + 1 if found else 0)
+        found.append(stored(seq, event.ts, replace(event, id=f"run-{len(found)}")))
+    return tuple(found)
 
 
 def seq_at(moment: datetime) -> int:

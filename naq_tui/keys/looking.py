@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from naq_tui.keys.action import Action
-from naq_tui.keys.places import LISTS, MARKABLE, REPORTS, TABLES
+from naq_tui.keys.places import LISTS, MARKABLE, OPENING, REPORTS, TABLES
 
 LOOKING: tuple[Action, ...] = (
     Action(
@@ -275,11 +275,11 @@ LOOKING: tuple[Action, ...] = (
         id="related.open",
         keys=("enter",),
         label="open",
-        help="Open the record that is chosen: the event's job, worker, schedule or queue",
+        help="Open the record that is chosen: that of the line, of an event its job, worker, schedule or queue",
         group="Looking",
         call="open_related",
         owner="report",
-        where=frozenset({"event"}),
+        where=OPENING,
         footer=65,
     ),
     Action(
@@ -290,7 +290,7 @@ LOOKING: tuple[Action, ...] = (
         group="Looking",
         call="step_related(1)",
         owner="report",
-        where=frozenset({"event"}),
+        where=OPENING,
         footer=63,
     ),
     Action(
@@ -301,7 +301,7 @@ LOOKING: tuple[Action, ...] = (
         group="Looking",
         call="step_related(-1)",
         owner="report",
-        where=frozenset({"event"}),
+        where=OPENING,
     ),
     Action(
         id="report.unfold",

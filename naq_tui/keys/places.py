@@ -23,3 +23,5 @@ MARKABLE = TABLES - {"figures"}
 JOB_LISTS = frozenset({"jobs", "results", "errors"})
 """Tables whose rows stand for jobs."""
 REPORTS = frozenset({"detail", "event", "job", "error", "output", "compare"})
+OPENING = frozenset({"detail", "event", "job", "error"})
+"""Reports from which other records can be opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from naq.errors import NaqException
 from naq_tui import keys, masking
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.targets import Target, targets_of
+from naq_tui.feed.schedule_runs import job_as_told, older_runs
 from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
 from naq_tui.store.rows import event_row, result_row
+from naq_tui.store.schedule_runs import ScheduleRuns, newest_of
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.extra import FOLD_ALL, Extra, Relative
@@ -33,8 +36,11 @@ if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
 
 PARENTS_READ = 50
+RUNS_READ = 20
+"""Runs of a schedule that are read at a time."""
 DEEPEST = 4
 """Levels that values are folded at one by one; beyond that they are unfolded whole."""
+OPENING_KEYS = frozenset({"related.open", "related.next", "related.previous"})
 STALE = "stale: no connection"
 
 
@@ -57,6 +63,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         self.past = PastLine()
         self.related_line = RelatedLine()
         self.related_line.display = False
+        self.key_line = KeyLine(self.place)
         self._extra = Extra()
         self.is_revealed = False
         """Whether secrets are shown, here and in copies made here."""
@@ -74,7 +81,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         yield self.past
         yield self.related_line
         yield self.document
-        yield KeyLine(self.place)
+        yield self.key_line
 
     def on_mount(self) -> None:
         if self.kind == "event":
@@ -115,17 +122,30 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         return (row,) if row is not None else (result_row(self._extra.result),) if self._extra.result else ()
 
     def action_step_related(self, step: int) -> None:
-        self.related_line.step(step)
+        (self.related_line if self.related_line.items else self.document).step(step)
 
     def action_open_related(self) -> None:
-        if self.related_line.item is not None:
-            self._open_related(self.related_line.item)
+        item = self.related_line.item or self.document.chosen
+        if item is not None:
+            self._open_related(item)
 
     def on_related_line_chosen(self, message: RelatedLine.Chosen) -> None:
         self._open_related(message.item)
 
+    def on_document_chosen(self, message: Document.Chosen) -> None:
+        self._open_related(message.item)
+
     def _open_related(self, item: Related) -> None:
-        self.post_message(Open(item.kind, item.key))
+        if item.kind == "more":
+            self._read_more()
+        else:
+            self.post_message(Open(item.kind, item.key))
+
+    def _read_more(self) -> None:
+        runs = self._extra.runs
+        if runs is not None and not runs.is_reading:
+            self._extra = replace(self._extra, runs=replace(runs, most=len(runs.runs) + RUNS_READ))
+            self._read()
 
     def action_fold(self, step: int) -> None:
         """Fold values one level more (-1) or less (1)."""
@@ -153,6 +173,8 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         if self.kind == "figures":
             row = row_of(app.state, self.key)
             self._extra = replace(self._extra, bars=app.main.bars_of(row) if row is not None else ())
+        if self._extra.runs is not None:
+            self._extra = replace(self._extra, runs=self._extra.runs.followed(app.state))
         with masking.revealed(self.is_revealed):
             report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or (None if self.app.is_past else self._record)
@@ -161,7 +183,9 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         self.title_line.title = report.title
         told = [Cell("secrets shown", "waiting")] if self.is_revealed else []
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
-        self.document.show(report.lines)
+        self.document.show(report.lines, report.links)
+        has_any = bool(self.related_line.items or report.links)
+        self.key_line.idle = frozenset() if has_any else OPENING_KEYS
         self._read_when_changed()
 
     def _read_when_changed(self) -> None:
@@ -171,6 +195,8 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
             now: tuple[object, ...] = ("job", row.status if row else "", row.attempt if row else 0)
         elif self.kind == "error" and self._record is not None:
             now = ("error",)
+        elif self.kind == "schedule" and "events" in self.app.state.loaded:
+            now = ("schedule", self.app.state.resumed_at)
         else:
             return
         if now != self._read_for:
@@ -184,12 +210,16 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
                 await self._read_event()
             elif self.kind == "job":
                 await self._read_job(self.key)
+            elif self.kind == "schedule":
+                await self._read_runs()
             else:
                 newest = self._record.job_ids[-1]
                 self._extra = replace(self._extra, result=await self.app.pages.read_result(newest))
             self._extra = replace(self._extra, problem="", is_read=True)
         except NaqException as exc:
             self._extra = replace(self._extra, problem=safe(str(exc), 300))
+        if self._extra.runs is not None:
+            self._extra = replace(self._extra, runs=replace(self._extra.runs, is_reading=False))
         self._show()
 
     async def _read_event(self) -> None:
@@ -218,3 +248,29 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
                 function = record.function if record is not None else row.function if row is not None else ""
                 parents.append(Relative(name, safe(status, 40), function))
         self._extra = replace(self._extra, parents=tuple(parents))
+
+    async def _read_runs(self) -> None:
+        """The runs before those that are known, then how the jobs of all stand that the state says nothing of."""
+        state, pages, runs = self.app.state, self.app.pages, self._extra.runs
+        seen = newest_of(state, state.first_seq - 1)
+        if runs is None or runs.seen > seen:  # or the log is another
+            runs = ScheduleRuns(self.key, seen, seen + 1, RUNS_READ)
+        self._take_runs(replace(runs, is_reading=True))
+        missing = runs.most - len(runs.runs)
+        if missing > 0:
+            async with aclosing(older_runs(pages, self.key, runs.reached, missing)) as pieces:  # type: ignore[type-var]
+                async for events, reached in pieces:
+                    self._take_runs(self._runs.older(events, reached))
+        for run in self._runs.unread():
+            from_seq = None if run.is_duplicate else run.row.seq
+            job = await job_as_told(pages, run.job_id or "", run.event.queue, from_seq)
+            self._take_runs(self._runs.with_job(run.row.seq, job))
+
+    @property
+    def _runs(self) -> ScheduleRuns:
+        assert self._extra.runs is not None
+        return self._extra.runs
+
+    def _take_runs(self, runs: ScheduleRuns) -> None:
+        self._extra = replace(self._extra, runs=runs)
+        self._show()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
-from naq.errors import NaqException
-from naq.models.schedule import Schedule
 from naq_tui import hints, masking, status
-from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size, until
-from naq_tui.jsontext import Span, one_line
+from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size
+from naq_tui.jsontext import one_line
 from naq_tui.store.failures import groups
 from naq_tui.store.rows import EventRow, QueueRow, WorkerRow, event_row, told
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
@@ -22,7 +19,8 @@ from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import served_queues, worker_status
 from naq_tui.views.process_report import process_report
 from naq_tui.views.queues import QueueItem, drains, is_unserved
-from naq_tui.views.report import Report
+from naq_tui.views.report import Report, ago
+from naq_tui.views.schedule_report import schedule_report
 from naq_tui.views.table import Lens
 
 Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error", "figures"]
@@ -51,8 +49,9 @@ def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Rep
         case "queue":
             return _queue(state, key, lens)
         case "schedule":
-            if key in state.schedules:
-                return _schedule(state, key, lens)
+            report = schedule_report(state, key, lens, extra)
+            if report is not None:
+                return report
         case "job":
             report = job_report(state, key, lens, extra)
             if report is not None:
@@ -83,7 +82,7 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
         (f"  {row.function or row.schedule or row.worker or row.queue}", "strong"),
         (f"  {row.text}", look.tone if row.type in status.FAILURE_EVENTS else ""),
     )
-    report.fact("stored", exact(row.at), _ago(row.at, lens))
+    report.fact("stored", exact(row.at), ago(row.at, lens.now))
     report.fact("sequence", f"#{count(row.seq)}")
     report.fact("subject", safe(row.raw.subject, 300))
     if event is None:
@@ -118,10 +117,6 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
     return report
 
 
-def _ago(moment: datetime | None, lens: Lens) -> Span | None:
-    return None if moment is None else (f"   {age(moment, lens.now)} ago", "muted")
-
-
 def _worker(state: State, key: str, lens: Lens) -> Report:
     row = state.workers[key]
     record = row.record
@@ -139,12 +134,12 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
     report.fact("host", row.host, (f"   pid {record.pid}", "muted"))
     report.fact("queues", row.queues)
     report.fact("modules", row.modules)
-    report.fact("started", exact(record.started_at), _ago(record.started_at, lens))
+    report.fact("started", exact(record.started_at), ago(record.started_at, lens.now))
     every = "" if row.untold else f"   every {duration(record.heartbeat_interval_s)}"
     report.fact(
         "heartbeat",
         "?" if "beat" in row.untold else exact(record.beat_at),
-        _ago(record.beat_at, lens),
+        ago(record.beat_at, lens.now),
         (every, "muted"),
     )
     report.fact("version", row.version)
@@ -244,63 +239,3 @@ def _drain_words(row: QueueRow, traffic: Traffic, second: int) -> str:
         return ""
     words = {"stands": "none ended in the last minute", "grows": "more come than end", "steady": "as many come as end"}
     return f"   {words.get(left) or f'empty in {left} at the pace of the last minute'}"
-
-
-def _schedule(state: State, key: str, lens: Lens) -> Report:
-    row = state.schedules[key]
-    record = row.record
-    look = status.of_schedule(row.status)
-    report = Report(f"Schedule {row.name}", record=row)
-    report.headline(
-        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
-        (f"  {row.name}", "strong"),
-        (f"  {'?' if 'spec' in row.untold else row.spec}", ""),
-    )
-    report.fact("id", safe(record.schedule_id, 200))
-    report.fact("function", safe(record.function, 300))
-    report.fact("queue", row.queue)
-    report.fact("cron", safe(record.cron or "", 100))
-    report.fact("every", None if record.interval_s is None else duration(record.interval_s))
-    report.fact("timezone", "?" if "spec" in row.untold else safe(record.timezone, 60))
-    report.fact("starts", exact(record.start_at) if record.start_at else None)
-    report.fact("ends", exact(record.end_at) if record.end_at else None)
-    report.fact("jitter", f"up to {duration(record.jitter_s)}" if record.jitter_s else None)
-    report.fact("missed runs", *(("?",) if "misfire" in row.untold else _policy(record, "misfire")))
-    report.fact("overlap", *(_policy(record, "overlap") if record.overlap != "allow" else (None,)))
-    report.fact("created", exact(record.created_at))
-    report.section("Runs")
-    report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
-    report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
-    report.fact("  missed", (count(record.misfire_count), "waiting") if record.misfire_count else None)
-    report.fact("  skipped", (count(record.skip_count), "waiting") if record.skip_count else None)
-    report.fact("  last", exact(record.last_run_at), _ago(record.last_run_at, lens))
-    report.fact("  last job", safe(record.last_job_id or "", 200))
-    report.fact("  last error", (told(record.last_error or ""), "failed"))
-    if row.status == "ACTIVE" and not row.untold:
-        report.section("Next")
-        for moment in next_runs(record, lens.now):
-            report.lines.append(((f"  {exact(moment)}", ""), (f"   {until(moment, lens.now)}", "muted")))
-    report.section("Arguments")
-    if "arguments" in row.untold:
-        report.note("not in the log")
-    else:
-        report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
-    return report
-
-
-def next_runs(record: Schedule, now: datetime, number: int = 5) -> list[datetime]:
-    """The next times an active schedule is due; none where that can't be told."""
-    from naq.scheduler import spec
-
-    try:
-        return spec.next_runs(record, number, now)
-    except NaqException:
-        return []
-
-
-def _policy(record: Schedule, field: str) -> tuple[Span, ...]:
-    """What it does about missed or overlapping runs, and where that is not what its record says."""
-    text = safe(getattr(record, field), 40).replace("_", " ")
-    if field not in record.unknown_policies:
-        return ((text, ""),)
-    return ((text, "waiting"), ("   not known to this version: followed as skip", "muted"))

@@ -10,6 +10,7 @@ from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.store.figures import Bar
 from naq_tui.store.rows import EventRow
+from naq_tui.store.schedule_runs import ScheduleRuns
 
 FOLD_ALL = 99
 
@@ -34,6 +35,8 @@ class Extra:
     """The job's own record: what it was called with."""
     events: tuple[StoredEvent, ...] | None = None
     parents: tuple[Relative, ...] = ()
+    runs: ScheduleRuns | None = None
+    """Of a schedule: its last runs, the state followed."""
     bars: Sequence[Bar] = ()
     """Of figures: the course of their window, oldest first."""
     problem: str = ""

@@ -1,8 +1,8 @@
-"""The records that an event is about, to be opened from its report."""
+"""Records that can be opened from a report: those that an event is about, and those that its lines name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from naq.ids import short
 from naq_tui.store.rows import EventRow
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 class Related(NamedTuple):
-    kind: Kind
+    kind: Kind | Literal["more"]
+    """What it is; "more" is no record, but what can be read on top of the report."""
     key: str
-    label: str
+    label: str = ""
+    """What it is called, where several stand in one line; where each has a line, what tells lines of one record
+    apart."""
 
 
 def related(row: EventRow | None) -> tuple[Related, ...]:

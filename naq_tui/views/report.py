@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from naq_tui import masking
+from naq_tui.format import age
 from naq_tui.jsontext import Span, pretty
 from naq_tui.text import fit, safe, safe_lines, width
+from naq_tui.views.related import Related
 
 LABEL = 14
 """Cells of the column of labels."""
@@ -24,6 +27,8 @@ class Report:
     lines: list[Line] = field(default_factory=list)
     record: Any = None
     """What `y` copies."""
+    links: dict[int, Related] = field(default_factory=dict)
+    """What a line opens, by its place in `lines`."""
 
     def headline(self, *spans: Span) -> None:
         """The first thing to read."""
@@ -56,15 +61,21 @@ class Report:
             is_error = not line.startswith(" ") and place > 0
             self.lines.append((("  ", ""), (line, "muted" if is_place else "failed" if is_error else "")))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
-        """Short columns as wide as their widest cell."""
+    def link(self, item: Related) -> None:
+        """The line added last opens a record."""
+        self.links[len(self.lines) - 1] = item
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Span]], links: Sequence[Related] = ()) -> None:
+        """Short columns as wide as their widest cell; `links` are what the rows open, none or one for each."""
         widths = [max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)]
         self.lines.append(
             (("  ", ""), *((fit(head, size + 2), "muted") for head, size in zip(heads, widths, strict=True)))
         )
-        for row in rows:
+        for place, row in enumerate(rows):
             cells = ((fit(text, size + 2), tone) for (text, tone), size in zip(row, widths, strict=True))
             self.lines.append((("  ", ""), *cells))
+            if links:
+                self.link(links[place])
 
     def note(self, text: str) -> None:
         self.lines.append((("  ", ""), (safe(text), "muted")))
@@ -74,3 +85,8 @@ class Report:
         hide = masking.active().text
         self.title = hide(self.title)
         self.lines = [tuple((hide(text), tone) for text, tone in line) for line in self.lines]
+
+
+def ago(moment: datetime | None, now: datetime) -> Span | None:
+    """Behind a time: how long ago that is."""
+    return None if moment is None else (f"   {age(moment, now)} ago", "muted")

@@ -21,6 +21,8 @@ class KeyLine(Painted):
     app: NaqConsole
 
     place: reactive[str] = reactive("overview", layout=False)
+    idle: reactive[frozenset[str]] = reactive(frozenset(), layout=False)
+    """Ids of actions that would do nothing now: they are left out."""
 
     def __init__(self, place: str = "overview") -> None:
         super().__init__(classes="keys")
@@ -28,7 +30,8 @@ class KeyLine(Painted):
 
     def shown(self) -> list[keys.Action]:
         """The actions that fit, in order."""
-        actions = keys.footer(self.place, self.app.actions, is_past=self.app.is_past)
+        offered = keys.footer(self.place, self.app.actions, is_past=self.app.is_past)
+        actions = [action for action in offered if action.id not in self.idle]
         while len(actions) > 1 and sum(_width(action) + 2 for action in actions) > self.size.width:
             actions.remove(min(actions, key=lambda action: action.footer))
         return actions

@@ -1,0 +1,275 @@
+"""Reports lead on: their lines open other records, and a schedule's tells of its runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from naq.errors import NaqConnectionError
+from naq.models.event import JobEvent, JobEventType, StoredEvent
+from naq.models.times import format_time
+from naq_tui.app import NaqConsole
+from naq_tui.feed import replay
+from naq_tui.feed.fake import FakeFeed, first_batch
+from naq_tui.feed.sample import T0, stored
+from naq_tui.feed.sample_schedules import LAST_DIGEST, PAUSED_AT, run_id
+from naq_tui.screens.detail import RUNS_READ, DetailScreen
+from naq_tui.screens.moment import MomentScreen
+from naq_tui.store.schedule_runs import RUNS, ScheduleRun, ScheduleRuns
+from naq_tui.store.state import EMPTY, State
+from naq_tui.store.updates import EventsAppended, Update
+from naq_tui.views.related import Related
+from naq_tui.widgets.document import Document
+from tests.tui.conftest import fake_console, settle, shown, text_on
+
+OLDER = Related("more", "", str(RUNS_READ))
+
+
+async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():
+            await pilot.pause(0.02)
+    await pilot.pause()
+
+
+def feed_of(console: NaqConsole) -> FakeFeed:
+    assert isinstance(console.feed, FakeFeed)
+    return console.feed
+
+
+async def opened(pilot: Pilot[Any], kind: Any, key: str) -> DetailScreen:
+    console = pilot.app
+    assert isinstance(console, NaqConsole)
+    report = DetailScreen(kind, key)
+    await console.push_screen(report)
+    return report
+
+
+async def read(pilot: Pilot[Any], report: DetailScreen) -> None:
+    """Wait until all that it reads is there."""
+    await until(pilot, lambda: report._extra.is_read or report._extra.problem)
+
+
+def run_lines(report: DetailScreen) -> list[str]:
+    """The rows of a schedule's runs, as they are on the screen at its width."""
+    document = report.query_one(Document)
+    rows = ["".join(text for text, _ in row) for row in document._rows(document.size.width)]
+    places = [document._row_of[place] for place, item in document._links.items() if item.label != "last"]
+    return [" ".join(rows[place].split()) for place in places]
+
+
+# a schedule's runs
+
+
+async def test_a_schedule_tells_of_each_run_and_why_there_was_none() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "digest")
+        await read(pilot, report)
+        lines = run_lines(report)
+        assert len(lines) == RUNS_READ + 1
+        assert lines[-1] == "… older ones"
+        assert lines[0] == "✓ done 2026-11-24 12:04:00 3.9 s 00d16e by hand by mara: again, with the new layout"
+        assert lines[1] == "❚ paused 2026-11-24 12:01:32 by mara: deploy"
+        assert lines[2] == "✓ done 2026-11-24 12:00:00 4.0 ms 4.1 s 521600"
+        assert lines[3] == "✗ failed 2026-11-24 11:45:00 5.0 ms 4 s 520700 KeyError: 'layout'"
+        assert lines[4] == "! skipped 2026-11-24 11:30:00 job 518900 has not ended"
+        assert lines[7] == "✓ done 2026-11-24 10:45:00 3 min 4 s 517100"
+        assert lines[8] == "! misfired 2026-11-24 10:00:00 3 missed, 1 made up (run once)"
+
+
+async def test_a_run_opens_its_job_and_the_way_back_leads_to_its_line() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "digest")
+        await read(pilot, report)
+        document = report.query_one(Document)
+        failed = run_id("digest", LAST_DIGEST - timedelta(minutes=15))
+        for _ in range(60):
+            if document.chosen is not None and document.chosen.key == failed:
+                break
+            await pilot.press("j")
+        assert document.chosen is not None
+        where = (document.chosen, document._top)
+        assert where[0].key == failed
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(console.screen, DetailScreen) and console.screen is not report)
+        job = console.screen
+        assert isinstance(job, DetailScreen)
+        assert (job.kind, job.key) == ("job", failed)
+        await read(pilot, job)
+        assert "✗ failed" in text_on(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: console.screen is report)
+        assert (document.chosen, document._top) == where
+        await pilot.press("k", "k", "enter")
+        await until(pilot, lambda: console.screen is not report)
+        event = console.screen
+        assert isinstance(event, DetailScreen)
+        assert event.kind == "event", "what kept a run opens the event that tells of it"
+        await until(pilot, lambda: "deploy" in text_on(pilot))
+
+
+async def test_older_runs_are_read_when_asked_for() -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "digest")
+        await read(pilot, report)
+        await pilot.press("G")
+        document = report.query_one(Document)
+        await pilot.press("shift+tab") if document.chosen != OLDER else None
+        assert document.chosen == OLDER
+        first = run_lines(report)[:-1]
+        await pilot.press("enter")
+        await until(pilot, lambda: len(run_lines(report)) > len(first) + 1 and not report._runs.is_reading)
+        lines = run_lines(report)
+        assert lines[: len(first)] == first
+        assert "older ones" not in lines[-1]
+        dues = [run.due or run.row.at for run in report._runs.runs if not run.is_by_hand][1:]
+        assert dues == sorted(dues, reverse=True)
+        events = [one.event for one in feed_of(console).events.values() if one.event is not None]
+        told = [event for event in events if event.type in RUNS and event.schedule_id == "digest"]
+        assert len(lines) == len(told)
+        await pilot.press("G")
+        await pilot.pause()
+        assert "the log has no older ones" in text_on(pilot)
+
+
+async def test_a_schedule_without_runs_says_so() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "cleanup")
+        assert "reading…" in text_on(pilot)
+        await read(pilot, report)
+        assert "none in the log" in text_on(pilot)
+        footer = [action.id for action in report.key_line.shown()]
+        assert "related.open" not in footer, "there is nothing to open"
+
+
+async def test_reading_is_given_up_with_the_report() -> None:
+    console = fake_console()
+    feed = feed_of(console)
+    feed.scan_stalls_at = 170_000
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "nightly")
+        await until(pilot, lambda: report._extra.runs is not None and report._runs.reached <= 170_000)
+        assert "reading…" in text_on(pilot)
+        reading = [worker for worker in report.workers if worker.node is report]
+        assert [worker.is_running for worker in reading] == [True]
+        await pilot.press("escape")
+        await until(pilot, lambda: console.screen is console.main)
+        await until(pilot, lambda: all(worker.is_finished for worker in reading))
+
+
+async def test_what_can_not_be_read_is_said_and_read_when_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = fake_console()
+
+    async def refuse(_seqs: object) -> tuple[StoredEvent, ...]:
+        raise NaqConnectionError("no answer from local")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(console.feed, "read_at", refuse)
+        async with console.run_test(size=(120, 40)) as pilot:
+            await settle(pilot)
+            report = await opened(pilot, "schedule", "digest")
+            await read(pilot, report)
+            assert "no answer from local" in text_on(pilot)
+            patch.undo()
+            await pilot.press("tab", "enter")
+            await until(pilot, lambda: report._extra.is_read)
+            assert "no answer" not in text_on(pilot)
+            assert len(run_lines(report)) == RUNS_READ + 1
+
+
+async def test_runs_come_and_go_on_while_the_report_is_open() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "schedule", "minutely")
+        await read(pilot, report)
+        before, due = run_lines(report), T0 + timedelta(seconds=47.6)
+        seq, job_id = console.state.last_seq + 1, run_id("minutely", due)
+        about: dict[str, Any] = {"job_id": job_id, "queue": "default", "function": "shop.tasks:poll"}
+        details = {"due": format_time(due), "late_ms": 1_200}
+        fired = JobEvent.of(JobEventType.SCHEDULE_TRIGGERED, schedule_id="minutely", details=details, **about)
+        begun = JobEvent.of(JobEventType.STARTED, worker_id="w-4", **about)
+        at = due + timedelta(seconds=1.3)
+        feed_of(console).push(EventsAppended((stored(seq, at, fired), stored(seq + 1, at, begun))))
+        await until(pilot, lambda: "● running" in run_lines(report)[0])
+        assert run_lines(report)[0].startswith("● running 2026-11-24 14:08:00 1.2 s ")
+        ended = JobEvent.of(JobEventType.COMPLETED, worker_id="w-4", run_ms=700.0, **about)
+        feed_of(console).push(EventsAppended((stored(seq + 2, at + timedelta(seconds=1), ended),)))
+        await until(pilot, lambda: "✓ done" in run_lines(report)[0])
+        assert "700 ms" in run_lines(report)[0]
+        assert run_lines(report)[1:] == before
+
+
+async def test_runs_are_those_of_the_instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an instant nothing is told of what came later, and the job that ran then runs."""
+    monkeypatch.setattr(replay, "HORIZON", 500)
+    console = fake_console()
+    then = next(
+        one.seq
+        for one in feed_of(console).events.values()
+        if one.event is not None
+        and one.event.type == "STARTED"
+        and one.event.job_id == run_id("digest", LAST_DIGEST - timedelta(minutes=45))
+    )
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("t")
+        await shown(pilot, MomentScreen)
+        await pilot.press(*f"#{then}", "enter")
+        await until(pilot, lambda: console.state.as_of is not None and console.state.as_of.seq == then)
+        report = await opened(pilot, "schedule", "digest")
+        await read(pilot, report)
+        first, second, *_ = run_lines(report)
+        assert first.startswith("● running 2026-11-24 11:15:00 ")
+        assert second.startswith("✓ done 2026-11-24 11:00:00 ")
+        await pilot.press("r")
+        await until(pilot, lambda: not console.is_past and report._extra.is_read and len(run_lines(report)) > 2)
+        await until(pilot, lambda: "by hand" in run_lines(report)[0])
+
+
+def test_what_a_hostile_event_tells_of_a_run_is_harmless() -> None:
+    details = {"due": "never", "late_ms": float("1e300"), "manual": "yes", "running": 5, "missed": -3}
+    event = JobEvent(type="SCHEDULE_TRIGGERED", job_id="a", schedule_id="s", details=details)
+    run = ScheduleRun(row=_row(event))
+    assert (run.due, run.late_s, run.is_by_hand, run.is_duplicate) == (None, None, False, False)
+
+
+def test_as_many_runs_are_kept_as_were_asked_for() -> None:
+    runs = ScheduleRuns("s", 0, 1, most=3)
+    state = _state(tuple(_stored(seq, "s" if seq % 2 else "other") for seq in range(1, 20)))
+    followed = runs.followed(state)
+    assert [run.row.seq for run in followed.runs] == [19, 17, 15]
+    assert (followed.seen, followed.reached) == (19, 15)
+    assert not followed.has_all(1)
+    assert followed.followed(state) == followed
+
+
+def _stored(seq: int, schedule_id: str) -> StoredEvent:
+    return stored(seq, PAUSED_AT, JobEvent.of(JobEventType.SCHEDULE_TRIGGERED, schedule_id=schedule_id, job_id="j"))
+
+
+def _row(event: JobEvent) -> Any:
+    from naq_tui.store.rows import event_row
+
+    return event_row(stored(1, T0, event))
+
+
+def _state(events: tuple[StoredEvent, ...]) -> State:
+    from naq_tui.store.fold import apply
+
+    updates: tuple[Update, ...] = (*first_batch()[:1], EventsAppended(events))
+    return apply(EMPTY, updates)

@@ -1,0 +1,77 @@
+"""Pictures of reports that lead on to other records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from naq.errors import NaqConnectionError
+from naq_tui.app import NaqConsole
+from naq_tui.feed.fake import FakeFeed
+from naq_tui.screens.detail import DetailScreen
+from tests.tui.conftest import fake_console, settle
+
+SMALL, MEDIUM = (80, 24), (120, 40)
+BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
+
+
+def report(kind: Any, key: str, *keys: str, is_whole: bool = True) -> Any:
+    """For `run_before`: open a report, wait until all of it is read (or it can't be), press keys."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        console = pilot.app
+        assert isinstance(console, NaqConsole)
+        await settle(pilot)
+        screen = DetailScreen(kind, key)
+        await console.push_screen(screen)
+        while is_whole and not (screen._extra.is_read or screen._extra.problem):
+            await pilot.pause(0.02)
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return run
+
+
+@BOTH
+def test_runs(snap_compare: Any, size: tuple[int, int]) -> None:
+    """A schedule's last runs in columns; what stood in the place of a run says why; the chosen row opens its job."""
+    keys = ("pagedown",) if size == SMALL else ("j",)
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("schedule", "digest", *keys))
+
+
+@BOTH
+def test_older_runs(snap_compare: Any, size: tuple[int, int]) -> None:
+    """The end of the runs that were read, and the line that reads on."""
+    keys = ("pagedown", "pagedown", "k") if size == SMALL else ("pagedown",)
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("schedule", "digest", *keys))
+
+
+@BOTH
+def test_runs_are_read(snap_compare: Any, size: tuple[int, int]) -> None:
+    """While the log is looked through."""
+    console = fake_console()
+    assert isinstance(console.feed, FakeFeed)
+    console.feed.scan_stalls_at = 170_000
+    run = report("schedule", "nightly", "j", is_whole=False)
+    assert snap_compare(console, terminal_size=size, run_before=run)
+
+
+@BOTH
+def test_runs_can_not_be_read(snap_compare: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log can't be read: why, in the place of the runs, and how to try again."""
+    console = fake_console()
+
+    async def refuse(_seqs: object) -> None:
+        raise NaqConnectionError("no answer from local to a read of naq_events")
+
+    monkeypatch.setattr(console.feed, "read_at", refuse)
+    assert snap_compare(console, terminal_size=size, run_before=report("schedule", "digest"))
+
+
+@BOTH
+def test_no_runs(snap_compare: Any, size: tuple[int, int]) -> None:
+    """A schedule whose runs the log does not hold."""
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("schedule", "cleanup"))
