@@ -157,7 +157,7 @@ async def _snapshot(args: argparse.Namespace) -> int:
     """Print one frame of a server that is there; none is started, nothing is remembered."""
     from naq_tui.app import make_console
     from naq_tui.feed.nats import NatsFeed
-    from naq_tui.launcher import Supervisor
+    from naq_tui.launcher import Onlooker, recipes_of
     from naq_tui.opening import check, choose
     from naq_tui.snapshot import checked_screen, checked_size, snapshot
 
@@ -168,8 +168,10 @@ async def _snapshot(args: argparse.Namespace) -> int:
     context = choice.context
     label = context.name if context is not None else choice.settings.server_label.removeprefix("nats://")
     feed = NatsFeed(choice.settings, label=label)
+    recipes, _ = recipes_of(config.tables.get("recipes"))
+    seen = Onlooker(recipes=recipes)
     app = make_console(
-        feed=feed, supervisor=Supervisor(), ascii_only=args.ascii, config=config, context=context, read_only=True
+        feed=feed, supervisor=seen, ascii_only=args.ascii, config=config, context=context, read_only=True
     )
     frame = await snapshot(app, screen, args.format, size)
     sys.stdout.buffer.write(frame.encode("utf-8", "backslashreplace"))

@@ -31,7 +31,7 @@ SCAN_STEP = 2_000
 
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
     """What the feed begins with."""
-    return (*sample.first_batch(seed), JobsFound(waiting_jobs()), FailuresFound(failures()))
+    return (*sample.first_batch(seed), JobsFound(waiting_jobs()), FailuresFound(failures(), is_all=True))
 
 
 class FixedClock:

@@ -52,12 +52,12 @@ class Frame:
             self._taken.clear()
             await self._taken.wait()
 
-    async def failures(self, found: tuple[StoredEvent, ...]) -> None:
+    async def failures(self, found: tuple[StoredEvent, ...], *, is_all: bool = False) -> None:
         """Failures of the past, once those before them are taken: there may be more than are to be held at once."""
         while self._failures is not None:
             self._taken.clear()
             await self._taken.wait()
-        self._failures = FailuresFound(found)
+        self._failures = FailuresFound(found, is_all)
         self._changed.set()
 
     def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound) -> None:

@@ -66,6 +66,8 @@ class NatsFeed:
         self._active = asyncio.Event()
         self._has_newest = asyncio.Event()
         """Set once the newest events are here, or can't be had for now."""
+        self._has_results = False
+        """Whether the newest results are here: how many there are is not told before."""
         self._is_open = False
         self._rtt_ms: float | None = None
         self._message = self._forbids = ""
@@ -211,7 +213,7 @@ class NatsFeed:
                 async with contextlib.aclosing(past.past_failures(self._client)) as pieces:  # type: ignore[type-var]
                     async for failures in pieces:
                         await self._frame.failures(failures)
-                await self._frame.failures(())
+                await self._frame.failures((), is_all=True)
                 return
             except NaqException as exc:
                 log.debug("reading the past begins anew: %s", exc)
@@ -275,8 +277,9 @@ class NatsFeed:
     async def _watch_results(self) -> None:
         bucket = self._client.results.bucket
         held = await stream_range(self._client.connection, bucket.stream)
-        self._frame.total_results(held.messages)
         await self._read_past_results(held)
+        self._frame.total_results(held.messages)
+        self._has_results = True
         async for entries in self._client.results.watch():
             for entry in entries:
                 if entry.is_deleted:
@@ -309,8 +312,9 @@ class NatsFeed:
             if connection.state is LinkState.LIVE:
                 queues = await self._client.inspector.queues()
                 self._frame.put(QueuesSampled(tuple(queues), connection.server_now()))
-                held = await stream_range(connection, self._client.results.bucket.stream)
-                self._frame.total_results(held.messages)
+                if self._has_results:
+                    held = await stream_range(connection, self._client.results.bucket.stream)
+                    self._frame.total_results(held.messages)
                 log_range = await self._client.log.range()
                 self._frame.range(log_range.first_seq, log_range.last_seq, is_new_log=False)
                 if self._lag.holds(log_range.last_seq):

@@ -1,6 +1,7 @@
 """Local processes of the console: what to start, how it fares, what it said. No Textual and no NATS in here."""
 
 from naq_tui.launcher.folder import default_state_dir
+from naq_tui.launcher.onlooker import Onlooker
 from naq_tui.launcher.output import OutputPage
 from naq_tui.launcher.recipe import Recipe, RecipeError, recipe_of, recipes_of
 from naq_tui.launcher.spec import LaunchError, LaunchSpec
@@ -10,6 +11,7 @@ from naq_tui.launcher.view import ProcessStatus, ProcessView
 __all__ = [
     "LaunchError",
     "LaunchSpec",
+    "Onlooker",
     "OutputPage",
     "ProcessStatus",
     "ProcessView",

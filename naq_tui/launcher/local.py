@@ -93,13 +93,10 @@ class LocalProcess(WatchedProcess):
         cls, record: ProcessRecord, folder: Path, on_exit: Callable[[WatchedProcess], None], owner_identity: str
     ) -> LocalProcess:
         """Take over a process of an earlier console, which may have ended since."""
-        process = cls(record.process_id, record.spec, folder, on_exit)
-        process.tail.path = record.log_path
-        process.is_owned = False
-        process.restarts = record.restarts
-        process.tail.catch_up()
+        process = cls._of(record, folder, on_exit)
         if not record.is_running:
-            process._found_ended(record)
+            process._take_as_ended(record)
+            process._unlink_record()
             return process
         witness = Witness(record.pid)
         process._read_variables(record)
@@ -107,6 +104,27 @@ class LocalProcess(WatchedProcess):
         process.is_stop_asked = record.is_stop_asked
         process._witness = witness
         process._save(owner_identity)
+        return process
+
+    @classmethod
+    def seen(cls, record: ProcessRecord, folder: Path) -> LocalProcess:
+        """A process as it is now, whoever has it: neither watched nor taken over."""
+        process = cls._of(record, folder, lambda _: None)
+        if record.is_running:
+            process._take_as_running(record.pid, record.identity, record.started_at, is_ready=True)
+            process.is_stop_asked = record.is_stop_asked
+            process.measure()
+        else:
+            process._take_as_ended(record)
+        return process
+
+    @classmethod
+    def _of(cls, record: ProcessRecord, folder: Path, on_exit: Callable[[WatchedProcess], None]) -> LocalProcess:
+        process = cls(record.process_id, record.spec, folder, on_exit)
+        process.tail.path = record.log_path
+        process.is_owned = False
+        process.restarts = record.restarts
+        process.tail.catch_up()
         return process
 
     def renew(self, spec: LaunchSpec) -> None:
@@ -149,7 +167,7 @@ class LocalProcess(WatchedProcess):
             folder="" if spec.cwd is None else str(spec.cwd),
         )
 
-    def _found_ended(self, record: ProcessRecord) -> None:
+    def _take_as_ended(self, record: ProcessRecord) -> None:
         """It ended while no console watched; how is known to nobody."""
         self.tail.finish()
         self.pid, self.started_at, self.is_stop_asked = record.pid, record.started_at, record.is_stop_asked
@@ -158,7 +176,6 @@ class LocalProcess(WatchedProcess):
             # the time of its last words is the nearest there is to that of its end
             lived = record.log_path.stat().st_mtime - record.started_at.timestamp()
             self._born, self._died = 0.0, max(0.0, lived)
-        self._unlink_record()
 
     def _read_variables(self, record: ProcessRecord) -> None:
         """The values of its variables, which no file holds, are the process's own to tell."""

@@ -143,6 +143,11 @@ class WatchedProcess:
         )
 
     def _watch(self, pid: int, identity: str | None, started_at: datetime, *, is_ready: bool = False) -> None:
+        self._take_as_running(pid, identity, started_at, is_ready=is_ready)
+        self._unwatch()
+        self._unwatch = watch_exit(pid, self._has_ended, self._is_still_itself)
+
+    def _take_as_running(self, pid: int, identity: str | None, started_at: datetime, *, is_ready: bool) -> None:
         self.pid = pid
         self._identity = identity
         self.started_at = started_at
@@ -152,8 +157,6 @@ class WatchedProcess:
         self._cpu_percent = self._rss_bytes = self._measured = None
         self.is_alive, self.is_stop_asked, self.exit_code, self.restart_at = True, False, None, None
         self.ended = asyncio.Event()
-        self._unwatch()
-        self._unwatch = watch_exit(pid, self._has_ended, self._is_still_itself)
 
     def _has_ended(self) -> None:
         self._died = time.monotonic()

@@ -71,7 +71,8 @@ def apply(state: State, batch: Iterable[Update]) -> State:
                 state = replace(state, jobs=jobs, loaded=state.loaded | {"jobs"})
             case FailuresFound():
                 failures = with_failures(state.failures, map(event_row, update.events))
-                state = replace(state, failures=failures, loaded=state.loaded | {"errors"})
+                heard = {"errors", "failures"} if update.is_all else {"errors"}
+                state = replace(state, failures=failures, loaded=state.loaded | heard)
             case FiguresChanged():
                 state = replace(state, figures=update.told)
             case ProcessesChanged():

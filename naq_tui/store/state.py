@@ -88,7 +88,7 @@ class State:
     running: Mapping[str, EventRow] = field(default_factory=dict)
     """The STARTED event of each job that runs, by job id; the newest where there are very many."""
     loaded: frozenset[str] = frozenset()
-    """Names of the kinds of records that were heard of at least once."""
+    """Names of the kinds of records that were heard of at least once; "failures" once all of the past are here."""
 
     @property
     def is_live(self) -> bool:

@@ -125,6 +125,8 @@ class FailuresFound:
     """FAILED events from before the newest events, oldest first; told at the start, the newest piece first."""
 
     events: tuple[StoredEvent, ...]
+    is_all: bool = False
+    """Whether this was the last piece."""
 
 
 @dataclass(frozen=True, slots=True)
