@@ -53,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.read_only and args.write:
         print("naq-console: --read-only and --write contradict each other", file=sys.stderr)
         return 2
+    if args.demo and (args.snapshot or args.server or args.context or args.prefix):
+        print(
+            "naq-console: --demo has a server of its own: leave out --snapshot, --server, --context and --prefix",
+            file=sys.stderr,
+        )
+        return 2
     if args.snapshot is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("naq-console: it needs a terminal; in scripts use --snapshot, or 'naq' with --json", file=sys.stderr)
         return 2

@@ -159,6 +159,19 @@ def test_without_a_terminal_it_says_so() -> None:
     assert (done.returncode, "needs a terminal" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--demo", "--snapshot", "jobs"), "--demo has a server of its own"),
+        (("--demo", "--server", "nats://127.0.0.1:1"), "--demo has a server of its own"),
+        (("--read-only", "--write"), "contradict each other"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(words: tuple[str, ...], told: str) -> None:
+    done = subprocess.run((*CONSOLE, *words), capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
 def _has_env(process: psutil.Process, name: str, value: str) -> bool:
     try:
         return process.environ().get(name) == value
