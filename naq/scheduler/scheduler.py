@@ -253,7 +253,9 @@ class Scheduler:
                 await asyncio.sleep(RETRY_S)
                 continue
             if stored is None:
-                self._drop(schedule.schedule_id)
+                held = self._heap.get(schedule.schedule_id)
+                if held is None or held.created_at == schedule.created_at:  # else another of that id by now
+                    self._drop(schedule.schedule_id)
             else:
                 self._put_back(stored)
 

@@ -158,3 +158,31 @@ async def test_what_another_leader_brought_to_its_end_is_not_fired_from_memory(
         await client.enqueue_in(0.05, tasks.add, 1, 2, job_id="last")
         await removed(client, "last")
     assert asked == ["first", "last"]
+
+
+async def test_one_made_under_the_id_of_one_that_is_over_is_fired(
+    client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while the last run of the other is still being saved."""
+    is_held = asyncio.Event()
+
+    async def fire(firer: Firer, schedule: Schedule, now: datetime) -> Schedule | None:
+        monkeypatch.setattr(Firer, "fire", original)
+        fired = await original(firer, schedule, now)
+        await client.enqueue_in(0.05, tasks.add, 1, 2, job_id="s", queue_name="second")
+        await is_held.wait()
+        return fired
+
+    original, keep = Firer.fire, Scheduler._keep
+
+    def kept(self: Scheduler, schedule: Schedule) -> None:
+        keep(self, schedule)
+        if schedule.queue == "second":
+            is_held.set()
+
+    monkeypatch.setattr(Firer, "fire", fire)
+    monkeypatch.setattr(Scheduler, "_keep", kept)
+    async with running_scheduler(settings):
+        await client.enqueue_in(0.05, tasks.add, 1, 2, job_id="s")
+        await is_held.wait()
+        await removed(client, "s")
