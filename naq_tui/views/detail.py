@@ -19,6 +19,7 @@ from naq_tui.views.job import job_events, job_report
 from naq_tui.views.judging import served_queues, worker_status
 from naq_tui.views.process_report import process_report
 from naq_tui.views.queues import QueueItem, drains, is_unserved
+from naq_tui.views.related import Related
 from naq_tui.views.report import Report, ago
 from naq_tui.views.schedule_report import schedule_report
 from naq_tui.views.table import Lens
@@ -164,6 +165,7 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
                 ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
                 for (job, function, since), running in zip(row.jobs, record.running, strict=True)
             ],
+            [Related("job", running.job_id, "running") for running in record.running],
         )
     _lately(report, state, row, lens)
     return report
@@ -186,6 +188,8 @@ def _lately(report: Report, state: State, worker: WorkerRow, lens: Lens) -> None
                 (event.text, cells[5].tone),
             )
         )
+        job_id = event.raw.event.job_id if event.raw.event is not None else None
+        report.link(Related("job" if job_id else "event", job_id or str(event.seq), str(event.seq)))
 
 
 def _queue(state: State, key: str, lens: Lens) -> Report:
@@ -230,6 +234,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
                 (f"   {len(worker.record.running)}/{worker.record.concurrency or '?'}", "muted"),
             )
         )
+        report.link(Related("worker", worker.worker_id))
     return report
 
 

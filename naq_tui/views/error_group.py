@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from naq.ids import short
 from naq_tui import status
 from naq_tui.format import age, clock, count, exact, plural, sparkline
-from naq_tui.store.failures import ErrorGroup
+from naq_tui.store.failures import ErrorGroup, Failure
 from naq_tui.store.state import State
-from naq_tui.text import safe
+from naq_tui.text import fit, safe
 from naq_tui.views.errors import hour
 from naq_tui.views.extra import Extra
 from naq_tui.views.job import error_parts
+from naq_tui.views.related import Related
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
@@ -35,12 +39,27 @@ def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> R
         report.section("Traceback")
         report.note(extra.problem or "reading…")
     report.section(f"Jobs, the newest {min(JOBS_SHOWN, group.count)} of {group.count:,}")
-    for job_id in group.job_ids[: -JOBS_SHOWN - 1 : -1]:
-        row = state.jobs.get(job_id)
+    newest = group.job_ids[: -JOBS_SHOWN - 1 : -1]
+    failed = _last_failures(state, newest)
+    for job_id in newest:
+        row, failure = state.jobs.get(job_id), failed.get(job_id)
         look = status.of_job(row.status) if row is not None else None
         now = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else (" " * 12, "")
-        at = clock(row.changed_at) if row is not None else ""
-        function = f"{row.function if row is not None else '':<20} "
-        cells = (now, (f" {at:<9}", "muted"), (function, "strong"), (safe(job_id, 60), "muted"))
+        at = clock(row.changed_at) if row is not None else clock(failure.at) if failure is not None else ""
+        function = row.function if row is not None else failure.function if failure is not None else ""
+        cells = (now, (f" {at:<9}", "muted"), (f"{fit(function, 24)} ", "strong"), (safe(short(job_id)), "muted"))
         report.lines.append((("  ", ""), *cells))
+        report.link(Related("job", job_id))
     return report
+
+
+def _last_failures(state: State, job_ids: Sequence[str]) -> dict[str, Failure]:
+    """How these jobs, among the newest that failed, failed last."""
+    missing, found = set(job_ids), dict[str, Failure]()
+    for failure in reversed(state.failures.values()):
+        if failure.job_id in missing:
+            missing.discard(failure.job_id)
+            found[failure.job_id] = failure
+            if not missing:
+                break
+    return found

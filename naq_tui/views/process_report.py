@@ -12,6 +12,7 @@ from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.judging import worker_status
 from naq_tui.views.processes import by_place, status_cell, worker_of
+from naq_tui.views.related import Related
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
@@ -97,6 +98,7 @@ def _worker(report: Report, worker: WorkerRow, lens: Lens) -> None:
         (f"   {safe(record.worker_id, 100)}", "muted"),
         (f"   {age(record.beat_at, lens.now)} ago", "muted"),
     )
+    report.link(Related("worker", record.worker_id))
     if worker.is_scheduler:
         return
     report.fact("  jobs", f"{len(record.running)} of {record.concurrency} run")
@@ -110,4 +112,5 @@ def _worker(report: Report, worker: WorkerRow, lens: Lens) -> None:
                 ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
                 for (job, function, since), running in zip(worker.jobs, record.running, strict=True)
             ],
+            [Related("job", running.job_id) for running in record.running],
         )

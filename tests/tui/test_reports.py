@@ -20,9 +20,12 @@ from naq_tui.feed.sample import T0, stored
 from naq_tui.feed.sample_schedules import LAST_DIGEST, PAUSED_AT, run_id
 from naq_tui.screens.detail import RUNS_READ, DetailScreen
 from naq_tui.screens.moment import MomentScreen
+from naq_tui.store.failures import groups
 from naq_tui.store.schedule_runs import RUNS, ScheduleRun, ScheduleRuns
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, Update
+from naq_tui.views.detail import LATELY
+from naq_tui.views.error_group import JOBS_SHOWN
 from naq_tui.views.related import Related
 from naq_tui.widgets.document import Document
 from tests.tui.conftest import fake_console, settle, shown, text_on
@@ -273,3 +276,94 @@ def _state(events: tuple[StoredEvent, ...]) -> State:
 
     updates: tuple[Update, ...] = (*first_batch()[:1], EventsAppended(events))
     return apply(EMPTY, updates)
+
+
+# jobs named in other reports
+
+
+@pytest.mark.parametrize("kind", ["error", "worker"])
+async def test_jobs_are_opened_from_reports_that_name_them(kind: str) -> None:
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        if kind == "error":
+            group = groups(console.state.failures)[0]
+            report = await opened(pilot, "error", group.key)
+            named = list(group.job_ids[: -JOBS_SHOWN - 1 : -1])
+        else:
+            report = await opened(pilot, "worker", "w-3")
+            row = console.state.workers["w-3"]
+            mine = [one for one in reversed(console.state.events) if one.worker == "w-3"][:LATELY]
+            lately = [one.raw.event.job_id for one in mine if one.raw.event is not None]
+            named = [job.job_id for job in row.record.running] + [job_id for job_id in lately if job_id]
+        await pilot.pause()
+        document = report.query_one(Document)
+        assert [item.key for item in document._links.values() if item.kind == "job"] == named
+        for step, key in enumerate(named[:4]):
+            await pilot.press("tab") if step or document.chosen is None else None
+            await until(pilot, lambda: document.chosen is not None)
+            where = (document.chosen, document._top)
+            assert where[0] is not None
+            assert where[0].key == key
+            await pilot.press("enter")
+            await until(pilot, lambda: console.screen is not report)
+            job = console.screen
+            assert isinstance(job, DetailScreen)
+            assert (job.kind, job.key) == ("job", key)
+            await pilot.press("escape")
+            await until(pilot, lambda: console.screen is report)
+            assert (document.chosen, document._top) == where
+
+
+async def test_the_line_that_was_opened_is_found_again_where_it_has_moved() -> None:
+    """While a job's report is open its worker goes on: the line is another number of rows down, and out of sight."""
+    console = fake_console()
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "worker", "w-3")
+        document = report.query_one(Document)
+        await pilot.press("G")
+        await until(pilot, lambda: document.chosen is not None)
+        await pilot.press("k", "k", "k", "k", "k", "k", "k")
+        chosen = document.chosen
+        assert chosen is not None
+        await pilot.press("enter")
+        await until(pilot, lambda: console.screen is not report)
+        seq = console.state.last_seq + 1
+        about: dict[str, Any] = {"queue": "mail", "function": "shop.tasks:send_receipt", "worker_id": "w-3"}
+        come = [JobEvent.of(JobEventType.STARTED, job_id=f"new-{place}", **about) for place in range(5)]
+        feed_of(console).push(EventsAppended(tuple(stored(seq + n, T0, event) for n, event in enumerate(come))))
+        await until(pilot, lambda: console.state.last_seq == seq + 4)
+        await pilot.press("escape")
+        await until(pilot, lambda: console.screen is report)
+        await until(pilot, lambda: "new-" in "".join(item.key for item in document._links.values()))
+        assert document.chosen == chosen
+        row = document._row_of[next(place for place, item in document._links.items() if item == chosen)]
+        assert document._top <= row < document._top + document.size.height
+
+
+async def test_a_click_opens_a_line_and_keys_walk_through_them() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "worker", "w-3")
+        await pilot.pause()
+        document = report.query_one(Document)
+        places = document._places
+        assert document._chosen == places[0]
+        await pilot.press("j", "j")
+        assert (document._chosen, document._top) == (places[2], 0), "in sight the choice moves, not the text"
+        await pilot.press("k")
+        assert document._chosen == places[1]
+        await pilot.press("G")
+        assert document._chosen == places[-1]
+        await pilot.press("g")
+        assert (document._chosen, document._top) == (places[0], 0)
+        await pilot.press("shift+tab")
+        assert document._chosen == places[-1], "before the first comes the last"
+        await pilot.press("tab")
+        await pilot.click(Document, offset=(10, document._row_of[places[3]] - document._top))
+        await until(pilot, lambda: console.screen is not report)
+        job = console.screen
+        assert isinstance(job, DetailScreen)
+        assert job.key == document._links[places[3]].key

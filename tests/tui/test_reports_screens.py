@@ -9,8 +9,11 @@ from textual.pilot import Pilot
 
 from naq.errors import NaqConnectionError
 from naq_tui.app import NaqConsole
-from naq_tui.feed.fake import FakeFeed
+from naq_tui.feed.fake import FakeFeed, first_batch
 from naq_tui.screens.detail import DetailScreen
+from naq_tui.store.failures import groups
+from naq_tui.store.fold import apply
+from naq_tui.store.state import EMPTY
 from tests.tui.conftest import fake_console, settle
 
 SMALL, MEDIUM = (80, 24), (120, 40)
@@ -75,3 +78,17 @@ def test_runs_can_not_be_read(snap_compare: Any, size: tuple[int, int], monkeypa
 def test_no_runs(snap_compare: Any, size: tuple[int, int]) -> None:
     """A schedule whose runs the log does not hold."""
     assert snap_compare(fake_console(), terminal_size=size, run_before=report("schedule", "cleanup"))
+
+
+@BOTH
+def test_jobs_of_an_error(snap_compare: Any, size: tuple[int, int]) -> None:
+    """The jobs that failed so, one of them chosen: it is what enter opens."""
+    key = next(iter(groups(apply(EMPTY, first_batch()).failures))).key
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("error", key, "G", "k", "k"))
+
+
+@BOTH
+def test_jobs_of_a_worker(snap_compare: Any, size: tuple[int, int]) -> None:
+    """What it runs and what it did last, one line of it chosen."""
+    run = report("worker", "w-3", "tab", "tab", is_whole=False)
+    assert snap_compare(fake_console(), terminal_size=size, run_before=run)
