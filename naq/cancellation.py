@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -63,7 +64,7 @@ class Cancellation:
         self._inspector = Inspector(connection)
         self._program = program
 
-    async def cancel(self, job_id: str, *, reason: str | None = None) -> JobStatus:
+    async def cancel(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> JobStatus:
         """Cancel a job; returns where it stands now.
 
         CANCELLED: it will not run, or was stopped. RUNNING: it was asked to stop but runs in a thread, which nothing
@@ -75,6 +76,8 @@ class Cancellation:
             JobAlreadyEndedError: it has completed or failed before.
         """
         check_key(job_id, "job id")
+        told = {"actor": current_actor(self._program), "reason": reason, "action_id": action_id}
+        asked = {name: value for name, value in told.items() if value is not None}
         for _ in range(TRIES):
             record = await self._record(job_id)
             if record is not None and record.is_final:
@@ -82,27 +85,27 @@ class Cancellation:
                     raise JobAlreadyEndedError(f"job {job_id} has {record.status.lower()} already: nothing to cancel")
                 return JobStatus.CANCELLED
             try:
-                return await self._cancel(job_id, record, reason)
+                return await self._cancel(job_id, record, asked)
             except ConflictError:
                 continue  # it moved on in between
         raise ConflictError(f"job {job_id} keeps changing; try again")
 
-    async def _cancel(self, job_id: str, record: JobResult | None, reason: str | None) -> JobStatus:
-        actor = current_actor(self._program)
-        scheduled = await self._take_off_schedule(job_id, reason)
+    async def _cancel(self, job_id: str, record: JobResult | None, asked: Mapping[str, Any]) -> JobStatus:
+        """`asked` is what events and orders say of who asks: `actor`, and `reason` and `action_id` where given."""
+        scheduled = await self._take_off_schedule(job_id, asked)
         if scheduled is not None:
-            await self._finish(job_id, record, scheduled, actor, reason, JobStatus.SCHEDULED)
+            await self._finish(job_id, record, scheduled, asked, JobStatus.SCHEDULED)
             return JobStatus.CANCELLED
         child = await self._waiting.get(job_id)
         if child is not None:
             if child.state == RELEASING:
                 await asyncio.sleep(ANSWER_WITHIN_S)
                 raise ConflictError(f"job {job_id} is on its way into its queue")
-            await self._finish(job_id, record, child.job.to_record(), actor, reason, JobStatus.PENDING)
+            await self._finish(job_id, record, child.job.to_record(), asked, JobStatus.PENDING)
             with contextlib.suppress(ConflictError):  # released in between: its worker finds the record
                 await self._waiting.bucket.delete(job_id, revision=child.revision)
             return JobStatus.CANCELLED
-        status = await self._ask_workers(job_id, actor, reason)
+        status = await self._ask_workers(job_id, asked)
         if status is not None:
             return status
         found = await find_job(self._connection, job_id)
@@ -112,7 +115,7 @@ class Cancellation:
                 raise ConflictError(f"job {job_id} ended meanwhile")
             raise JobNotFoundError(f"job {job_id} is not known: no result, schedule, worker or queue has it")
         before = JobStatus.PENDING if record is None else JobStatus.RETRY
-        await self._finish(job_id, record, _payload(found, record), actor, reason, before, found)
+        await self._finish(job_id, record, _payload(found, record), asked, before, found)
         await self._control.remove(CANCEL, job_id)
         return JobStatus.CANCELLED
 
@@ -122,7 +125,7 @@ class Cancellation:
         except SerializationError:
             return None
 
-    async def _take_off_schedule(self, job_id: str, reason: str | None) -> dict[str, Any] | None:
+    async def _take_off_schedule(self, job_id: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         """The job's own record where it waited for its time with the scheduler, which now fires it no more."""
         entry = await self._schedules.bucket.get(job_id)
         if entry is None:
@@ -130,10 +133,10 @@ class Cancellation:
         schedule = schedule_of(entry)
         if schedule.run_at is None or schedule.status not in (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED):
             return None
-        await self._schedules.cancel(job_id, reason=reason)
+        await self._schedules.cancel(job_id, reason=asked.get("reason"), action_id=asked.get("action_id"))
         return dict(schedule.job)
 
-    async def _ask_workers(self, job_id: str, actor: dict[str, str], reason: str | None) -> JobStatus | None:
+    async def _ask_workers(self, job_id: str, asked: Mapping[str, Any]) -> JobStatus | None:
         """Give the order; None where no worker runs the job."""
         client = self._connection.client
         inbox = client.new_inbox()
@@ -145,9 +148,7 @@ class Cancellation:
 
         subscription = await client.subscribe(inbox, cb=on_answer)
         try:
-            order: dict[str, Any] = {"actor": actor, "at": format_time(utcnow()), "reply": inbox}
-            if reason is not None:
-                order["reason"] = reason
+            order = {**asked, "at": format_time(utcnow()), "reply": inbox}
             await self._control.put(CANCEL, job_id, order, ttl_s=ORDER_KEPT_S)
             await asyncio.wait({answer}, timeout=ANSWER_WITHIN_S)
         finally:
@@ -175,8 +176,7 @@ class Cancellation:
         job_id: str,
         record: JobResult | None,
         job: dict[str, Any],
-        actor: dict[str, str],
-        reason: str | None,
+        asked: Mapping[str, Any],
         before: JobStatus,
         found: WaitingJob | None = None,
     ) -> None:
@@ -189,7 +189,7 @@ class Cancellation:
             queue=queue or base.queue,
             finished_at=utcnow(),
             retry_at=None,
-            reason=reason,
+            reason=asked.get("reason"),
             job=job or base.job,
         )
         if record is None:
@@ -203,8 +203,7 @@ class Cancellation:
             function=final.function or None,
             from_status=before,
             to_status=JobStatus.CANCELLED,
-            actor=actor,
-            reason=reason,
+            **asked,
         )
         await self._events.write(event, msg_id=final.end_id)
         if found is not None:

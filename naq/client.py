@@ -147,9 +147,9 @@ class AsyncClient:
         """See `naq.schedule`."""
         return await self.schedules.schedule(function, *args, **options)
 
-    async def cancel(self, job_id: str, *, reason: str | None = None) -> JobStatus:
+    async def cancel(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> JobStatus:
         """See `naq.cancel`."""
-        return await self.cancellation.cancel(job_id, reason=reason)
+        return await self.cancellation.cancel(job_id, reason=reason, action_id=action_id)
 
     async def cancel_scheduled_job(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
         """See `naq.cancel_scheduled_job`."""
@@ -171,17 +171,23 @@ class AsyncClient:
         """See `naq.modify_scheduled_job`."""
         return await self.schedules.modify(schedule_id, **changes)
 
-    async def pause_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> QueuePause:
+    async def pause_queue(
+        self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None, action_id: str | None = None
+    ) -> QueuePause:
         """See `naq.pause_queue`."""
-        return await self.queue_control.pause(queue_name, reason=reason)
+        return await self.queue_control.pause(queue_name, reason=reason, action_id=action_id)
 
-    async def resume_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> bool:
+    async def resume_queue(
+        self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None, action_id: str | None = None
+    ) -> bool:
         """See `naq.resume_queue`."""
-        return await self.queue_control.resume(queue_name, reason=reason)
+        return await self.queue_control.resume(queue_name, reason=reason, action_id=action_id)
 
-    async def purge_queue(self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None) -> int:
+    async def purge_queue(
+        self, queue_name: str = DEFAULT_QUEUE, *, reason: str | None = None, action_id: str | None = None
+    ) -> int:
         """See `naq.purge_queue`."""
-        return await self.queue(queue_name).purge(reason=reason, program=self._program)
+        return await self.queue(queue_name).purge(reason=reason, action_id=action_id, program=self._program)
 
     async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
         """See `naq.fetch_job_result`."""
@@ -203,9 +209,9 @@ class AsyncClient:
         """See `naq.clone_job`."""
         return await clone(self.connection, self.results, job_id, program=self._program, **options)
 
-    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
+    async def delete_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         """See `naq.delete_job`."""
-        await self.letters.delete(job_id, reason=reason)
+        await self.letters.delete(job_id, reason=reason, action_id=action_id)
 
     async def delete_jobs(self, *, limit: int | None = None, reason: str | None = None, **wanted: Any) -> BulkOutcome:
         """See `naq.delete_jobs`."""
@@ -224,14 +230,22 @@ class AsyncClient:
         return await self.inspector.workers()
 
     async def stop_worker(
-        self, worker_id: str, *, now: bool = False, reason: str | None = None, wait_s: float | None = None
+        self,
+        worker_id: str,
+        *,
+        now: bool = False,
+        reason: str | None = None,
+        action_id: str | None = None,
+        wait_s: float | None = None,
     ) -> WorkerRecord:
         """See `naq.stop_worker`."""
-        return await self.workers.stop(worker_id, now=now, reason=reason, wait_s=wait_s)
+        return await self.workers.stop(worker_id, now=now, reason=reason, action_id=action_id, wait_s=wait_s)
 
-    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> WorkerRecord:
+    async def forget_worker(
+        self, worker_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> WorkerRecord:
         """See `naq.forget_worker`."""
-        return await self.workers.forget(worker_id, reason=reason)
+        return await self.workers.forget(worker_id, reason=reason, action_id=action_id)
 
     async def list_queues(self) -> list[QueueStats]:
         """See `naq.list_queues`."""

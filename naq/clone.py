@@ -51,6 +51,7 @@ async def clone(
     queue_name: str | None = None,
     is_packed: bool = False,
     reason: str | None = None,
+    action_id: str | None = None,
     program: str = "naq",
 ) -> Job:
     """Enqueue the call of `job_id` again under a new id; its limits, retries and tags go with it.
@@ -92,4 +93,6 @@ async def clone(
     extra: dict[str, Any] = {"actor": current_actor(program), "details": {"cloned_from": job_id}}
     if reason is not None:
         extra["reason"] = reason
+    if action_id is not None:
+        extra["action_id"] = action_id
     return await Queue(fresh.queue_name, connection, results).store(fresh, extra=extra)

@@ -125,7 +125,7 @@ class DeadLetters:
 
         return await self._each("retry", wanted, limit, reason, act)
 
-    async def delete(self, job_id: str, *, reason: str | None = None) -> None:
+    async def delete(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         """Remove the record of a job that has ended; the log keeps what it said.
 
         Raises:
@@ -139,7 +139,7 @@ class DeadLetters:
             record = record_of(entry)
         except SerializationError:
             record = JobResult(job_id=job_id, status="", revision=entry.revision, size=len(entry.value))
-        await self._delete(record, reason, uuid7())
+        await self._delete(record, reason, action_id or uuid7())
 
     async def delete_many(
         self, wanted: JobFilter, *, limit: int | None = None, reason: str | None = None

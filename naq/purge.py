@@ -36,11 +36,20 @@ CONSUMER_NOT_FOUND = 10014
 class Purge:
     """One purge of one queue."""
 
-    def __init__(self, connection: Connection, queue: str, *, reason: str | None, program: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        queue: str,
+        *,
+        reason: str | None,
+        program: str,
+        action_id: str | None = None,
+    ) -> None:
         self._connection = connection
         self._queue = queue
         self._reason = reason
         self._actor = current_actor(program)
+        self._action_id = action_id
         self._results = Bucket(connection, connection.names.results)
         self._events = Events(connection)
 
@@ -69,6 +78,7 @@ class Purge:
                 queue=self._queue,
                 actor=self._actor,
                 reason=self._reason,
+                action_id=self._action_id,
                 details={"jobs": purged},
             )
         )
@@ -123,6 +133,7 @@ class Purge:
                 to_status=JobStatus.CANCELLED,
                 actor=self._actor,
                 reason=record.reason,
+                action_id=self._action_id,
             ),
             msg_id=record.end_id,  # a worker that was handed the job meanwhile tells this end again
         )

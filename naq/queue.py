@@ -216,11 +216,12 @@ class Queue:
                 f"{sent.stored:,} jobs were stored in queue {self.name!r}, but not every event: {sent.untold[0]}"
             ) from sent.untold[0]
 
-    async def purge(self, *, reason: str | None = None, program: str = "naq") -> int:
+    async def purge(self, *, reason: str | None = None, action_id: str | None = None, program: str = "naq") -> int:
         """Remove every waiting job, each told as CANCELLED; returns how many. See `naq.purge`."""
         from naq.purge import Purge
 
-        return await Purge(self._connection, self.name, reason=reason, program=program).run()
+        purge = Purge(self._connection, self.name, reason=reason, program=program, action_id=action_id)
+        return await purge.run()
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return check_options(**{**options, "queue_name": self.name}) if options else self._no_options

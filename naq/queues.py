@@ -30,7 +30,7 @@ class QueueControl:
         self._events = Events(connection)
         self._program = program
 
-    async def pause(self, queue: str, *, reason: str | None = None) -> QueuePause:
+    async def pause(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> QueuePause:
         """Keep every worker from taking jobs of `queue`; running ones go on. Returns the pause that is in force.
 
         A queue that is paused already stays so under its first reason, without another event.
@@ -52,10 +52,10 @@ class QueueControl:
             except ConflictError:
                 continue
             break
-        await self._tell(JobEventType.QUEUE_PAUSED, queue, actor, reason)
+        await self._tell(JobEventType.QUEUE_PAUSED, queue, actor, reason, action_id)
         return QueuePause(queue=queue, actor=actor, reason=reason, at=at)
 
-    async def resume(self, queue: str, *, reason: str | None = None) -> bool:
+    async def resume(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> bool:
         """Let workers take jobs of `queue` again; False where it was not paused (then nothing is told).
 
         Raises:
@@ -71,7 +71,7 @@ class QueueControl:
             except ConflictError:
                 continue
             break
-        await self._tell(JobEventType.QUEUE_RESUMED, queue, current_actor(self._program), reason)
+        await self._tell(JobEventType.QUEUE_RESUMED, queue, current_actor(self._program), reason, action_id)
         return True
 
     async def paused(self) -> dict[str, QueuePause]:
@@ -88,8 +88,15 @@ class QueueControl:
                 break
         return found
 
-    async def _tell(self, event_type: JobEventType, queue: str, actor: dict[str, str], reason: str | None) -> None:
-        await self._events.write(JobEvent.of(event_type, queue=queue, actor=actor, reason=reason))
+    async def _tell(
+        self,
+        event_type: JobEventType,
+        queue: str,
+        actor: dict[str, str],
+        reason: str | None,
+        action_id: str | None,
+    ) -> None:
+        await self._events.write(JobEvent.of(event_type, queue=queue, actor=actor, reason=reason, action_id=action_id))
 
 
 def pause_of(entry: Entry) -> QueuePause:

@@ -120,7 +120,7 @@ class ScheduledJobManager:
         async for batch in self.bucket.watch():
             yield batch
 
-    async def pause(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+    async def pause(self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None) -> Schedule:
         """Stop firing until resumed; a paused schedule stays paused."""
         return await self._change(
             schedule_id,
@@ -128,9 +128,10 @@ class ScheduledJobManager:
             JobEventType.SCHEDULE_PAUSED,
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED),
             reason=reason,
+            action_id=action_id,
         )
 
-    async def resume(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+    async def resume(self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None) -> Schedule:
         """Fire again from the next due time on (a single run that became due meanwhile fires at once).
 
         One that is past its end meanwhile is COMPLETED instead.
@@ -142,9 +143,10 @@ class ScheduledJobManager:
             JobEventType.SCHEDULE_RESUMED,
             allowed=(ScheduleStatus.PAUSED, ScheduleStatus.ACTIVE, ScheduleStatus.FAILED),
             reason=reason,
+            action_id=action_id,
         )
 
-    async def cancel(self, schedule_id: str, *, reason: str | None = None) -> Schedule:
+    async def cancel(self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None) -> Schedule:
         """End it; what it fired before is not touched."""
         return await self._change(
             schedule_id,
@@ -152,10 +154,17 @@ class ScheduledJobManager:
             JobEventType.SCHEDULE_CANCELLED,
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
             reason=reason,
+            action_id=action_id,
         )
 
     async def modify(
-        self, schedule_id: str, *, reason: str | None = None, is_packed: bool = False, **changes: Any
+        self,
+        schedule_id: str,
+        *,
+        reason: str | None = None,
+        action_id: str | None = None,
+        is_packed: bool = False,
+        **changes: Any,
     ) -> Schedule:
         """Change it in place: the arguments of `schedule` by their names, also of its job (`timeout`, `tags`, …).
 
@@ -173,9 +182,10 @@ class ScheduledJobManager:
             JobEventType.SCHEDULE_MODIFIED,
             allowed=(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.FAILED),
             reason=reason,
+            action_id=action_id,
         )
 
-    async def trigger(self, schedule_id: str, *, reason: str | None = None) -> Job:
+    async def trigger(self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None) -> Job:
         """Enqueue its job once, now, beside what it fires by itself; a paused schedule too. Returns the job.
 
         It is no run of the schedule: it is not counted, and no overlap policy looks at it.
@@ -190,7 +200,8 @@ class ScheduledJobManager:
         record = {**schedule.job, "job_id": f"{schedule_id}.now.{uuid7()}", "queue": schedule.queue}
         job = Job.from_record(record)
         job.schedule_id = schedule_id
-        await Queue(schedule.queue, self._connection, self._results).store(job)
+        extra = None if action_id is None else {"action_id": action_id}
+        await Queue(schedule.queue, self._connection, self._results).store(job, extra=extra)
         await self._events.write(
             JobEvent.of(
                 JobEventType.SCHEDULE_TRIGGERED,
@@ -200,6 +211,7 @@ class ScheduledJobManager:
                 function=schedule.function,
                 actor=current_actor(self._program),
                 reason=reason,
+                action_id=action_id,
                 details={"manual": True},
             ),
             msg_id=f"{job.job_id}:triggered",
@@ -228,6 +240,7 @@ class ScheduledJobManager:
         *,
         allowed: Sequence[str],
         reason: str | None,
+        action_id: str | None,
     ) -> Schedule:
         for _ in range(20):
             schedule = await self.get(schedule_id)
@@ -240,7 +253,7 @@ class ScheduledJobManager:
             except ConflictError:
                 continue  # the scheduler saved a run in between
             differs = difference(schedule, changed) if event_type == JobEventType.SCHEDULE_MODIFIED else None
-            await self._tell(event_type, changed, schedule.status, reason, differs)
+            await self._tell(event_type, changed, schedule.status, reason, differs, action_id)
             return replace(changed, revision=revision)
         raise ConflictError(f"schedule {schedule_id!r} keeps changing; try again")
 

@@ -37,7 +37,13 @@ class WorkerManager:
         self._events = Events(connection)
 
     async def stop(
-        self, worker_id: str, *, now: bool = False, reason: str | None = None, wait_s: float | None = None
+        self,
+        worker_id: str,
+        *,
+        now: bool = False,
+        reason: str | None = None,
+        action_id: str | None = None,
+        wait_s: float | None = None,
     ) -> WorkerRecord:
         """Ask a worker or scheduler to stop; returns its record as it was when asked.
 
@@ -57,7 +63,7 @@ class WorkerManager:
                 f"{record.kind} {worker_id} is dead since {_time(record)}: nothing is left to stop; "
                 "'naq workers forget' removes its record"
             )
-        action_id = uuid7()
+        action_id = action_id or uuid7()
         order = {"now": now, "action_id": action_id, "actor": current_actor(self._program)}
         if reason is not None:
             order["reason"] = reason
@@ -67,7 +73,7 @@ class WorkerManager:
             await self._wait_gone(worker_id, record, wait_s)
         return record
 
-    async def forget(self, worker_id: str, *, reason: str | None = None) -> WorkerRecord:
+    async def forget(self, worker_id: str, *, reason: str | None = None, action_id: str | None = None) -> WorkerRecord:
         """Remove the record of a dead worker or scheduler now; returns it. The log keeps its WORKER_LOST.
 
         Raises:
@@ -91,7 +97,7 @@ class WorkerManager:
             else:
                 raise alive from None
         await self._remove_order(worker_id)
-        await self._tell("forget_worker", worker_id, record, uuid7(), reason, {})
+        await self._tell("forget_worker", worker_id, record, action_id or uuid7(), reason, {})
         return record
 
     async def _read(self, worker_id: str) -> tuple[WorkerRecord, int]:

@@ -138,6 +138,7 @@ class JobEvent:
     """`user`, `host`, `ssh`, `program` of whoever asked for it."""
     reason: str | None = None
     action_id: str | None = None
+    """The same in all events of one act of an operator, on one record or many."""
     code_version: str | None = None
     details: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

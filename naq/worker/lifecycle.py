@@ -136,8 +136,7 @@ class Lifecycle:
             reason=reason if reason is not None else codec.text(order, "reason", "") or None,
             job=run.job.to_record(),
         )
-        actor = order.get("actor")
-        return await self._end(run, record, "cancelled", actor=actor if isinstance(actor, dict) else None)
+        return await self._end(run, record, "cancelled", **_who(order))
 
     async def cancel_delivered(self, job: Job, received: Received, order: Mapping[str, Any]) -> None:
         """A job came that somebody has asked to cancel: end it without a start."""
@@ -175,8 +174,8 @@ class Lifecycle:
             wait_ms=record.wait_ms,
             run_ms=record.run_ms,
             error=record.error.for_event() if record.error else None,
-            actor=order.get("actor") if order and isinstance(order.get("actor"), dict) else None,
             reason=record.reason,
+            **_who(order or {}),
         )
         await tell_if_untold(
             self._connection, event, msg_id=record.end_id, saved_at=record.saved_at, patience_s=PATIENCE_S
@@ -360,6 +359,13 @@ class Lifecycle:
             **fields,
         )
         return await self._events.send(event, msg_id=msg_id, patience_s=PATIENCE_S)
+
+
+def _who(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event of a cancelled run says of who asked for it; empty where that can't be read."""
+    actor, action_id = order.get("actor"), order.get("action_id")
+    who: dict[str, Any] = {"actor": actor} if isinstance(actor, dict) else {}
+    return {**who, "action_id": action_id} if isinstance(action_id, str) else who
 
 
 def readable(entry: Entry) -> JobResult | None:

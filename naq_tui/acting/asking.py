@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naq.errors import NaqConnectionError, NaqException
-from naq_tui.format import plural
+from naq.errors import NaqException
+from naq_tui.acting.bulk import BulkAction
+from naq_tui.acting.verb import named
+from naq_tui.format import many, plural
 from naq_tui.screens.confirm import ConfirmScreen
-from naq_tui.widgets.consent import Consent
+from naq_tui.widgets.consent import TYPED_FROM, Consent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
+    from naq_tui.acting.targets import Target
+    from naq_tui.acting.verb import Act, Verb
     from naq_tui.app import NaqConsole
     from naq_tui.feed.protocol import Commands
     from naq_tui.widgets.line_table import LineTable
@@ -38,58 +42,70 @@ class Asking:
         return await self.app.push_screen_wait(screen)
 
     async def _do_each(
-        self,
-        verb: str,
-        noun: str,
-        targets: Sequence[tuple[str, str]],
-        effect: str,
-        answer: str,
-        past: str,
-        act: Callable[..., Awaitable[Any]],
+        self, verb: Verb, targets: Sequence[Target], act: Act, *, question: str = "", jobs: int = 0
     ) -> None:
-        """Ask once for all `targets` (name and key of each), then `act(key, reason=…)` on one after the other."""
-        names = [name for name, _ in targets]
-        question = f"{verb.capitalize()} {named(names, noun)}?"
-        consent = await self._consent(question, effect, answer, len(names), f"{noun}s")
+        """Ask once for all `targets`, then do it to each; marks stay on those it was not done to.
+
+        Ten or more have a form with their course, which names some of them.
+
+        Args:
+            question: with `{}` where the targets are named; empty is the verb and they.
+            jobs: how many of those it is about, to be typed where they are many; 0 is the targets themselves.
+        """
+        commands, names = self._commands(), [target.name for target in targets]
+        if commands is None:
+            return
+        typed = (jobs, "jobs") if jobs >= TYPED_FROM else (len(targets), verb.nouns)
+        question = question or f"{verb.name.capitalize()} {{}}?"
+        table = self.tables[verb.nouns]
+        if len(targets) >= TYPED_FROM:
+            from naq_tui.screens.bulk import BulkScreen
+
+            asked = question.format(plural(len(targets), verb.noun))
+            screen = BulkScreen(verb, tuple(targets), act, commands, question=asked, typed=typed)
+            not_done = await self.app.push_screen_wait(screen)
+            if not_done is not None:
+                table.keep_marks(not_done)
+            return
+        asked = question.format(named(names, verb.noun))
+        consent = await self._consent(asked, verb.effect_on(len(targets)), verb.choice(len(targets)), *typed)
         if consent is None:
             return
-        answers, problem = await self._act_on(noun, targets, act, consent.reason)
-        if problem:
-            self._tell_refusal(f"{len(answers):,} of {plural(len(names), noun)} {past}", len(names), problem)
-        elif len(names) == 1:
-            self.app.say(f"{noun.capitalize()} {names[0]} {past}.")
+        action = await self._act_on(verb, targets, act, commands, consent.reason)
+        table.keep_marks(action.not_done)
+        if not action.problems:
+            self.app.say(f"{verb.done(names, action.answers)}.")
         else:
-            self.app.say(f"{plural(len(names), noun)} {past}.")
+            done = "" if len(names) == 1 else f"{verb.done(names, action.answers)}. "
+            self.app.say(f"{done}{action.problems[0]}", severity="error")
 
     async def _act_on(
-        self, noun: str, targets: Sequence[tuple[str, str]], act: Callable[..., Awaitable[Any]], reason: str | None
-    ) -> tuple[list[Any], str]:
-        """Act on one after the other; returns what came of those it was done to, and why the first other one was not.
+        self, verb: Verb, targets: Sequence[Target], act: Act, commands: Commands, reason: str | None
+    ) -> BulkAction:
+        """Act on one after the other. What is done to many is one action, told before and after it."""
+        action_id: str | None = None
 
-        Marks stay on the others. Where the server is out of reach it is tried no further.
-        """
-        answers: list[Any] = []
-        left, problem = [key for _, key in targets], ""
-        for _, key in targets:
-            try:
-                answers.append(await act(key, reason=reason))
-            except NaqException as exc:
-                problem = problem or str(exc)
-                if isinstance(exc, NaqConnectionError):
-                    break
-            else:
-                left.remove(key)
-        self.tables[f"{noun}s"].keep_marks(left)
-        return answers, problem
+        async def act_on(key: str) -> Any:
+            return await act(key, reason=reason, action_id=action_id)
 
-    def _tell_refusal(self, done: str, number: int, problem: str) -> None:
-        """Why it was not done to all; where there are others, to how many it was (`done` says that)."""
-        self.app.say(problem if number == 1 else f"{done}. {problem}", severity="error")
+        action = BulkAction(targets, act_on, at_once=1)
+        try:
+            if len(targets) > 1:
+                keys = [target.key for target in targets]
+                action_id = await commands.begin(verb.name, verb.noun, keys, reason=reason)
+        except NaqException as exc:
+            action.problems.append(str(exc))
+            return action
+        await action.run()
+        if action_id is not None:
+            telling = finish(self.app, commands, action_id, verb, action)
+            self.run_worker(telling, group="acting", exit_on_error=False)
+        return action
 
 
-def named(names: Sequence[str], noun: str) -> str:
-    """`schedule nightly`, `3 schedules: digest, minutely, nightly`; of very many the first five."""
-    if len(names) == 1:
-        return f"{noun} {names[0]}"
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-    return f"{plural(len(names), noun)}: {shown}"
+async def finish(app: NaqConsole, commands: Commands, action_id: str, verb: Verb, action: BulkAction) -> None:
+    """Tell the log what came of an action on many."""
+    try:
+        await commands.finish(action_id, verb.name, verb.noun, done=action.done, refused=action.refused)
+    except NaqException as exc:
+        app.say(f"The log was not told what came of it ({verb.name} {many(verb.noun)}): {exc}", severity="warning")

@@ -1,39 +1,55 @@
-"""One action on many jobs: bounded in what it does at once, pausable, cancellable, and told in the log."""
+"""One action on many records: bounded in what it does at once, pausable, cancellable, and told in the log."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from naq.errors import NaqException
+from naq.errors import NaqConnectionError, NaqException
 from naq_tui.acting.targets import Target
 from naq_tui.text import safe
 
 AT_ONCE = 16
 PROBLEMS_KEPT = 3
 
-Act = Callable[[str], Awaitable[object]]
-
 
 class BulkAction:
-    """Acts on each target in turn. Killed in the middle, what was done is done: each job's own event tells of it.
+    """Acts on each target. Killed in the middle, what was done is done: each record's own event tells of it.
+
+    Where the server is out of reach no more are begun.
 
     Args:
-        act: does it to one job; what it raises (NaqException) counts as refused.
-        changed: called after each job.
+        act: does it to the record of this key; what it raises (NaqException) counts as refused.
+        changed: called after each.
+        at_once: how many are under way at most.
     """
 
-    def __init__(self, targets: Sequence[Target], act: Act, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        act: Callable[[str], Awaitable[Any]],
+        changed: Callable[[], None] = lambda: None,
+        *,
+        at_once: int = AT_ONCE,
+    ) -> None:
         self.targets = targets
-        self.done = 0
+        self.answers: list[Any] = []
+        """What came of those it was done to."""
+        self.not_done = {target.key for target in targets}
         self.refused = 0
         self.problems: list[str] = []
-        """Why, of the first few refused; safe text."""
+        """Why, of the first few refused, but first why no more are begun; safe text."""
         self.is_cancelled = False
         self._act = act
         self._changed = changed
+        self._at_once = at_once
         self._go_on = asyncio.Event()
         self._go_on.set()
+
+    @property
+    def done(self) -> int:
+        return len(self.answers)
 
     @property
     def is_paused(self) -> bool:
@@ -67,15 +83,18 @@ class BulkAction:
                 await self._one(target)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(self.targets))):
+            for _ in range(min(self._at_once, len(self.targets))):
                 group.create_task(work())
 
     async def _one(self, target: Target) -> None:
         try:
-            await self._act(target.job_id)
-            self.done += 1
+            self.answers.append(await self._act(target.key))
+            self.not_done.discard(target.key)
         except NaqException as exc:
             self.refused += 1
-            if len(self.problems) < PROBLEMS_KEPT:
-                self.problems.append(safe(str(exc), 300))
+            is_last = isinstance(exc, NaqConnectionError) and not self.is_cancelled
+            self.problems.insert(0 if is_last else len(self.problems), safe(str(exc), 300))
+            del self.problems[PROBLEMS_KEPT:]
+            if is_last:
+                self.cancel()
         self._changed()

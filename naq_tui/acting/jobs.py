@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import work
 
@@ -11,57 +11,58 @@ from naq.errors import NaqException
 from naq.ids import short
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
+from naq_tui.acting.verb import Verb
 from naq_tui.format import plural
 from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from naq_tui.acting.verb import Act
     from naq_tui.feed.protocol import Commands
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One kind of action on jobs, in words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobVerb(Verb):
+    """One kind of action on jobs."""
 
-    name: str
-    past: str
-    effect: str
     statuses: frozenset[str]
     """Only jobs in one of these can be acted on so."""
     nothing: str
     """What to say where none can."""
 
-    def act(self, commands: Commands, action_id: str, reason: str | None) -> Callable[[str], Awaitable[Any]]:
+    def act(self, commands: Commands) -> Act:
         """What does it to one job."""
         if self.name == "retry":
-            return lambda job_id: commands.retry_job(job_id, reason=reason, action_id=action_id)
-        if self.name == "cancel":
-            return lambda job_id: commands.cancel_job(job_id, reason=reason)
-        return lambda job_id: commands.delete_job(job_id, reason=reason)
+            return commands.retry_job
+        return commands.cancel_job if self.name == "cancel" else commands.delete_job
 
 
-RETRY = Verb(
+RETRY = JobVerb(
     "retry",
-    "put back into its queue",
+    "job",
+    "put back into the queue",
     "Each goes back into its queue under its own id; its attempts are kept.",
-    frozenset({"FAILED", "CANCELLED"}),
-    "Only failed and cancelled jobs can be retried; any other can be cloned.",
+    answer="retry",
+    statuses=frozenset({"FAILED", "CANCELLED"}),
+    nothing="Only failed and cancelled jobs can be retried; any other can be cloned.",
 )
-CANCEL = Verb(
+CANCEL = JobVerb(
     "cancel",
+    "job",
     "cancelled",
     "What waits never starts; what runs is stopped, or told to stop where it runs in a thread.",
-    frozenset({"PENDING", "RUNNING", "RETRY", "SCHEDULED", "PAUSED"}),
-    "Only jobs that have not ended can be cancelled.",
+    answer="cancel",
+    statuses=frozenset({"PENDING", "RUNNING", "RETRY", "SCHEDULED", "PAUSED"}),
+    nothing="Only jobs that have not ended can be cancelled.",
 )
-DELETE = Verb(
+DELETE = JobVerb(
     "delete",
+    "job",
     "deleted",
     "Their results, errors and arguments are gone for good. The event log keeps their history.",
-    frozenset({"COMPLETED", "FAILED", "CANCELLED"}),
-    "Only jobs that have ended can be deleted.",
+    answer="delete",
+    statuses=frozenset({"COMPLETED", "FAILED", "CANCELLED"}),
+    nothing="Only jobs that have ended can be deleted.",
 )
 
 
@@ -115,7 +116,7 @@ class ActingOnJobs(Asking):
         if len(targets) > 1:
             self.app.say("One job at a time is cloned: unmark the others.", severity="warning")
             return
-        job_id = targets[0].job_id
+        job_id = targets[0].key
         try:
             payload = await self.app.feed.read_payload(job_id)
         except NaqException as exc:
@@ -138,7 +139,7 @@ class ActingOnJobs(Asking):
             self.app.say(str(exc), severity="error")
             return ()
 
-    async def _act_on_jobs(self, verb: Verb) -> None:
+    async def _act_on_jobs(self, verb: JobVerb) -> None:
         commands = self._commands()
         if commands is None:
             return
@@ -150,17 +151,20 @@ class ActingOnJobs(Asking):
             return
         from naq_tui.screens.bulk import BulkScreen
 
-        await self.app.push_screen_wait(BulkScreen(verb, targets, len(chosen) - len(targets), commands))
-        if len(targets) > 1:
-            self._unmark()
+        which = plural(len(targets), "job")
+        if len(targets) == 1:
+            which = f"job {targets[0].name} ({targets[0].function})"
+        screen = BulkScreen(
+            verb,
+            targets,
+            verb.act(commands),
+            commands,
+            question=f"{verb.name.capitalize()} {which}?",
+            left_out=len(chosen) - len(targets),
+        )
+        not_done = await self.app.push_screen_wait(screen)
+        if not_done is not None:
+            self._keep_marks(not_done)
 
-    def _unmark(self) -> None:
-        for table in getattr(self, "tables", {}).values():
-            table.unmark()
-
-
-def question(verb: Verb, targets: tuple[Target, ...]) -> str:
-    """`Retry 12 jobs?`, `Cancel job 9f3c (send_invoice)?`"""
-    if len(targets) == 1:
-        return f"{verb.name.capitalize()} job {targets[0].job} ({targets[0].function})?"
-    return f"{verb.name.capitalize()} {plural(len(targets), 'job')}?"
+    def _keep_marks(self, job_ids: frozenset[str]) -> None:
+        """Let the marks stay on these jobs alone."""

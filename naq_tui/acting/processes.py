@@ -10,8 +10,9 @@ from textual import work
 
 from naq.errors import NaqException
 from naq_tui import hints
-from naq_tui.acting.asking import Asking, named
+from naq_tui.acting.asking import Asking
 from naq_tui.acting.local import running_pids, started_since, tell_log
+from naq_tui.acting.verb import named
 from naq_tui.format import plural
 from naq_tui.text import safe
 
@@ -199,8 +200,8 @@ class ActingOnProcesses(Asking):
                 left.append(row.process_id)
                 problem = problem or str(exc)
         if problem:
-            whole = plural(len(rows), "process")
-            self._tell_refusal(f"{len(rows) - len(left):,} of {whole} {done[1]}", len(rows), problem)
+            number = f"{len(rows) - len(left):,} of {plural(len(rows), 'process')} {done[1]}. "
+            self.app.say(problem if len(rows) == 1 else f"{number}{problem}", severity="error")
             self.tables["processes"].keep_marks(left)
         else:
             self._tell_done(rows, *done)

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import work
 
-from naq_tui.acting.asking import Asking, named
+from naq_tui.acting.asking import Asking
+from naq_tui.acting.targets import Target
+from naq_tui.acting.verb import Verb
 from naq_tui.format import plural
 
-PAUSED_EFFECT = "No worker takes its jobs until it is resumed; those that run go on."
+if TYPE_CHECKING:
+    from naq_tui.views.queues import QueueItem
+
+PAUSE = Verb(
+    "pause",
+    "queue",
+    "paused",
+    "No worker takes its jobs until it is resumed; those that run go on.",
+    "No worker takes their jobs until they are resumed; those that run go on.",
+)
+RESUME = Verb("resume", "queue", "resumed", "Workers take its jobs again.", "Workers take their jobs again.")
+PURGE = Verb(
+    "purge",
+    "queue",
+    "emptied",
+    "They will not run and can't be brought back.",
+    answer="delete",
+    outcome=lambda answers: f": {plural(sum(answers), 'job')} deleted",
+)
 
 
 class ActingOnQueues(Asking):
@@ -20,31 +42,24 @@ class ActingOnQueues(Asking):
             return
         # all are brought into the state that the first of them is not in
         is_paused = items[0].row.stats.is_paused
-        queues = [item.row.stats.queue for item in items if item.row.stats.is_paused == is_paused]
-        verb, act = ("resume", commands.resume_queue) if is_paused else ("pause", commands.pause_queue)
-        effect = "Workers take its jobs again." if is_paused else PAUSED_EFFECT
-        names = [item.row.name for item in items if item.row.stats.is_paused == is_paused]
-        await self._do_each(verb, "queue", list(zip(names, queues, strict=True)), effect, verb, f"{verb}d", act)
+        targets = [_target(item) for item in items if item.row.stats.is_paused == is_paused]
+        if is_paused:
+            await self._do_each(RESUME, targets, commands.resume_queue)
+        else:
+            await self._do_each(PAUSE, targets, commands.pause_queue)
 
     @work(group="acting", exit_on_error=False)
     async def action_purge_queue(self) -> None:
         items, commands = self.tables["queues"].targets, self._commands()
         if not items or commands is None:
             return
-        targets = [(item.row.name, item.row.stats.queue) for item in items]
+        targets = [_target(item) for item in items]
         waiting = sum(item.row.stats.waiting for item in items)
-        queues = named([name for name, _ in targets], "queue")
-        effect = "They will not run and can't be brought back."
-        question = f"Delete {plural(waiting, 'waiting job')} of {queues}?"
-        consent = await self._consent(question, effect, "delete", waiting, "jobs")
-        if consent is None:
-            return
-        answers, problem = await self._act_on("queue", targets, commands.purge_queue, consent.reason)
-        jobs = plural(sum(answers), "job")
-        if problem:
-            done = f"{len(answers):,} of {plural(len(targets), 'queue')} emptied, {jobs} deleted"
-            self._tell_refusal(done, len(targets), problem)
-        elif len(targets) == 1:
-            self.app.say(f"Queue {targets[0][0]}: {jobs} deleted.")
-        else:
-            self.app.say(f"{plural(len(targets), 'queue')} emptied: {jobs} deleted.")
+        question = f"Delete {plural(waiting, 'waiting job')} of {{}}?"
+        await self._do_each(PURGE, targets, commands.purge_queue, question=question, jobs=waiting)
+
+
+def _target(item: QueueItem) -> Target:
+    stats = item.row.stats
+    status = "paused" if stats.is_paused else "open"
+    return Target(stats.queue, item.row.name, status, text=f"{plural(stats.waiting, 'job')} waiting")

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from textual import work
 
 from naq.ids import short
-from naq_tui.acting.asking import Asking, named
-from naq_tui.format import plural
+from naq_tui.acting.asking import Asking
+from naq_tui.acting.targets import Target
+from naq_tui.acting.verb import Verb
 from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
+if TYPE_CHECKING:
+    from naq_tui.store.rows import ScheduleRow
+
 GOING = ("ACTIVE", "PAUSED", "FAILED")
 """States of a schedule that has not ended."""
+PAUSE = Verb(
+    "pause", "schedule", "paused", "It fires nothing until it is resumed.", "They fire nothing until they are resumed."
+)
+RESUME = Verb(
+    "resume",
+    "schedule",
+    "resumed",
+    "It fires again from its next time on.",
+    "Each fires again from its next time on.",
+)
+CANCEL = Verb(
+    "cancel",
+    "schedule",
+    "cancelled",
+    "It never fires again. Jobs it has started go on.",
+    "They never fire again. Jobs they have started go on.",
+)
+FIRE = Verb(
+    "fire",
+    "schedule",
+    "fired",
+    "The function of each is enqueued once, now. Their own times stay as they are.",
+    outcome=lambda jobs: f": job {safe(short(jobs[0]))}" if len(jobs) == 1 else "",
+)
 
 
 class ActingOnSchedules(Asking):
@@ -43,35 +74,22 @@ class ActingOnSchedules(Asking):
             return
         # all are brought into the state that the first of them is not in
         pausing = rows[0].status == "ACTIVE"
-        chosen = [(row.name, row.schedule_id) for row in rows if (row.status == "ACTIVE") == pausing]
+        targets = [_target(row) for row in rows if (row.status == "ACTIVE") == pausing]
         if pausing:
-            effect, verb, act = "It fires nothing until it is resumed.", "pause", commands.pause_schedule
+            await self._do_each(PAUSE, targets, commands.pause_schedule)
         else:
-            effect, verb, act = "It fires again from its next time on.", "resume", commands.resume_schedule
-        await self._do_each(verb, "schedule", chosen, effect, verb, f"{verb}d", act)
+            await self._do_each(RESUME, targets, commands.resume_schedule)
 
     @work(group="acting", exit_on_error=False)
     async def action_trigger_schedule(self) -> None:
         rows, commands = self.tables["schedules"].targets, self._commands()
         if not rows or commands is None:
             return
-        targets = [(row.name, row.schedule_id) for row in rows]
-        schedules = named([name for name, _ in targets], "schedule")
-        what = rows[0].function if len(rows) == 1 else "The function of each"
-        effect = f"{what} is enqueued once, now. {'Its' if len(rows) == 1 else 'Their'} own times stay as they are."
-        number = len(targets)
-        consent = await self._consent(
-            f"Fire {schedules} now?", effect, "fire it" if number == 1 else "fire", number, "schedules"
-        )
-        if consent is None:
-            return
-        answers, problem = await self._act_on("schedule", targets, commands.trigger_schedule, consent.reason)
-        if problem:
-            self._tell_refusal(f"{len(answers):,} of {plural(number, 'schedule')} fired", number, problem)
-        elif number == 1:
-            self.app.say(f"Schedule {targets[0][0]} fired: job {safe(short(answers[0]))}.")
-        else:
-            self.app.say(f"{plural(number, 'schedule')} fired.")
+        targets, verb = [_target(row) for row in rows], FIRE
+        if len(rows) == 1:
+            effect = f"{rows[0].function} is enqueued once, now. Its own times stay as they are."
+            verb = replace(FIRE, effect=effect)
+        await self._do_each(verb, targets, commands.trigger_schedule, question="Fire {} now?")
 
     @work(group="acting", exit_on_error=False)
     async def action_edit_schedule(self) -> None:
@@ -96,11 +114,14 @@ class ActingOnSchedules(Asking):
     @work(group="acting", exit_on_error=False)
     async def action_cancel_schedule(self) -> None:
         rows, commands = self.tables["schedules"].targets, self._commands()
-        chosen = [(row.name, row.schedule_id) for row in rows if row.status in GOING]
+        targets = [_target(row) for row in rows if row.status in GOING]
         if commands is None:
             return
-        if not chosen:
+        if not targets:
             self.app.say("It has ended already.")
             return
-        effect = "It never fires again. Jobs it has started go on."
-        await self._do_each("cancel", "schedule", chosen, effect, "cancel it", "cancelled", commands.cancel_schedule)
+        await self._do_each(CANCEL, targets, commands.cancel_schedule)
+
+
+def _target(row: ScheduleRow) -> Target:
+    return Target(row.schedule_id, row.name, row.status, row.function, row.queue, text=row.spec)

@@ -1,4 +1,4 @@
-"""The jobs that an action is about, frozen when it is asked for, and what they have in common."""
+"""The records that an action is about, frozen when it is asked for, and what they have in common."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ SAMPLE = 3
 
 
 class Target(NamedTuple):
-    """One job, as it was when the action was asked for. All text but the id is safe."""
+    """One record, as it was when the action was asked for. All text but the key is safe; empty is what it has not."""
 
-    job_id: str
-    job: str
-    status: str
-    function: str
-    queue: str
-    error: str
+    key: str
+    """What the action is given: its id, of a queue its name."""
+    name: str
+    status: str = ""
+    function: str = ""
+    queue: str = ""
+    error: str = ""
     """Type of the exception; empty where it has not failed."""
-    text: str
+    text: str = ""
 
 
 def targets_of(items: Iterable[JobRow | ResultRow | JobResult]) -> tuple[Target, ...]:
+    """Jobs as targets."""
     return tuple(_target(item) for item in items)
 
 
@@ -40,7 +42,7 @@ def _target(item: JobRow | ResultRow | JobResult) -> Target:
 
 
 def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
-    """`("queues", "reports 400 · mail 12")` and so on, for what the jobs differ in or what is worth knowing."""
+    """`("queues", "reports 400 · mail 12")` and so on, for what they differ in or what is worth knowing."""
     lines: list[tuple[str, str]] = []
     for title, values in (
         ("queues", Counter(target.queue for target in targets)),
@@ -48,7 +50,7 @@ def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
         ("errors", Counter(target.error for target in targets if target.error)),
         ("states", Counter(target.status.lower() for target in targets)),
     ):
-        if values and not (title == "states" and len(values) == 1):
+        if any(values) and not (title == "states" and len(values) == 1):
             shown = " · ".join(f"{name or '-'} {count(number)}" for name, number in values.most_common(3))
             more = len(values) - 3
             lines.append((title, f"{shown} · {more} more" if more > 0 else shown))
@@ -57,6 +59,6 @@ def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
 
 def sample(targets: Sequence[Target]) -> list[str]:
     """A few of them, one line each."""
-    lines = [f"{target.job}  {target.function}  {target.text}".rstrip() for target in targets[:SAMPLE]]
+    lines = ["  ".join(filter(None, (each.name, each.function, each.text))) for each in targets[:SAMPLE]]
     more = len(targets) - SAMPLE
     return [*lines, f"and {more:,} more"] if more > 0 else lines

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import work
 
 from naq_tui.acting.asking import Asking
-from naq_tui.views.judging import is_dead
+from naq_tui.acting.targets import Target
+from naq_tui.acting.verb import Verb
+from naq_tui.format import plural
+from naq_tui.views.judging import is_dead, worker_status
+
+if TYPE_CHECKING:
+    from naq_tui.store.rows import WorkerRow
+
+STOP = Verb(
+    "stop",
+    "worker",
+    "asked to stop",
+    "It takes no more jobs, finishes those it has, then ends.",
+    "They take no more jobs, finish those they have, then end.",
+)
+FORGET = Verb(
+    "forget",
+    "worker",
+    "forgotten",
+    "Its record goes; its jobs run again by themselves, and the log keeps what it did.",
+    "Their records go; their jobs run again by themselves, and the log keeps what they did.",
+)
 
 
 class ActingOnWorkers(Asking):
@@ -17,12 +40,11 @@ class ActingOnWorkers(Asking):
         if not rows or commands is None:
             return
         lens = self.app.lens()
-        living = [(row.name, row.worker_id) for row in rows if not is_dead(row.record, lens) and not row.is_scheduler]
+        living = [row for row in rows if not is_dead(row.record, lens) and not row.is_scheduler]
         if not living:
             self.app.say("Only living workers can be asked to stop. A local scheduler is stopped on screen 8.")
             return
-        effect = "It takes no more jobs, finishes those it has, then ends."
-        await self._do_each("stop", "worker", living, effect, "stop it", "asked to stop", commands.stop_worker)
+        await self._do_each(STOP, self._worker_targets(living), commands.stop_worker)
 
     @work(group="acting", exit_on_error=False)
     async def action_forget_worker(self) -> None:
@@ -30,9 +52,21 @@ class ActingOnWorkers(Asking):
         if not rows or commands is None:
             return
         lens = self.app.lens()
-        dead = [(row.name, row.worker_id) for row in rows if is_dead(row.record, lens)]
+        dead = [row for row in rows if is_dead(row.record, lens)]
         if not dead:
             self.app.say("Only dead workers can be forgotten.")
             return
-        effect = "Its record goes; its jobs run again by themselves, and the log keeps what it did."
-        await self._do_each("forget", "worker", dead, effect, "forget it", "forgotten", commands.forget_worker)
+        await self._do_each(FORGET, self._worker_targets(dead), commands.forget_worker)
+
+    def _worker_targets(self, rows: list[WorkerRow]) -> list[Target]:
+        lens = self.app.lens()
+        return [
+            Target(
+                row.worker_id,
+                row.name,
+                worker_status(row, lens),
+                queue=row.queues,
+                text=f"runs {plural(len(row.jobs), 'job')}",
+            )
+            for row in rows
+        ]

@@ -1,4 +1,8 @@
-"""What an operator does, done over the console's own connection. Every act leaves an event with the actor."""
+"""What an operator does, done over the console's own connection.
+
+Every act leaves events with the actor and one action id: that of the record it is done to (`naq`); of many,
+OPERATOR_ACTION before and after them; what leaves no event of its own, OPERATOR_ACTION alone.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from naq.client import AsyncClient
 from naq.ids import uuid7
 from naq.models.event import JobEvent, JobEventType
 from naq.names import DEFAULT_QUEUE
+from naq_tui.format import many
 
 LOCAL_PATIENCE_S = 5.0
 IDS_TOLD = 100
-"""Job ids that the event of an action names; the events of the jobs carry the action's id."""
+"""Ids that the event of an action on many names; the events of each of them carry the action's id."""
 
 
 class NatsCommands:
@@ -25,14 +30,15 @@ class NatsCommands:
         """`client` gives the one of the moment: the feed makes a new one where connecting failed."""
         self._client = client
 
-    async def begin(self, verb: str, job_ids: Sequence[str], *, reason: str | None = None) -> str:
-        action_id = uuid7()
-        details = {"action": f"{verb} jobs", "jobs": len(job_ids), "job_ids": list(job_ids[:IDS_TOLD])}
+    async def begin(self, verb: str, noun: str, keys: Sequence[str], *, reason: str | None = None) -> str:
+        action_id, nouns = uuid7(), many(noun)
+        named = "queue_names" if noun == "queue" else f"{noun}_ids"
+        details = {"action": f"{verb} {nouns}", nouns: len(keys), named: list(keys[:IDS_TOLD])}
         await self._tell(action_id, details, reason)
         return action_id
 
-    async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
-        await self._tell(action_id, {"action": f"{verb} jobs", "done": done, "refused": refused}, None)
+    async def finish(self, action_id: str, verb: str, noun: str, *, done: int, refused: int) -> None:
+        await self._tell(action_id, {"action": f"{verb} {many(noun)}", "done": done, "refused": refused}, None)
 
     async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
         action_id = uuid7()
@@ -91,50 +97,65 @@ class NatsCommands:
         await self._tell(action_id, {"action": action}, reason, function=str(call.function), queue=queue, **ids)
         return action_id
 
-    async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        await self._client().schedules.pause(schedule_id, reason=reason)
+    async def pause_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        await self._client().schedules.pause(schedule_id, **_why(reason, action_id))
 
-    async def resume_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        await self._client().schedules.resume(schedule_id, reason=reason)
+    async def resume_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        await self._client().schedules.resume(schedule_id, **_why(reason, action_id))
 
-    async def cancel_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        await self._client().schedules.cancel(schedule_id, reason=reason)
+    async def cancel_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        await self._client().schedules.cancel(schedule_id, **_why(reason, action_id))
 
-    async def trigger_schedule(self, schedule_id: str, *, reason: str | None = None) -> str:
-        return (await self._client().schedules.trigger(schedule_id, reason=reason)).job_id
+    async def trigger_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> str:
+        return (await self._client().schedules.trigger(schedule_id, **_why(reason, action_id))).job_id
 
     async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
-        await self._client().schedules.modify(schedule_id, reason=reason, is_packed=True, **changes)
+        await self._client().schedules.modify(schedule_id, is_packed=True, **_why(reason), **changes)
 
-    async def pause_queue(self, queue: str, *, reason: str | None = None) -> None:
-        await self._client().pause_queue(queue, reason=reason)
+    async def pause_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        await self._client().pause_queue(queue, **_why(reason, action_id))
 
-    async def resume_queue(self, queue: str, *, reason: str | None = None) -> None:
-        await self._client().resume_queue(queue, reason=reason)
+    async def resume_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        await self._client().resume_queue(queue, **_why(reason, action_id))
 
-    async def purge_queue(self, queue: str, *, reason: str | None = None) -> int:
-        return await self._client().purge_queue(queue, reason=reason)
+    async def purge_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> int:
+        return await self._client().purge_queue(queue, **_why(reason, action_id))
 
     async def retry_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
-        await self._client().retry_job(job_id, reason=reason, action_id=action_id)
+        await self._client().retry_job(job_id, **_why(reason, action_id))
 
-    async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:
-        return str(await self._client().cancel(job_id, reason=reason))
+    async def cancel_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> str:
+        return str(await self._client().cancel(job_id, **_why(reason, action_id)))
 
-    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
-        await self._client().delete_job(job_id, reason=reason)
+    async def delete_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        await self._client().delete_job(job_id, **_why(reason, action_id))
 
     async def clone_job(
         self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
     ) -> str:
-        job = await self._client().clone_job(job_id, args=args, kwargs=kwargs, is_packed=True, reason=reason)
+        job = await self._client().clone_job(job_id, args=args, kwargs=kwargs, is_packed=True, **_why(reason))
         return job.job_id
 
-    async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:
-        await self._client().stop_worker(worker_id, now=now, reason=reason)
+    async def stop_worker(
+        self, worker_id: str, *, now: bool = False, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        await self._client().stop_worker(worker_id, now=now, **_why(reason, action_id))
 
-    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
-        await self._client().forget_worker(worker_id, reason=reason)
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        await self._client().forget_worker(worker_id, **_why(reason, action_id))
+
+
+def _why(reason: str | None, action_id: str | None = None) -> dict[str, Any]:
+    """What the events of an act have beside the actor; one that is no part of a larger one has an id of its own."""
+    return {"reason": reason, "action_id": action_id or uuid7()}
 
 
 def _action(action_id: str, details: Mapping[str, Any], reason: str | None, **about: str | None) -> JobEvent:

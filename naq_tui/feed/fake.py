@@ -19,6 +19,7 @@ from naq_tui.feed.sample import old_event, process, results, workers
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.feed.sample_figures import counted_event
 from naq_tui.feed.sample_jobs import T0, before, job_id
+from naq_tui.format import many
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
 from naq_tui.launcher.supervisor import CloseMode
 from naq_tui.store.updates import EventsAppended, EventsRange, FailuresFound, JobsFound, ResultsChanged, Update
@@ -183,26 +184,30 @@ class FakeCommands:
         """Jobs and schedules: what is called, with which options, when."""
         self.changes: list[dict[str, Any]] = []
         """What schedules were changed by."""
+        self.parts: list[tuple[str, str]] = []
+        """What was asked for as part of an action on many: the action's id, and the key."""
         self.told: list[tuple[str, dict[str, Any]]] = []
         """What was done on this machine: action and details."""
         self.refuses: dict[str, NaqException] = {}
         """What is raised by key: a job, queue, schedule or worker; "" is any."""
         self.refused = 0
 
-    def _note(self, verb: str, key: str, reason: str | None) -> None:
+    def _note(self, verb: str, key: str, reason: str | None, action_id: str | None = None) -> None:
         refusal = self.refuses.get(key) or self.refuses.get("")
         if refusal is not None:
             self.refused += 1
             raise refusal
         self.calls.append((verb, key))
         self.reasons.append(reason)
+        if action_id is not None:
+            self.parts.append((action_id, key))
 
-    async def begin(self, verb: str, job_ids: Sequence[str], *, reason: str | None = None) -> str:
-        self._note(f"begin {verb}", str(len(job_ids)), reason)
+    async def begin(self, verb: str, noun: str, keys: Sequence[str], *, reason: str | None = None) -> str:
+        self._note(f"begin {verb} {many(noun)}", str(len(keys)), reason)
         return "action-1"
 
-    async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
-        self._note(f"finish {verb}", f"{done} done, {refused} refused", None)
+    async def finish(self, action_id: str, verb: str, noun: str, *, done: int, refused: int) -> None:
+        self._note(f"finish {verb} {many(noun)}", f"{done} done, {refused} refused", None)
 
     async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
         if "" in self.refuses:
@@ -231,42 +236,50 @@ class FakeCommands:
         self.added.append((call, dict(options), run_at))
         return made
 
-    async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        self._note("pause", schedule_id, reason)
+    async def pause_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        self._note("pause", schedule_id, reason, action_id)
 
-    async def resume_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        self._note("resume", schedule_id, reason)
+    async def resume_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        self._note("resume", schedule_id, reason, action_id)
 
-    async def cancel_schedule(self, schedule_id: str, *, reason: str | None = None) -> None:
-        self._note("cancel", schedule_id, reason)
+    async def cancel_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        self._note("cancel", schedule_id, reason, action_id)
 
-    async def trigger_schedule(self, schedule_id: str, *, reason: str | None = None) -> str:
-        self._note("trigger", schedule_id, reason)
+    async def trigger_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> str:
+        self._note("trigger", schedule_id, reason, action_id)
         return job_id(4_000)
 
     async def modify_schedule(self, schedule_id: str, changes: Mapping[str, Any], *, reason: str | None = None) -> None:
         self._note("modify " + ", ".join(sorted(changes)), schedule_id, reason)
         self.changes.append(dict(changes))
 
-    async def pause_queue(self, queue: str, *, reason: str | None = None) -> None:
-        self._note("pause queue", queue, reason)
+    async def pause_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        self._note("pause queue", queue, reason, action_id)
 
-    async def resume_queue(self, queue: str, *, reason: str | None = None) -> None:
-        self._note("resume queue", queue, reason)
+    async def resume_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        self._note("resume queue", queue, reason, action_id)
 
-    async def purge_queue(self, queue: str, *, reason: str | None = None) -> int:
-        self._note("purge", queue, reason)
+    async def purge_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> int:
+        self._note("purge", queue, reason, action_id)
         return 12
 
     async def retry_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
-        self._note("retry", job_id, reason)
+        self._note("retry", job_id, reason, action_id)
 
-    async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:
-        self._note("cancel job", job_id, reason)
+    async def cancel_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> str:
+        self._note("cancel job", job_id, reason, action_id)
         return "CANCELLED"
 
-    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
-        self._note("delete", job_id, reason)
+    async def delete_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        self._note("delete", job_id, reason, action_id)
 
     async def clone_job(
         self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
@@ -275,11 +288,13 @@ class FakeCommands:
         self.clones.append((job_id, list(args), dict(kwargs)))
         return f"{job_id[:-4]}beef"
 
-    async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:
-        self._note("stop now" if now else "stop", worker_id, reason)
+    async def stop_worker(
+        self, worker_id: str, *, now: bool = False, reason: str | None = None, action_id: str | None = None
+    ) -> None:
+        self._note("stop now" if now else "stop", worker_id, reason, action_id)
 
-    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
-        self._note("forget", worker_id, reason)
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
+        self._note("forget", worker_id, reason, action_id)
 
 
 class FakeProcesses:

@@ -107,14 +107,15 @@ class Feed(Pages, Protocol):
 class Commands(Protocol):
     """What an operator can do to the system. Each raises NaqException with one line that says why it failed.
 
-    `reason` goes into the log with the actor; None gives none.
+    `reason` goes into the log with the actor; None gives none. `action_id` is that of the action on many that it is
+    part of, from `begin`; None is an action by itself, with an id of its own. It is in each event that tells of it.
     """
 
-    async def begin(self, verb: str, job_ids: Sequence[str], *, reason: str | None = None) -> str:
-        """Write into the log what is about to be done, to which jobs; returns the action's id."""
+    async def begin(self, verb: str, noun: str, keys: Sequence[str], *, reason: str | None = None) -> str:
+        """Write into the log what is about to be done, to which of many; returns the action's id."""
         ...
 
-    async def finish(self, action_id: str, verb: str, *, done: int, refused: int) -> None:
+    async def finish(self, action_id: str, verb: str, noun: str, *, done: int, refused: int) -> None:
         """Write into the log what came of it."""
         ...
 
@@ -143,13 +144,21 @@ class Commands(Protocol):
         `naq.schedule` and `naq.enqueue_at`."""
         ...
 
-    async def pause_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
+    async def pause_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None: ...
 
-    async def resume_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
+    async def resume_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None: ...
 
-    async def cancel_schedule(self, schedule_id: str, *, reason: str | None = None) -> None: ...
+    async def cancel_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> None: ...
 
-    async def trigger_schedule(self, schedule_id: str, *, reason: str | None = None) -> str:
+    async def trigger_schedule(
+        self, schedule_id: str, *, reason: str | None = None, action_id: str | None = None
+    ) -> str:
         """Fire it now, beside its own times; returns the job's id."""
         ...
 
@@ -157,11 +166,11 @@ class Commands(Protocol):
         """`changes` as `naq.modify_scheduled_job` takes them, arguments in packed form."""
         ...
 
-    async def pause_queue(self, queue: str, *, reason: str | None = None) -> None: ...
+    async def pause_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None: ...
 
-    async def resume_queue(self, queue: str, *, reason: str | None = None) -> None: ...
+    async def resume_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> None: ...
 
-    async def purge_queue(self, queue: str, *, reason: str | None = None) -> int:
+    async def purge_queue(self, queue: str, *, reason: str | None = None, action_id: str | None = None) -> int:
         """Remove all waiting jobs; returns how many."""
         ...
 
@@ -169,11 +178,11 @@ class Commands(Protocol):
         """Put a failed or cancelled job back into its queue."""
         ...
 
-    async def cancel_job(self, job_id: str, *, reason: str | None = None) -> str:
+    async def cancel_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> str:
         """Returns the status the job has then."""
         ...
 
-    async def delete_job(self, job_id: str, *, reason: str | None = None) -> None:
+    async def delete_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         """Remove the record of a job that ended."""
         ...
 
@@ -183,11 +192,13 @@ class Commands(Protocol):
         """Enqueue its call again as a new job, with these arguments in packed form; returns the new id."""
         ...
 
-    async def stop_worker(self, worker_id: str, *, now: bool = False, reason: str | None = None) -> None:
+    async def stop_worker(
+        self, worker_id: str, *, now: bool = False, reason: str | None = None, action_id: str | None = None
+    ) -> None:
         """Drain it and let it end; `now` gives its jobs back at once."""
         ...
 
-    async def forget_worker(self, worker_id: str, *, reason: str | None = None) -> None:
+    async def forget_worker(self, worker_id: str, *, reason: str | None = None, action_id: str | None = None) -> None:
         """Remove the record of a dead worker."""
         ...
 

@@ -62,7 +62,7 @@ class CloneScreen(SendingDialog[Wanted]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
-            dialog.border_title = plain(f"Clone job {self.target.job}")
+            dialog.border_title = plain(f"Clone job {self.target.name}")
             about = f"{self.target.function} in queue {self.target.queue}, as a new job:"
             yield Static(about, classes="say", markup=False)
             yield TextArea(

@@ -359,6 +359,9 @@ class MainScreen(
             found += await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
         return targets_of(found)
 
+    def _keep_marks(self, job_ids: frozenset[str]) -> None:
+        self.tables[self.place].keep_marks(job_ids)
+
     def compared_rows(self) -> tuple[Any, ...]:
         """The marked rows; where one is marked and the cursor is on another, these two."""
         table = self.tables[self.place]

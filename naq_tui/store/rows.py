@@ -38,6 +38,8 @@ _ACTS = frozenset(
     }
 )
 """Events of which it matters who caused them."""
+_MANY = ("jobs", "schedules", "queues", "workers", "processes")
+"""What an operator's action on many is about: the names of their number among its details."""
 
 
 class EventRow:
@@ -319,7 +321,7 @@ def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
     """To what, or what in figures: `nightly cron`, `5 jobs`, `stop worker`, `retry jobs, 12`, `retry jobs, done 11`,
     `stop processes, 3 of mail`."""
     kind = event.type
-    number = next((details[noun] for noun in ("jobs", "processes") if details.get(noun)), None)
+    number = next((details[nouns] for nouns in _MANY if details.get(nouns)), None)
     if kind.startswith("SCHEDULE"):
         changed = details.get("after")
         return " ".join((event.schedule_id or "", ", ".join(changed) if isinstance(changed, dict) else "")).strip()

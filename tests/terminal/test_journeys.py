@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from naq.errors import JobNotFoundError
 from naq.models.job import JobStatus
 from naq.queue import Call
 from naq.settings import Settings
@@ -60,7 +61,7 @@ def test_why_a_job_failed_and_retry_it(
         terminal.keys("R")
         terminal.wait("Are you sure?")
         terminal.keys("Right", "Enter")
-        terminal.wait("put back into its queue")
+        terminal.wait("put back into the queue")
         terminal.keys("g")
         terminal.wait(lambda s: "✓ done" in s and "attempt" in s)
     assert outside.fetch_job_result(job.job_id, timeout=5) == 42
@@ -103,7 +104,7 @@ def test_retry_all_jobs_of_one_error(
         terminal.keys("Up")
         terminal.type("the price list is there")
         terminal.keys("Enter", "Right", "Enter")
-        terminal.wait("12 jobs put back into its queue")
+        terminal.wait("12 jobs put back into the queue")
         for job in jobs:
             status_becomes(outside, job.job_id, JobStatus.COMPLETED)
         terminal.keys("2")
@@ -119,6 +120,54 @@ def test_retry_all_jobs_of_one_error(
     assert (begun.details or {})["jobs"] == 12
     assert (ended.details or {})["done"] == 12
     assert begun.action_id == ended.action_id
+
+
+def test_delete_all_jobs_of_one_error(
+    console_env: dict[str, str],
+    outside: SyncClient,
+    start_worker: StartWorker,
+    read_log: ReadLog,
+    tmp_path: Path,
+) -> None:
+    """One group of two, from its report: its records go, the log keeps what they said and who deleted them."""
+    start_worker("-m", "tests.terminal.shop", "billing")
+    jobs = [outside.enqueue(shop.bill, str(tmp_path), number, queue_name="billing") for number in range(12)]
+    other = outside.enqueue("naq.examples.tasks:fail", "another matter", queue_name="billing")
+    for job in (*jobs, other):
+        status_becomes(outside, job.job_id, JobStatus.FAILED)
+    with Tmux(CONSOLE, tmp_path, cols=120, rows=40, env=console_env) as terminal:
+        terminal.wait("LIVE")
+        terminal.keys("9")
+        terminal.wait(lambda s: "FileNotFoundError" in s and "13 failures" in s)
+        terminal.keys("/")
+        terminal.type("notfound")
+        terminal.keys("Enter")
+        terminal.wait("1 shown")
+        terminal.keys("Enter")
+        terminal.wait(lambda s: "FileNotFoundError" in s and "esc back" in s)
+        terminal.keys("D")
+        screen = terminal.wait("Delete 12 jobs?")
+        assert "billing 12" in screen
+        assert "FileNotFoundError 12" in screen
+        terminal.type("12")
+        terminal.keys("Up")
+        terminal.type("the order was a test")
+        terminal.keys("Enter", "Right", "Enter")
+        terminal.wait("12 jobs deleted")
+        terminal.keys("2", "/")
+        terminal.type("type:OPERATOR_ACTION")
+        terminal.keys("Enter")
+        terminal.wait(lambda s: "delete jobs, 12 by" in s and "delete jobs, done 12" in s)
+    for job in jobs:
+        with pytest.raises(JobNotFoundError):
+            outside.delete_job(job.job_id)
+    assert outside.get_job_status(other.job_id) is JobStatus.FAILED, "the other error was not touched"
+    begun, *each, ended = of_type(read_log(), "OPERATOR_ACTION")
+    assert (begun.details or {})["jobs"] == 12
+    assert (ended.details or {})["done"] == 12
+    assert {event.job_id for event in each} == {job.job_id for job in jobs}
+    assert {event.action_id for event in each} == {begun.action_id} == {ended.action_id}
+    assert {event.reason for event in each} == {"the order was a test"}
 
 
 def test_what_happened_around_a_time(

@@ -292,7 +292,7 @@ async def test_one_job_is_retried_with_a_reason() -> None:
         await pilot.press("right", "enter")
         await gone(pilot, BulkScreen)
         verbs = [verb for verb, _ in commands_of(console).calls]
-        assert verbs == ["begin retry", "retry", "finish retry"]
+        assert verbs == ["begin retry jobs", "retry", "finish retry jobs"]
         assert commands_of(console).reasons[:2] == ["upstream is back", "upstream is back"]
 
 
@@ -324,9 +324,9 @@ async def test_ten_or_more_need_their_number_typed() -> None:
         await pilot.press("up", *"fixed", "down", *str(number), "down", "right", "enter")
         await gone(pilot, BulkScreen)
         calls = commands_of(console).calls
-        assert calls[0] == ("begin retry", str(number))
+        assert calls[0] == ("begin retry jobs", str(number))
         assert sum(verb == "retry" for verb, _ in calls) == number
-        assert calls[-1] == ("finish retry", f"{number} done, 0 refused")
+        assert calls[-1] == ("finish retry jobs", f"{number} done, 0 refused")
         assert commands_of(console).reasons[0] == "fixed"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -12,20 +13,22 @@ from naq.errors import ConflictError, NaqConnectionError
 from naq.scheduler.spec import next_runs
 from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeCommands, first_batch
-from naq_tui.feed.sample import T0, queues, schedules
+from naq_tui.feed.sample import T0, queues, schedules, workers
+from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.edit_schedule import EditScheduleScreen, changed_by, changes_of, texts_of
-from naq_tui.store.updates import QueuesSampled, SchedulesChanged
+from naq_tui.store.updates import QueuesSampled, SchedulesChanged, WorkersChanged
 from naq_tui.views.queues import QueueItem, drains
 from naq_tui.widgets.facts import Facts
-from tests.tui.conftest import fake_console, gone, settle, shown, text_on
+from tests.tui.conftest import NOTHING, fake_console, gone, settle, shown, text_on
 
 NIGHTLY = next(schedule for schedule in schedules() if schedule.schedule_id == "nightly")
 
 
 def calls_of(console: NaqConsole) -> list[tuple[str, str]]:
+    """What was done to which, without what tells of actions on many."""
     assert isinstance(console.commands, FakeCommands)
-    return console.commands.calls
+    return [call for call in console.commands.calls if not call[0].startswith(("begin ", "finish "))]
 
 
 async def test_a_queue_is_paused_and_resumed() -> None:
@@ -60,6 +63,11 @@ async def test_marked_schedules_are_paused_together_after_one_question() -> None
         await pilot.pause()
         assert sorted(calls_of(console)) == [("pause", "minutely"), ("pause", "nightly")]
         assert not console.main.tables["schedules"].marks
+        commands = console.commands
+        assert isinstance(commands, FakeCommands)
+        assert commands.calls[0] == ("begin pause schedules", "2")
+        assert commands.calls[-1] == ("finish pause schedules", "2 done, 0 refused")
+        assert sorted(commands.parts) == [("action-1", "minutely"), ("action-1", "nightly")], "one action"
 
 
 async def test_what_is_refused_of_many_stays_marked_and_the_rest_is_done() -> None:
@@ -127,6 +135,81 @@ async def test_marked_schedules_are_fired_together() -> None:
         await pilot.pause()
         assert [verb for verb, _ in calls_of(console)] == ["trigger", "trigger"]
         assert messages(console) == ["2 schedules fired."]
+
+
+MANY = 24
+
+
+def many_schedules() -> SchedulesChanged:
+    return SchedulesChanged(tuple(replace(NIGHTLY, schedule_id=f"s-{number:02d}") for number in range(MANY)))
+
+
+def many_queues() -> QueuesSampled:
+    return QueuesSampled(tuple(replace(queues()[0], queue=f"q-{number:02d}", waiting=0) for number in range(MANY)), T0)
+
+
+def many_workers() -> WorkersChanged:
+    living = next(worker for worker in workers() if worker.worker_id == "w-3")
+    return WorkersChanged(tuple(replace(living, worker_id=f"w-{number:02d}") for number in range(MANY)))
+
+
+@pytest.mark.parametrize(
+    ("digit", "key", "update", "verb", "action", "question"),
+    [
+        ("6", "P", many_schedules, "pause", "pause schedules", "Pause 24 schedules?"),
+        ("6", "T", many_schedules, "trigger", "fire schedules", "Fire 24 schedules now?"),
+        ("6", "X", many_schedules, "cancel", "cancel schedules", "Cancel 24 schedules?"),
+        ("4", "P", many_queues, "pause queue", "pause queues", "Pause 24 queues?"),
+        ("4", "D", many_queues, "purge", "purge queues", "Delete 0 waiting jobs of 24 queues?"),
+        ("5", "K", many_workers, "stop", "stop workers", "Stop 24 workers?"),
+    ],
+)
+async def test_ten_or_more_of_any_kind_have_a_form_with_their_course(
+    digit: str, key: str, update: Any, verb: str, action: str, question: str
+) -> None:
+    """Counted, broken down, typed out, one action, what is refused told and still marked."""
+    console = fake_console((*NOTHING, update()))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press(digit, "a", key)
+        await shown(pilot, BulkScreen)
+        screen, commands = console.screen, console.commands
+        assert isinstance(screen, BulkScreen)
+        assert isinstance(commands, FakeCommands)
+        assert screen.question == question
+        number = len(screen.targets)
+        assert number == MANY
+        assert "such as" in text_on(pilot)
+        third = screen.targets[2].key
+        commands.refuses[third] = ConflictError(f"{third} moved on")
+        await pilot.press("enter", "y")
+        assert calls_of(console) == [], "the number is not typed"
+        await pilot.press(*str(number), "enter", "y")
+        await pilot.pause()
+        assert f"{number} of {number}" in text_on(pilot)
+        assert f"! {third} moved on" in text_on(pilot)
+        await pilot.press("enter")
+        await gone(pilot, BulkScreen)
+        assert len(commands.parts) == number - 1
+        assert {each for each, _ in commands.parts} == {"action-1"}
+        assert [name for name, _ in calls_of(console)] == [verb] * (number - 1)
+        assert (f"begin {action}", str(number)) in commands.calls
+        assert (f"finish {action}", f"{number - 1} done, 1 refused") in commands.calls
+        marks = console.main.tables[console.main.current].marks
+        assert len(marks) == 1
+        assert third in marks
+
+
+async def test_no_to_many_leaves_their_marks() -> None:
+    console = fake_console((*NOTHING, many_schedules()))
+    async with console.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("6", "a", "P")
+        await shown(pilot, BulkScreen)
+        await pilot.press("escape")
+        await gone(pilot, BulkScreen)
+        assert calls_of(console) == []
+        assert len(console.main.tables["schedules"].marks) >= MANY
 
 
 def messages(console: NaqConsole) -> list[str]:
