@@ -112,18 +112,23 @@ class JobRules:
         if job.waits:
             self._report(stored, job_id, "RELEASED before STARTED", "it still waits for other jobs")
             job.waits = False
+        # begun before what stands by a worker out of reach, whose word came through behind that of the one who was
+        # given the job next. The server hands a job out for the first time once: of such a start there is one, unless
+        # the first worker has gone
+        is_late = job.is_again and "redelivered" not in details and worker != job.worker and attempt <= job.attempt
+        is_doubled = is_second and not self._fold.is_excused(job.first_worker, job.starts[0])
         if job.status == RUNNING and attempt == job.attempt:
             self._check_double(job_id, job, stored, is_told=is_told)
         elif job.is_final and not job.is_refused:
-            # handed out in the moment somebody cancelled or purged it: that end stands; or begun before it by a worker
-            # out of reach, whose word came through behind that of the one who was given the job next. The server hands
-            # a job out for the first time once: of either there is one, unless the first worker has gone
-            is_late = job.is_again and "redelivered" not in details and worker != job.worker and attempt <= job.attempt
+            # or handed out in the moment somebody cancelled or purged it: that end stands
             is_raced = job.status == CANCELLED and job.end_attempt is None
-            is_doubled = is_second and not self._fold.is_excused(job.first_worker, job.starts[0])
             if not (is_late or is_raced) or is_doubled:
                 self._report(stored, job_id, f"no run after {job.status}", f"STARTED by {worker}")
             self._note_start(job, attempt, worker, stored, is_told=is_told)
+            return
+        elif attempt < job.attempt and job.status in (RUNNING, RETRY) and is_late and not is_doubled:
+            self._note_start(job, attempt, worker, stored, is_told=is_told)
+            job.open = (*job.open, Run(worker, int(attempt)))
             return
         elif job.status == RETRY and not job.is_manual and attempt == job.attempt and job.starts:
             # a copy that was handed out while the first still ran, and begins behind its end: the retry stands

@@ -193,6 +193,10 @@ class _Walk:
         elif told.attempt == self._retried and copied:
             # a copy handed out while the first still ran, that begins behind that one's end: the retry stands
             self._second(copied[-1], told)
+        elif told.attempt < due and self._is_told_late(told):
+            self._findings.note("STARTED stored behind another worker's later run")
+            self._open.append(told)
+            return
         else:
             self._report("order", f"attempt {told.attempt} starts at {told.seq} where {due} is due")
         self._open.append(told)
@@ -200,7 +204,7 @@ class _Walk:
             self.outcome.status, self.outcome.attempt, self.outcome.worker = "RUNNING", told.attempt, told.worker
 
     def _is_told_late(self, told: Told) -> bool:
-        """Whether the log says that the server took the job from the hands of a worker before it ended."""
+        """Whether the log says that the server took the job from the hands of a worker, who is heard only now."""
         before = [run for run in self._trail if run.type == "STARTED" and run.seq < told.seq]
         was_taken = any(run.details.get("redelivered") or run.details.get("crashes") for run in before)
         is_first = all((run.worker, run.attempt) != (told.worker, told.attempt) for run in before)

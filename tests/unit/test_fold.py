@@ -269,3 +269,21 @@ def test_a_start_told_behind_the_end_is_explained_by_a_job_that_came_again() -> 
     assert found(*both, again, end, late) == []
     assert [f.found for f in found(*both, event("STARTED", **RUN), end, late)] == ["STARTED by w2"]
     assert [f.found for f in found(*both, again, end, again)] == ["STARTED by w1"]
+
+
+def test_a_start_told_behind_later_runs_is_explained_by_a_job_that_came_again() -> None:
+    """A worker that was cut off tells what it began before another was given the job."""
+    both = [UP, event("WORKER_STARTED", worker_id="w2"), event("ENQUEUED", **JOB)]
+    first, again = {**RUN, "worker_id": "w2"}, {**RUN, "attempt": 2}
+    late = [event("STARTED", **first), event("RETRY_SCHEDULED", **first)]
+    for details in ({"redelivered": True}, None):
+        taken = [*both, event("STARTED", **RUN, details=details), event("RETRY_SCHEDULED", **RUN)]
+        taken.append(event("STARTED", **again))
+        end = event("COMPLETED", **again, to_status="COMPLETED")
+        told = ["STARTED of attempt 1"] if details is None else []
+        assert [f.found for f in found(*taken, late[0], end)] == told
+        assert [f.found for f in found(*taken, *late, end)] == told
+        retried = [*taken, event("RETRY_SCHEDULED", **again)]
+        last = {**RUN, "attempt": 3}
+        after = [*late, event("STARTED", **last), event("COMPLETED", **last)]
+        assert bool(found(*retried, *after)) is bool(told)
