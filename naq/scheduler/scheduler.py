@@ -35,6 +35,8 @@ from naq.worker.stop_order import StopOrder
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 64
+"""Schedules that fire at the same time; the runs of each are made one after another."""
 MAX_SLEEP_S = 60.0
 RETRY_S = 0.5
 FINAL_KEPT = timedelta(days=1)
@@ -65,6 +67,7 @@ class Scheduler:
         self._electing: asyncio.Task[None] | None = None
         self._to_look_at: set[str] = set()
         """Schedules to be looked at whether they are due or not: a run is unsettled, or a buffered one may go."""
+        self._firing: set[str] = set()
 
     @property
     def is_leader(self) -> bool:
@@ -229,11 +232,17 @@ class Scheduler:
             log.debug("lease not released, it runs out by itself: %s", exc)
 
     async def _fire_when_due(self) -> None:
-        while True:
-            now = self._clock.now()
-            schedule = self._next(now) if self.status.leader else None
-            if schedule is None:
-                moment = self._heap.next_at() if self.status.leader else None
+        """Fire what is due, many schedules at once: each costs some round trips, and thousands may share a minute."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                now = self._clock.now()
+                is_ready = self.status.leader and len(self._firing) < AT_ONCE
+                schedule = self._next(now) if is_ready else None
+                if schedule is not None:
+                    self._firing.add(schedule.schedule_id)
+                    group.create_task(self._fire(schedule, now), name=f"firing-{schedule.schedule_id}")
+                    continue
+                moment = self._heap.next_at() if is_ready else None
                 delay = MAX_SLEEP_S if moment is None else min(MAX_SLEEP_S, (moment - now).total_seconds())
                 self._changed.clear()
                 try:
@@ -241,23 +250,28 @@ class Scheduler:
                         await self._changed.wait()
                 except TimeoutError:
                     pass
-                continue
-            try:
-                if schedule.unsettled_at is not None:
-                    stored = await self._firer.settle(schedule)
-                else:
-                    stored = await self._firer.fire(schedule, now)
-            except NaqException as exc:
-                log.warning("schedule %s could not fire yet: %s", schedule.schedule_id, exc)
-                self._put_back(schedule)
-                await asyncio.sleep(RETRY_S)
-                continue
-            if stored is None:
-                held = self._heap.get(schedule.schedule_id)
-                if held is None or held.created_at == schedule.created_at:  # else another of that id by now
-                    self._drop(schedule.schedule_id)
+
+    async def _fire(self, schedule: Schedule, now: datetime) -> None:
+        try:
+            if schedule.unsettled_at is not None:
+                stored = await self._firer.settle(schedule)
             else:
-                self._put_back(stored)
+                stored = await self._firer.fire(schedule, now)
+        except NaqException as exc:
+            log.warning("schedule %s could not fire yet: %s", schedule.schedule_id, exc)
+            await asyncio.sleep(RETRY_S)
+            stored = schedule
+        if stored is not None:
+            self._put_back(stored)
+        else:
+            held = self._heap.get(schedule.schedule_id)
+            if held is None or held.created_at == schedule.created_at:  # else another of that id by now
+                self._drop(schedule.schedule_id)
+        self._firing.discard(schedule.schedule_id)
+        held = self._heap.get(schedule.schedule_id)
+        if held is not None:
+            self._heap.put(held)  # its turn may have come, and been passed over, while it fired
+        self._changed.set()
 
     def _put_back(self, schedule: Schedule) -> None:
         """Hold what was taken to fire, unless it has been deleted meanwhile: by whoever fired it, or cancelled it."""
@@ -265,15 +279,18 @@ class Scheduler:
             self._keep(schedule)
 
     def _next(self, now: datetime) -> Schedule | None:
-        """What is to be done next at `now`; None where that is nothing."""
-        while self._to_look_at:
-            schedule = self._heap.get(self._to_look_at.pop())
+        """What is to be done next at `now`, of what is not firing; None where that is nothing."""
+        for schedule_id in self._to_look_at - self._firing:
+            self._to_look_at.discard(schedule_id)
+            schedule = self._heap.get(schedule_id)
             if schedule is None:
                 continue
             is_active = schedule.status == ScheduleStatus.ACTIVE
             if schedule.unsettled_at is not None or (is_active and schedule.buffered_at is not None):
                 return schedule
-        return self._heap.pop_due(now)
+        while (due := self._heap.pop_due(now)) is not None and due.schedule_id in self._firing:
+            pass
+        return due
 
     async def _forget_old(self) -> None:
         """Take schedules that ended long ago off the list; the log keeps them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -31,9 +32,13 @@ class _Told:
         self.jobs: dict[tuple[str, str], str] = {}
         """Job id, "" where none is named, by schedule and due time."""
         self._read_to, self._last_seq = since, 0
+        self._reading = asyncio.Lock()
 
     async def read_on(self, log: EventLog, subject: str) -> None:
-        async with aclosing(_stored(log, subject, self._read_to, self._last_seq)) as pages:  # type: ignore[type-var]
+        async with (
+            self._reading,
+            aclosing(_stored(log, subject, self._read_to, self._last_seq)) as pages,  # type: ignore[type-var]
+        ):
             async for page in pages:
                 for stored in page:
                     if (event := stored.event) is not None and event.schedule_id:

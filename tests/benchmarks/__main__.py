@@ -29,6 +29,7 @@ from tests.benchmarks import (
     latency,
     log_bounds,
     processes,
+    schedules,
     server_memory,
 )
 from tests.benchmarks.stage import Measure, Stage
@@ -40,6 +41,7 @@ GROUPS: dict[str, Measure] = {
     "latency": latency.rows,
     "footprint": footprint.rows,
     "processes": processes.rows,
+    "schedules": schedules.rows,
     "console": console.rows,
     "screens": console.rows_of_full_screens,
     "log": log_bounds.rows,

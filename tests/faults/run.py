@@ -18,6 +18,7 @@ from naq.errors import NaqException
 from naq.settings import Settings
 from tests.faults import journal, tasks
 from tests.faults.checker import Checker, Truth
+from tests.faults.firings import EDGE
 from tests.faults.flood import Flood
 from tests.faults.injector import Injector
 from tests.faults.kinds import FLOOD, System
@@ -131,8 +132,7 @@ class FaultRun:
         """End the schedules, and wait until every job has ended and every death is told."""
         await self._programs.refill()
         # whoever leads now takes up what was due in an outage; a schedule that is cancelled before that owes nothing
-        since = time.time()
-        await self._watch.until(lambda: all(self._watch.fired.get(name, 0.0) > since for name in SCHEDULES), SETTLE_S)
+        await _until_nothing_is_due(client)
         for name in SCHEDULES:
             await _insist(lambda name=name: client.cancel_scheduled_job(name, reason="fault run"))  # type: ignore[misc]
         wanted = self._workload.acknowledged
@@ -210,6 +210,20 @@ class FaultRun:
             f" {watch.runs_again:,} runs again;"
             f" now: {injector.current or '-'}"
         )
+
+
+async def _until_nothing_is_due(client: AsyncClient) -> None:
+    """Wait, for a time, until whoever leads is up to date with every schedule."""
+    give_up_at = time.monotonic() + SETTLE_S
+    while time.monotonic() < give_up_at:
+        try:
+            schedules = [schedule for schedule in await client.list_schedules() if schedule.schedule_id in SCHEDULES]
+        except NaqException:
+            schedules = []
+        now = client.connection.server_now()
+        if schedules and all(schedule.next_run_at and schedule.next_run_at > now - EDGE / 2 for schedule in schedules):
+            return
+        await asyncio.sleep(0.2)
 
 
 async def _insist(call: Callable[[], object]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,8 +17,9 @@ from naq.client import AsyncClient
 from naq.errors import ConfigurationError, NaqException, ScheduleNotFoundError, ScheduleSpecError
 from naq.examples import tasks
 from naq.models.job import JobStatus
-from naq.models.schedule import ScheduleStatus
+from naq.models.schedule import Schedule, ScheduleStatus
 from naq.models.times import format_time, parse_time
+from naq.scheduler.fire import Firer
 from naq.scheduler.jitter import fires_at
 from naq.settings import Settings
 from naq_tui.feed.commands import NatsCommands
@@ -283,3 +286,32 @@ async def test_missed_runs_are_counted_and_told(client: AsyncClient, settings: S
     details = dict(missed.details or {})
     assert (details["missed"], details["made_up"], details["policy"]) == (1198, 2, "run_all")
     assert [event.job_id for event in await triggered(client, "beat")] == list(over.recent_job_ids)
+
+
+async def test_many_fire_at_once_and_each_one_after_another(
+    client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a schedule's turn comes while it fires: that is neither lost nor taken twice."""
+    fire, firing = Firer.fire, Counter[str]()
+    all_fire = asyncio.Event()
+
+    async def slow(firer: Firer, schedule: Schedule, now: datetime) -> Schedule | None:
+        firing[schedule.schedule_id] += 1
+        assert firing[schedule.schedule_id] == 1, "twice at the same time"
+        if firing.total() == 3:
+            all_fire.set()
+        await all_fire.wait()
+        fired = await fire(firer, schedule, now)
+        # the scheduler hears of what was saved, and that is due by now, before this returns
+        await asyncio.sleep(0.3)
+        firing[schedule.schedule_id] -= 1
+        return fired
+
+    monkeypatch.setattr(Firer, "fire", slow)
+    names = ["a", "b", "c"]
+    async with running_scheduler(settings):
+        for name in names:
+            await client.schedule(tasks.add, 1, 2, interval=0.2, repeat=6, misfire="run_all", schedule_id=name)
+        for name in names:
+            over = await record_when(client, name, lambda record: record.status == ScheduleStatus.COMPLETED)
+            assert over.run_count == len({event.job_id for event in await triggered(client, name)}) == 6
