@@ -55,6 +55,7 @@ _READ: dict[str, Callable[[EventRow], str]] = {
     "host": _host,
     "user": _part("actor", "user"),
     "reason": _fact("reason"),
+    "action": _fact("action_id"),
     "entity": _fact("entity"),
 }
 _MOMENTS = ("since", "until")
@@ -173,7 +174,7 @@ def known_values(field: str, rows: Iterable[EventRow]) -> set[str]:
     """Values of a field that are worth suggesting."""
     if field == "type":
         return {word for _, word in _TYPES.values()} | {name for name, _ in _TYPES.values()}
-    if field in ("error", "reason", "job", *_MOMENTS):
+    if field in ("error", "reason", "action", "job", *_MOMENTS):
         return set()
     return {safe(_READ[field](row).strip(), 60) for row in rows} - {""}
 

@@ -61,7 +61,7 @@ def test_why_a_job_failed_and_retry_it(
         terminal.keys("R")
         terminal.wait("Are you sure?")
         terminal.keys("Right", "Enter")
-        terminal.wait("put back into the queue")
+        terminal.wait(f"Job {job.job_id[-6:]} put back into the queue.")  # the note: by then the form is gone
         terminal.keys("g")
         terminal.wait(lambda s: "✓ done" in s and "attempt" in s)
     assert outside.fetch_job_result(job.job_id, timeout=5) == 42

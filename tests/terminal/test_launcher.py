@@ -123,7 +123,7 @@ def test_marked_processes_are_stopped_together(console_env: dict[str, str], read
         terminal.keys("+")
         terminal.wait("mail-1")
         terminal.keys("+")
-        terminal.wait(lambda s: "mail-2" in s and s.count("2/2") == 2)
+        terminal.wait(lambda s: "mail-2" in s and s.count("2/2") == 2 and s.count("0/10") == 2)
         terminal.keys("g", "Space", "Space", "K")
         screen = terminal.wait("Stop 2 processes: mail-1, mail-2?")
         assert "Workers take no more jobs" in screen

@@ -165,6 +165,8 @@ ERROR = {"type": "TimeoutError", "message": "upstream “slow” took 30 s", "fi
         ("error:“slow”", True),
         ("user:ada host:laptop", True),
         ("reason:because", True),
+        ("action:0198c0de", True),
+        ("action:other", False),
         ("entity:job", True),
         ("entity:worker", False),
         ("timeouterror", True),
@@ -177,7 +179,8 @@ ERROR = {"type": "TimeoutError", "message": "upstream “slow” took 30 s", "fi
 )
 def test_filters_of_events(text: str, matches: bool) -> None:
     actor = {"user": "ada", "host": "laptop"}
-    assert wanted(text, event(worker_id="w-3", error=ERROR, actor=actor, reason="because")) is matches
+    told = event(worker_id="w-3", error=ERROR, actor=actor, reason="because", action_id="0198c0de-1")
+    assert wanted(text, told) is matches
 
 
 def test_a_type_written_in_full_is_that_one_only() -> None:
