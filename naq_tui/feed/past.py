@@ -11,6 +11,7 @@ from typing import Any
 from naq import backlog
 from naq.client import AsyncClient
 from naq.clone import payload
+from naq.dependencies.waiting import Waiting
 from naq.errors import ConflictError, JobNotFoundError, SerializationError
 from naq.jobfilter import JobFilter
 from naq.models.event import Entity, JobEventType, StoredEvent
@@ -79,9 +80,20 @@ async def read_payload(client: AsyncClient, job_id: str) -> Mapping[str, Any] | 
     """What a job was called with; None where that is not stored."""
     try:
         job = await payload(client.connection, client.results, job_id)
-    except (JobNotFoundError, ConflictError, SerializationError):
+    except JobNotFoundError:
+        return await _waiting_child(client, job_id)
+    except (ConflictError, SerializationError):
         return None
     return job.to_record()
+
+
+async def _waiting_child(client: AsyncClient, job_id: str) -> Mapping[str, Any] | None:
+    """The record of a job that waits for others: it is in no queue yet."""
+    try:
+        child = await Waiting(client.connection).get(job_id)
+    except SerializationError:
+        return None
+    return None if child is None else child.job.to_record()
 
 
 async def failed_jobs(client: AsyncClient, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:

@@ -19,6 +19,8 @@ STEPS_FOR_JOB = 40
 """Pieces of the log in which a job without a record is looked for: some ten thousand events of its queue."""
 _RUN_NAMES = frozenset(event_type.lower() for event_type in RUNS)
 _JOB_TYPES = (
+    JobEventType.ENQUEUED,
+    JobEventType.RELEASED,
     JobEventType.STARTED,
     JobEventType.RETRY_SCHEDULED,
     JobEventType.COMPLETED,
@@ -51,12 +53,15 @@ async def older_runs(
                 return
 
 
-async def job_as_told(pages: Pages, job_id: str, queue: str | None, from_seq: int | None) -> JobRow | None:
+async def job_as_told(
+    pages: Pages, job_id: str, queue: str | None, from_seq: int | None, *, was_made: bool = True
+) -> JobRow | None:
     """How a job stands, by its record, else by the log.
 
     Args:
         queue: the one it was put into; None where it is not known, then all are looked through.
         from_seq: an event that came before it was begun; None where none is known, then only the record tells.
+        was_made: whether that event tells that it was stored: where nothing more is told it waits.
 
     Returns:
         None where neither tells it.
@@ -70,10 +75,16 @@ async def job_as_told(pages: Pages, job_id: str, queue: str | None, from_seq: in
         record = None
     if record is not None:
         return with_results({}, [result_row(record)], ())[job_id]
-    return None if from_seq is None else await _as_the_log_tells(pages, job_id, queue, from_seq)
+    if from_seq is None:
+        return None
+    job = await _as_the_log_tells(pages, job_id, queue, from_seq)
+    if job is None or job.status or not was_made:
+        return job if job is not None and job.status else None
+    return job._replace(status="PENDING")
 
 
 async def _as_the_log_tells(pages: Pages, job_id: str, queue: str | None, from_seq: int) -> JobRow | None:
+    """Without a status where the log tells nothing of it; None where not enough of the log was read to know."""
     query = Query(
         is_wanted=lambda stored: stored.event is not None and stored.event.job_id == job_id,
         wants_subject=lambda entity, event_type, place: (
@@ -92,6 +103,5 @@ async def _as_the_log_tells(pages: Pages, job_id: str, queue: str | None, from_s
                 return job
             if not steps_left:
                 return None  # what came later is not known
-    return with_events({}, rows).get(job_id) or JobRow(
-        job_id, safe(short(job_id)), "PENDING", "", safe(queue or "", 100)
-    )
+    nothing = JobRow(job_id, safe(short(job_id)), "", "", safe(queue or "", 100))
+    return with_events({}, rows).get(job_id) or nothing

@@ -14,14 +14,16 @@ from naq.errors import NaqException
 from naq_tui import keys, masking
 from naq_tui.acting.jobs import ActingOnJobs
 from naq_tui.acting.targets import Target, targets_of
+from naq_tui.feed.kin import STEPS, kin_of
 from naq_tui.feed.schedule_runs import job_as_told, older_runs
 from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
+from naq_tui.store.kin import parents_named
 from naq_tui.store.rows import event_row, result_row
 from naq_tui.store.schedule_runs import ScheduleRuns, newest_of
 from naq_tui.text import safe
 from naq_tui.views.detail import Kind, detail
-from naq_tui.views.extra import FOLD_ALL, Extra, Relative
+from naq_tui.views.extra import FOLD_ALL, Extra
 from naq_tui.views.figures_report import row_of
 from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
@@ -35,11 +37,12 @@ from naq_tui.widgets.title_line import TitleLine
 if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
 
-PARENTS_READ = 50
 RUNS_READ = 20
 """Runs of a schedule that are read at a time."""
 DEEPEST = 4
 """Levels that values are folded at one by one; beyond that they are unfolded whole."""
+LOOK_ON = 10
+"""How much further children are looked for when that is asked for."""
 OPENING_KEYS = frozenset({"related.open", "related.next", "related.previous"})
 STALE = "stale: no connection"
 
@@ -69,6 +72,7 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         """Whether secrets are shown, here and in copies made here."""
         self._record: Any = None
         self._read_for: tuple[object, ...] = ()
+        self._kin_steps = STEPS
         self._shown_seq: int | None = None
         """The instant that all of it was read for; None is now."""
 
@@ -136,7 +140,10 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         self._open_related(message.item)
 
     def _open_related(self, item: Related) -> None:
-        if item.kind == "more":
+        if item.kind == "more" and item.key == "kin":
+            self._kin_steps *= LOOK_ON
+            self._read()
+        elif item.kind == "more":
             self._read_more()
         else:
             self.post_message(Open(item.kind, item.key))
@@ -216,10 +223,15 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
                 newest = self._record.job_ids[-1]
                 self._extra = replace(self._extra, result=await self.app.pages.read_result(newest))
             self._extra = replace(self._extra, problem="", is_read=True)
+            if self.kind == "job":
+                self._show()
+                await self._read_kin()
         except NaqException as exc:
             self._extra = replace(self._extra, problem=safe(str(exc), 300))
         if self._extra.runs is not None:
             self._extra = replace(self._extra, runs=replace(self._extra.runs, is_reading=False))
+        if self._extra.kin is not None:
+            self._extra = replace(self._extra, kin=replace(self._extra.kin, is_reading=False))
         self._show()
 
     async def _read_event(self) -> None:
@@ -238,16 +250,21 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         payload = result.job if result is not None and result.job is not None else await feed.read_payload(job_id)
         self._extra = replace(self._extra, result=result, payload=payload)
         self._extra = replace(self._extra, events=await feed.job_events(job_id))
-        names = (payload or {}).get("depends_on")
-        parents: list[Relative] = []
-        for name in names[:PARENTS_READ] if isinstance(names, list) else ():
-            if isinstance(name, str):
-                record = await feed.read_result(name)
-                row = self.app.state.jobs.get(name)
-                status = record.status if record is not None else row.status if row is not None else ""
-                function = record.function if record is not None else row.function if row is not None else ""
-                parents.append(Relative(name, safe(status, 40), function))
-        self._extra = replace(self._extra, parents=tuple(parents))
+
+    async def _read_kin(self) -> None:
+        """What the job waits for and what waits for it; what was read before stays until all of it has been anew."""
+        extra, state = self._extra, self.app.state
+        enqueued = next((row for row in map(event_row, extra.events or ()) if row.type == "ENQUEUED"), None)
+        details = enqueued.raw.event.details if enqueued is not None and enqueued.raw.event is not None else None
+        parents = parents_named(extra.payload) or parents_named(details)
+        from_seq = enqueued.seq if enqueued is not None else None
+        is_first = extra.kin is None
+        reading = kin_of(self.app.pages, state.jobs.get, self.key, parents, from_seq, self._kin_steps)
+        async with aclosing(reading) as found:  # type: ignore[type-var]
+            async for kin in found:
+                if is_first or not kin.is_reading:
+                    self._extra = replace(self._extra, kin=kin)
+                    self._show()
 
     async def _read_runs(self) -> None:
         """The runs before those that are known, then how the jobs of all stand that the state says nothing of."""

@@ -9,20 +9,11 @@ from typing import Any
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult
 from naq_tui.store.figures import Bar
+from naq_tui.store.kin import Kin
 from naq_tui.store.rows import EventRow
 from naq_tui.store.schedule_runs import ScheduleRuns
 
 FOLD_ALL = 99
-
-
-@dataclass(frozen=True, slots=True)
-class Relative:
-    """A job that another one waits for."""
-
-    job_id: str
-    status: str
-    """Empty where nothing is known of it."""
-    function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,8 @@ class Extra:
     payload: Mapping[str, Any] | None = None
     """The job's own record: what it was called with."""
     events: tuple[StoredEvent, ...] | None = None
-    parents: tuple[Relative, ...] = ()
+    kin: Kin | None = None
+    """Of a job: what it waits for and what waits for it."""
     runs: ScheduleRuns | None = None
     """Of a schedule: its last runs, the state followed."""
     bars: Sequence[Bar] = ()

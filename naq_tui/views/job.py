@@ -12,12 +12,14 @@ from naq_tui import status
 from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
 from naq_tui.jsontext import Span
 from naq_tui.store.jobs import JobRow
-from naq_tui.store.rows import EventRow, ResultRow, event_row, function_name, result_row, told
+from naq_tui.store.kin import Relative
+from naq_tui.store.rows import EventRow, ResultRow, event_row, result_row, told
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import Extra
 from naq_tui.views.jobs import took
+from naq_tui.views.kin import runs_after, runs_before
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import timeline
@@ -37,7 +39,8 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
     row = known or _row_of(job_id, record, rows)
     report = Report(f"Job {row.job}", record=result_row(record) if record is not None else row)
     _head(report, row, record, lens)
-    reasons = why_not(state, row, payload, extra.parents, lens)
+    parents = _as_they_are(state, extra.kin.direct()) if extra.kin is not None else ()
+    reasons = why_not(state, row, payload, parents, lens)
     if reasons:
         report.lines += [((reason, "waiting"),) for reason in reasons]
         report.lines.append(())
@@ -47,8 +50,11 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
         report.section("Timeline")
         report.lines += lines
     _when(report, row, record, lens, usual_of(state.jobs.values(), row))
-    if extra.parents:
-        _parents(report, extra, lens)
+    kin = extra.kin
+    if kin is not None:
+        runs_after(report, state, kin, lens)
+    if kin is not None and kin.children:
+        runs_before(report, state, kin, lens)
     if payload:
         report.section("Arguments")
         report.value({"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}, extra.depth)
@@ -61,7 +67,15 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
         report.section("Value")
         report.note("not in the log, and no longer stored as it was then")
     job_events(report, extra, lens)
+    if kin is not None and not kin.children:  # at the end: of most jobs nothing comes of it, and nothing moves for it
+        runs_before(report, state, kin, lens)
     return report
+
+
+def _as_they_are(state: State, parents: Sequence[Relative]) -> tuple[Relative, ...]:
+    """What was read of them, where the state does not say how they stand now."""
+    rows = ((parent, state.jobs.get(parent.job_id)) for parent in parents)
+    return tuple(parent if row is None else parent._replace(status=row.status) for parent, row in rows)
 
 
 def job_events(report: Report, extra: Extra, lens: Lens) -> None:
@@ -181,23 +195,6 @@ def _ended_at(row: JobRow) -> datetime | None:
     if row.status != "RETRY" or row.started_at is None or row.run_ms is None:
         return row.ended_at
     return row.started_at + timedelta(milliseconds=row.run_ms)
-
-
-def _parents(report: Report, extra: Extra, lens: Lens) -> None:
-    report.section("Runs after")
-    last = len(extra.parents) - 1
-    for place, parent in enumerate(extra.parents):
-        look = status.of_job(safe(parent.status, 40)) if parent.status else None
-        branch = ("`-" if place == last else "|-") if lens.ascii_only else "└─" if place == last else "├─"
-        mark = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else ("? unknown   ", "waiting")
-        report.lines.append(
-            (
-                (f"  {branch} ", "muted"),
-                mark,
-                (f" {function_name(parent.function)}", "strong"),
-                (f"  {safe(parent.job_id, 60)}", "muted"),
-            )
-        )
 
 
 def _outcome(report: Report, record: JobResult, extra: Extra) -> None:

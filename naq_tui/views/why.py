@@ -11,10 +11,10 @@ from naq.models.job import FINAL_STATUSES
 from naq_tui import hints
 from naq_tui.format import age, count, plural, until
 from naq_tui.store.jobs import JobRow
+from naq_tui.store.kin import Relative
 from naq_tui.store.rows import WorkerRow, told
 from naq_tui.store.state import State
 from naq_tui.text import safe
-from naq_tui.views.extra import Relative
 from naq_tui.views.judging import is_dead, worker_status
 from naq_tui.views.table import Lens
 

@@ -30,6 +30,7 @@ from naq_tui.acting.targets import breakdown, sample, targets_of
 from naq_tui.feed.sample import process
 from naq_tui.launcher import ProcessStatus, ProcessView
 from naq_tui.store.fold import apply
+from naq_tui.store.kin import Kin, Relative
 from naq_tui.store.rows import EventRow, event_row
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import (
@@ -53,7 +54,7 @@ from naq_tui.views.arranging import Arrangement, arranged
 from naq_tui.views.copying import copy_text
 from naq_tui.views.detail import Kind, detail
 from naq_tui.views.errors import ErrorsView
-from naq_tui.views.extra import Extra, Relative
+from naq_tui.views.extra import Extra
 from naq_tui.views.header import truth
 from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
@@ -320,12 +321,15 @@ def _report(kind: Kind, keys: Callable[[State, list[Part]], Sequence[str]], part
         if payload is not None:
             with contextlib.suppress(SerializationError):
                 payload = Job.from_wire(wire(payload)).to_record()
+        names = tuple(parent.job_id for parent in parents)
+        relatives = {parent.job_id: parent for parent in parents}
+        edges = dict.fromkeys(("", *names), names)
         extra = Extra(
             event=row,
             result=found,
             payload=payload,
             events=stored or None,
-            parents=parents[:2],
+            kin=Kin("", edges, edges, relatives, is_reading=False),
             is_read=True,
             depth=3 + len(parts),
         )

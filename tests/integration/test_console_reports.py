@@ -91,7 +91,7 @@ async def test_the_runs_of_a_schedule_are_those_of_the_log(
         first, second = [run for run in reversed(made) if not run.is_by_hand][:2]
         console.look_back(second.row.seq)
         await until(pilot, lambda: console.state.as_of is not None and console.state.as_of.seq == second.row.seq)
-        await until(pilot, lambda: report._extra.is_read)
+        await until(pilot, lambda: report._shown_seq == second.row.seq and report._extra.is_read)
         then = report._runs.runs
         assert then[0].row.seq == second.row.seq
         by_then = [
@@ -129,3 +129,50 @@ async def test_a_job_without_a_record_is_told_by_the_log(
         still = await job_as_told(feed, waiting.job_id, "nobody", first)
         assert still is not None
         assert still.status == "PENDING"
+
+
+async def test_the_kin_of_a_job_are_those_of_the_log(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory
+) -> None:
+    first = await client.enqueue(tasks.add, 1, 2)
+    second = await client.enqueue(tasks.add, 3, 4, depends_on=first)
+    child = await client.enqueue(tasks.add, 5, 6, depends_on=second, queue_name="nobody")
+    then = (await client.log.range()).last_seq
+    other = await client.enqueue(tasks.add, 7, 8, depends_on=[second, child], queue_name="nobody")
+    async with worker():
+        assert await second.result(timeout=20) == 7
+    async with opened_console(settings) as (console, pilot):
+        report = await report_on(console, pilot, "job", second.job_id)
+        await until(pilot, lambda: report._extra.kin is not None and not report._extra.kin.is_reading)
+        kin = report._extra.kin
+        assert kin is not None
+        assert kin.parents[second.job_id] == (first.job_id,)
+        assert kin.parents[first.job_id] == ()
+        assert kin.children == {
+            second.job_id: (child.job_id, other.job_id),
+            child.job_id: (other.job_id,),
+        }
+        assert {name: relative.status for name, relative in kin.jobs.items()} == {
+            first.job_id: "COMPLETED",
+            child.job_id: "PENDING",
+            other.job_id: "PENDING",
+        }
+        # the one that still waits, in no queue, names its parents too
+        waiting = await report_on(console, pilot, "job", other.job_id)
+        await until(pilot, lambda: waiting._extra.kin is not None and not waiting._extra.kin.is_reading)
+        assert waiting._extra.kin is not None
+        assert waiting._extra.kin.parents[other.job_id] == (second.job_id, child.job_id)
+        await pilot.press("escape")
+        await until(pilot, lambda: console.screen is report)
+        # before the last was enqueued and the first had run
+        console.look_back(then)
+        await until(pilot, lambda: console.state.as_of is not None and console.state.as_of.seq == then)
+        await until(pilot, lambda: report._shown_seq == then)
+        await until(pilot, lambda: report._extra.kin is not None and not report._extra.kin.is_reading)
+        past = report._extra.kin
+        assert past is not None
+        assert past.children == {second.job_id: (child.job_id,)}
+        assert {name: relative.status for name, relative in past.jobs.items()} == {
+            first.job_id: "PENDING",
+            child.job_id: "PENDING",
+        }

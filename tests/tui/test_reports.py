@@ -14,13 +14,15 @@ from naq.errors import NaqConnectionError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.times import format_time
 from naq_tui.app import NaqConsole
-from naq_tui.feed import replay
+from naq_tui.feed import fake, replay
 from naq_tui.feed.fake import FakeFeed, first_batch
 from naq_tui.feed.sample import T0, stored
 from naq_tui.feed.sample_schedules import LAST_DIGEST, PAUSED_AT, run_id
+from naq_tui.screens import detail as detail_screen
 from naq_tui.screens.detail import RUNS_READ, DetailScreen
 from naq_tui.screens.moment import MomentScreen
 from naq_tui.store.failures import groups
+from naq_tui.store.kin import MOST, Descendants, tree
 from naq_tui.store.schedule_runs import RUNS, ScheduleRun, ScheduleRuns
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, Update
@@ -29,6 +31,7 @@ from naq_tui.views.error_group import JOBS_SHOWN
 from naq_tui.views.related import Related
 from naq_tui.widgets.document import Document
 from tests.tui.conftest import fake_console, settle, shown, text_on
+from tests.tui.families import family_console
 
 OLDER = Related("more", "", str(RUNS_READ))
 
@@ -367,3 +370,99 @@ async def test_a_click_opens_a_line_and_keys_walk_through_them() -> None:
         job = console.screen
         assert isinstance(job, DetailScreen)
         assert job.key == document._links[places[3]].key
+
+
+# what a job waits for and what waits for it
+
+
+@pytest.mark.parametrize(
+    ("edges", "told"),
+    [
+        ({"j": ("a", "b"), "a": ("c",)}, ["0 a", "1 c", "0 b"]),
+        ({"j": ("a", "b"), "a": ("b",), "b": ("c",)}, ["0 a", "1 b", "2 c", "0 b again"]),
+        ({"j": ("j",)}, ["0 j again"]),
+        ({"j": ("a",), "a": ("b",), "b": ("a", "j")}, ["0 a", "1 b", "2 a again", "2 j again"]),
+        (
+            {"j": ("a",), "a": ("b",), "b": ("c",), "c": ("d",), "d": ("e", "f")},
+            ["0 a", "1 b", "2 c", "3 d", "4 +2"],
+        ),
+    ],
+    ids=["tree", "diamond", "itself", "circle", "deep"],
+)
+def test_a_tree_has_each_job_once_and_ends(edges: dict[str, tuple[str, ...]], told: list[str]) -> None:
+    lines = tree(edges, "j")
+    shown = [f"{line.depth} {line.job_id or f'+{line.left_out}'}{' again' * line.is_again}" for line in lines]
+    assert shown == told
+
+
+def test_of_very_many_jobs_the_rest_is_counted() -> None:
+    lines = tree({"j": tuple(f"c{n}" for n in range(1_000))}, "j")
+    assert len(lines) == MOST + 1
+    assert lines[-1].left_out == 1_000 - MOST
+
+
+def test_descendants_are_found_in_one_pass() -> None:
+    found = Descendants("j")
+    named: dict[str, Any] = {"a": ["j"], "b": ["x"], "c": ["b", "a"], "d": [5, None], "e": "j", "f": ["c", "c", "a"]}
+    events = [
+        stored(seq, T0, JobEvent.of(JobEventType.ENQUEUED, job_id=name, details={"depends_on": parents}))
+        for seq, (name, parents) in enumerate(named.items())
+    ]
+    assert [one.seq for one in events if found.take(one)] == [0, 2, 5]
+    assert found.children == {"j": ["a"], "a": ["c", "f"], "c": ["f"]}
+
+
+def test_what_is_too_deep_is_counted() -> None:
+    found = Descendants("0")
+    for seq in range(1, 9):
+        named = {"depends_on": [str(seq - 1)]}
+        found.take(stored(seq, T0, JobEvent.of(JobEventType.ENQUEUED, job_id=str(seq), details=named)))
+    lines = tree({name: tuple(children) for name, children in found.children.items()}, "0")
+    assert [line.job_id for line in lines] == ["1", "2", "3", "4", ""]
+    assert lines[-1].left_out == 1
+
+
+async def test_a_job_tells_what_it_waits_for_and_what_waits_for_it() -> None:
+    console = family_console()
+    async with console.run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "job", "merge")
+        await until(pilot, lambda: report._extra.kin is not None and not report._extra.kin.is_reading)
+        document = report.query_one(Document)
+        rows = ["".join(text for text, _ in row) for row in document._rows(document.size.width)]
+        lines = [" ".join(row.split()) for row in rows]
+        at, behind = lines.index("Runs after"), lines.index("Runs before")
+        assert lines[at + 1 : at + 4] == ["✓ done fetch fetch-eu", "✓ done └─ login login", "✗ failed fetch fetch-us"]
+        assert lines[at + 4] == "✓ done └─ login login as above"
+        assert lines[behind + 1 : behind + 4] == [
+            "+ pending build report",
+            "+ pending └─ send_report mail",
+            "+ pending archive archive",
+        ]
+        places = {item.key for item in document._links.values()}
+        assert places == {"fetch-eu", "fetch-us", "login", "report", "mail", "archive"}
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: console.screen is not report)
+        other = console.screen
+        assert isinstance(other, DetailScreen)
+        assert (other.kind, other.key) == ("job", "login")
+        await until(pilot, lambda: other._extra.kin is not None and not other._extra.kin.is_reading)
+        await pilot.press("escape")
+        await until(pilot, lambda: console.screen is report)
+        assert document.chosen is not None
+        assert document.chosen.key == "login"
+
+
+async def test_children_are_looked_for_further_when_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake, "SCAN_STEP", 3)
+    monkeypatch.setattr(detail_screen, "STEPS", 1)
+    console = family_console()
+    async with console.run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "job", "merge")
+        await until(pilot, lambda: report._extra.kin is not None and not report._extra.kin.is_reading)
+        assert "looked for until" in text_on(pilot)
+        assert "archive" not in text_on(pilot)
+        await pilot.press("shift+tab")
+        await pilot.press("enter")
+        await until(pilot, lambda: "archive" in text_on(pilot))

@@ -9,18 +9,21 @@ from textual.pilot import Pilot
 
 from naq.errors import NaqConnectionError
 from naq_tui.app import NaqConsole
+from naq_tui.feed import fake
 from naq_tui.feed.fake import FakeFeed, first_batch
+from naq_tui.screens import detail as detail_screen
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY
 from tests.tui.conftest import fake_console, settle
+from tests.tui.families import family_console
 
 SMALL, MEDIUM = (80, 24), (120, 40)
 BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
 
 
-def report(kind: Any, key: str, *keys: str, is_whole: bool = True) -> Any:
+def report(kind: Any, key: str, *keys: str, is_whole: bool = True, has_kin: bool = True) -> Any:
     """For `run_before`: open a report, wait until all of it is read (or it can't be), press keys."""
 
     async def run(pilot: Pilot[Any]) -> None:
@@ -30,6 +33,8 @@ def report(kind: Any, key: str, *keys: str, is_whole: bool = True) -> Any:
         screen = DetailScreen(kind, key)
         await console.push_screen(screen)
         while is_whole and not (screen._extra.is_read or screen._extra.problem):
+            await pilot.pause(0.02)
+        while kind == "job" and (screen._extra.kin is None or (has_kin and screen._extra.kin.is_reading)):
             await pilot.pause(0.02)
         await pilot.pause()
         await pilot.press(*keys)
@@ -92,3 +97,29 @@ def test_jobs_of_a_worker(snap_compare: Any, size: tuple[int, int]) -> None:
     """What it runs and what it did last, one line of it chosen."""
     run = report("worker", "w-3", "tab", "tab", is_whole=False)
     assert snap_compare(fake_console(), terminal_size=size, run_before=run)
+
+
+@BOTH
+def test_kin(snap_compare: Any, size: tuple[int, int]) -> None:
+    """What a job waits for and what waits for it: state, tree, short id; what stands above already says so."""
+    keys = ("pagedown", "j", "j") if size == SMALL else ("tab",)
+    assert snap_compare(family_console(), terminal_size=size, run_before=report("job", "merge", *keys))
+
+
+@BOTH
+def test_kin_in_part(snap_compare: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children are not looked for without end: until when, and that it can go on."""
+    monkeypatch.setattr(fake, "SCAN_STEP", 4)
+    monkeypatch.setattr(detail_screen, "STEPS", 1)
+    keys = ("pagedown",) if size == SMALL else ()
+    assert snap_compare(family_console(), terminal_size=size, run_before=report("job", "merge", *keys))
+
+
+@BOTH
+def test_kin_is_read(snap_compare: Any, size: tuple[int, int]) -> None:
+    """While children are looked for."""
+    console = family_console()
+    assert isinstance(console.feed, FakeFeed)
+    console.feed.scan_stalls_at = 10**9
+    keys = ("pagedown",) if size == SMALL else ()
+    assert snap_compare(console, terminal_size=size, run_before=report("job", "merge", *keys, has_kin=False))

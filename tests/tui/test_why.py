@@ -13,9 +13,9 @@ from naq.models.worker import RunningJob, WorkerRecord
 from naq_tui.feed.sample import T0
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JobRow
+from naq_tui.store.kin import Relative
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import QueuesSampled, WorkersChanged
-from naq_tui.views.extra import Relative
 from naq_tui.views.table import Lens
 from naq_tui.views.why import why_not
 
