@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from naq.errors import NaqException
-from naq.ids import short
+from naq.ids import short, uuid7
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
 from naq_tui.acting.verb import Verb
@@ -79,8 +79,16 @@ class AddingJobs(Asking):
         item = self.tables["queues"].selected if self.app.place == "queues" else None
         queue = item.row.stats.queue if item is not None else None
 
+        sent: tuple[JobDraft, str] | None = None
+
         async def enqueue(draft: JobDraft) -> str:
-            new_id = await commands.enqueue_job(draft.call, draft.options, due=draft.due, reason=draft.reason)
+            nonlocal sent
+            if (
+                sent is None or sent[0] != draft
+            ):  # the same once more is the same job: the first may be stored after all
+                sent = draft, uuid7()
+            options = {**draft.options, "job_id": sent[1]}
+            new_id = await commands.enqueue_job(draft.call, options, due=draft.due, reason=draft.reason)
             done = "Enqueued as job" if draft.due is None else "To be enqueued as job"
             return f"{done} {safe(short(new_id))}."
 

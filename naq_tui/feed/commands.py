@@ -65,7 +65,9 @@ class NatsCommands:
         job = job_of(call, check_options(**options))
         action_id = await self._begin_making("enqueue job", call, job.queue_name, reason, job_id=job.job_id)
         extra = {"actor": _actor(), "action_id": action_id, **({} if reason is None else {"reason": reason})}
-        return (await client.queue(job.queue_name).store(job, extra=extra)).job_id
+        queue = client.queue(job.queue_name)
+        store = queue.store_once if job.is_id_given else queue.store
+        return (await store(job, extra=extra)).job_id
 
     async def create_schedule(
         self, call: Call, options: Mapping[str, Any], *, run_at: datetime | None = None, reason: str | None = None

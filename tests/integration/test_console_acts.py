@@ -10,6 +10,7 @@ import pytest
 from naq.calls import Call
 from naq.client import AsyncClient
 from naq.examples import tasks
+from naq.ids import uuid7
 from naq.models.event import JobEvent
 from naq.settings import Settings
 from naq_tui.feed.commands import NatsCommands
@@ -73,6 +74,13 @@ async def test_every_act_on_one_record_has_an_action_id_of_its_own(client: Async
         assert events[-1].actor or events[0].actor
         ids.append(events[0].action_id)
     assert len(set(ids)) == len(acts)
+
+
+async def test_a_job_that_is_sent_twice_from_a_form_is_one(client: AsyncClient, console: Commands) -> None:
+    call, options = Call(tasks.add, (1, 2), {}), {"queue_name": QUEUE, "job_id": uuid7()}
+    assert await console.enqueue_job(call, options) == await console.enqueue_job(call, options) == options["job_id"]
+    (stats,) = [stats for stats in await client.inspector.queues() if stats.queue == QUEUE]
+    assert stats.waiting == 1
 
 
 async def test_what_a_worker_ends_for_an_operator_has_the_action_id_too(

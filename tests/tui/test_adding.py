@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -105,7 +106,7 @@ async def test_a_job_is_enqueued_from_a_function_suggested() -> None:
         assert isinstance(console.focused, Choice)
         assert console.focused.value == "no", "enter in a field only moves on"
         await say_yes(pilot)
-        options = {"queue_name": "mail", "max_retries": 3, "timeout": 3600.0, "unique": "k"}
+        options = {"queue_name": "mail", "max_retries": 3, "timeout": 3600.0, "unique": "k", "job_id": ANY}
         call = Call("shop.tasks:send_invoice", [big, "x"], {"timeout": 1})
         assert commands_of(console).added == [(call, options, timedelta(minutes=15))]
         assert commands_of(console).reasons == ["by hand"]
@@ -123,7 +124,7 @@ async def test_the_queue_under_the_cursor_is_the_one_meant() -> None:
         await typed(pilot, {"function": "shop.tasks:send_invoice"})
         await say_yes(pilot)
         assert commands_of(console).added == [
-            (Call("shop.tasks:send_invoice", [], {}), {"queue_name": "reports"}, None)
+            (Call("shop.tasks:send_invoice", [], {}), {"queue_name": "reports", "job_id": ANY}, None)
         ]
 
 
@@ -284,6 +285,33 @@ async def test_a_job_that_is_refused_is_still_in_its_form() -> None:
         (added,) = commands_of(console).added
         assert added[0].args == [42]
         assert added[1]["unique"] == "k2"
+
+
+class DoubtfulCommands(FakeCommands):
+    """Never says that a job is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def enqueue_job(self, call: Call, options: Mapping[str, Any], **how: Any) -> str:
+        self.asked.append(options["job_id"])
+        raise EnqueueError("no answer: it may be stored")
+
+
+async def test_the_same_once_more_is_the_same_job() -> None:
+    """So that a yes after an answer that did not come never makes two of it."""
+    commands = DoubtfulCommands()
+    console = fake_console(commands=commands)
+    async with console.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "3", "A")
+        await typed(pilot, {"function": "shop.tasks:send", "args": "[42]"})
+        for _ in range(2):
+            assert await say_yes_in_vain(pilot) == "no answer: it may be stored"
+        await typed(pilot, {"args": "[43]"})
+        await say_yes_in_vain(pilot)
+        first, again, other = commands.asked
+        assert first == again != other
 
 
 async def test_a_schedule_that_is_refused_is_still_in_its_form() -> None:
