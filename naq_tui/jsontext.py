@@ -1,10 +1,11 @@
-"""Values of jobs as text: one line for lists, indented and coloured for reports. Bounded, whatever comes in."""
+"""Values of jobs as text: what they are made of, and one line for lists, bounded, whatever comes in."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 from naq_tui import masking
 from naq_tui.text import safe
@@ -12,9 +13,10 @@ from naq_tui.text import safe
 TAG: Final = "$naq"
 """Marks a packed value, as in `naq.codec`."""
 _DEEPEST = 60
-WHOLE = 2_000_000
-"""Characters of one text in a report; no record that fits into a message holds more."""
-_PLAIN = ("datetime", "date", "time", "decimal", "uuid", "float")
+_PLAIN = ("int", "datetime", "date", "time", "decimal", "uuid", "float")
+_TAGGED = frozenset({TAG, "v", "class"})
+_HEX_DIGITS = 3_500
+"""More of them can make a number that Python does not write in decimals."""
 
 
 def one_line(value: Any, limit: int = 200) -> str:
@@ -31,69 +33,86 @@ def one_line(value: Any, limit: int = 200) -> str:
 
 
 def _flat(value: Any, depth: int) -> Iterator[str]:
-    if depth > _DEEPEST:
+    box = box_of(value)
+    if box is None:
+        yield leaf(value)
+    elif depth > _DEEPEST:
         yield "…"
-    elif isinstance(value, Mapping):
-        yield from _flat_tagged(value, depth) if TAG in value else _flat_object(value, depth)
-    elif isinstance(value, list | tuple):
-        yield from _flat_items(value, "[", "]", depth)
     else:
-        yield scalar(value)
+        yield box.opening
+        for place, (key, item) in enumerate(box.pairs):
+            if place:
+                yield ", "
+            if key is not NO_KEY:
+                yield from _flat(key, depth + 1)
+                yield ": "
+            yield from hidden(key, item) or _flat(item, depth + 1)
+        yield box.closing
 
 
-def _flat_object(value: Mapping[str, Any], depth: int) -> Iterator[str]:
-    yield "{"
-    for place, (key, item) in enumerate(value.items()):
-        yield f"{', ' if place else ''}{scalar(key)}: "
-        yield from _hidden(key, item) or _flat(item, depth + 1)
-    yield "}"
+NO_KEY: Final = object()
+"""In place of the key of what has none."""
 
 
-def _hidden(key: Any, value: Any) -> str:
-    """What stands in place of a secret; empty where it is none."""
-    rules = masking.active()
-    return masking.MASK if rules.hides(key) and value is not None and not isinstance(value, bool) else ""
+class Box(NamedTuple):
+    """What a value that holds others is made of."""
+
+    opening: str
+    closing: str
+    noun: str
+    """What it holds, in the singular."""
+    size: int
+    pairs: Iterable[tuple[Any, Any]]
+    """Each key, `NO_KEY` in lists, with what is under it; in packed form."""
 
 
-def _flat_items(items: Any, opening: str, closing: str, depth: int) -> Iterator[str]:
-    yield opening
-    for place, item in enumerate(items):
-        if place:
-            yield ", "
-        yield from _flat(item, depth + 1)
-    yield closing
+def box_of(value: Any) -> Box | None:
+    """What `value` (in packed form) holds; None for a text, a number and the like."""
+    if isinstance(value, Mapping):
+        if TAG in value and value.keys() <= _TAGGED:
+            return _tagged_box(value)
+        return Box("{", "}", "key", len(value), value.items())
+    if isinstance(value, list | tuple):
+        return Box("[", "]", "item", len(value), zip(repeat(NO_KEY), value))
+    return None
 
 
-def _flat_tagged(value: Mapping[str, Any], depth: int) -> Iterator[str]:
+def _tagged_box(value: Mapping[str, Any]) -> Box | None:
     kind, body = value[TAG], value.get("v")
-    if kind in ("tuple", "set", "frozenset") and isinstance(body, list):
-        opening, closing = ("(", ")") if kind == "tuple" else ("{", "}")
-        yield from _flat_items(body, opening, closing, depth)
-    elif kind == "int" and isinstance(body, str):
-        yield _decimal(body)
-    elif kind in _PLAIN and isinstance(body, str):
-        yield body[:400]
-    elif kind == "dict" and isinstance(body, list):
-        yield "{"
-        for place, pair in enumerate(body):
-            key, item = pair if isinstance(pair, list) and len(pair) == 2 else (pair, None)
-            yield ", " if place else ""
-            yield from _flat(key, depth + 1)
-            yield ": "
-            yield from _hidden(key, item) or _flat(item, depth + 1)
-        yield "}"
-    else:
-        yield f"{value.get('class') or kind}("
-        yield from _flat(body, depth + 1)
-        yield ")"
+    if isinstance(body, list):
+        if kind in ("tuple", "set", "frozenset"):
+            opening, closing = ("(", ")") if kind == "tuple" else ("{", "}")
+            return Box(opening, closing, "item", len(body), zip(repeat(NO_KEY), body))
+        if kind == "dict":
+            pairs = (tuple(pair) if isinstance(pair, list) and len(pair) == 2 else (pair, None) for pair in body)
+            return Box("{", "}", "key", len(body), pairs)
+    if kind in _PLAIN and isinstance(body, str):
+        return None
+    name = safe(masking.active().text(str(value.get("class") or kind)[:200]))
+    return Box(f"{name}(", ")", "item", 1, ((NO_KEY, body),))
+
+
+def hidden(key: Any, value: Any) -> str:
+    """What stands in place of a secret; empty where it is none."""
+    if key is NO_KEY or value is None or isinstance(value, bool):
+        return ""
+    return masking.MASK if masking.active().hides(key) else ""
+
+
+def leaf(value: Any, limit: int = 4000) -> str:
+    """A value that holds no others, text beyond `limit` characters cut."""
+    if not isinstance(value, Mapping):
+        return scalar(value, limit)
+    body: str = value["v"]
+    return _decimal(body) if value[TAG] == "int" else body[:limit]
 
 
 def _decimal(body: str) -> str:
-    """A whole number beyond 64 bits, which is packed as hex."""
+    """A whole number beyond 64 bits, which is packed as hex; one too long to be told in decimals stays so."""
     try:
-        return str(int(body, 16)) if len(body) <= 400 else body[:400]
+        return str(int(body, 16)) if len(body) <= _HEX_DIGITS else body
     except ValueError:
-        return body[:400]
+        return body
 
 
 def scalar(value: Any, limit: int = 4000) -> str:
@@ -112,50 +131,3 @@ def dumps(value: Any) -> str:
 
 Span = tuple[str, str]
 """Text and its tone."""
-
-
-def pretty(value: Any, depth: int = _DEEPEST, limit: int = 5_000) -> list[tuple[Span, ...]]:
-    """`value` as indented lines of coloured text, already safe; at most `limit` lines, the last one then says so.
-
-    Objects and lists nested deeper than `depth` are folded to one line that says how much they hold.
-    """
-    lines: list[tuple[Span, ...]] = []
-    for indent, spans in _tree(value, 0, (), "", depth):
-        if len(lines) >= limit:
-            lines.append((("… more: y copies all of it", "muted"),))
-            break
-        lines.append((("  " * indent, ""), *spans) if indent else spans)
-    return lines
-
-
-def _tree(
-    value: Any, depth: int, head: tuple[Span, ...], tail: str, unfolded: int
-) -> Iterator[tuple[int, tuple[Span, ...]]]:
-    end: tuple[Span, ...] = ((tail, "muted"),) if tail else ()
-    is_object = isinstance(value, Mapping) and TAG not in value
-    if (is_object or isinstance(value, list | tuple)) and value and depth < _DEEPEST:
-        short = one_line(value, 72)
-        if len(short) <= 60 and not (is_object and depth == 0):
-            yield depth, (*head, (short, ""), *end)
-            return
-        if depth >= unfolded:
-            held = f"{{… {len(value):,} keys}}" if is_object else f"[… {len(value):,} items]"
-            yield depth, (*head, (held, "muted"), *end)
-            return
-        yield depth, (*head, ("{" if is_object else "[", "muted"))
-        items = list(value.items()) if isinstance(value, Mapping) else [(None, item) for item in value]
-        for place, (key, item) in enumerate(items):
-            label: tuple[Span, ...] = () if key is None else ((safe(scalar(key)), "accent"), (": ", "muted"))
-            comma = "," if place < len(items) - 1 else ""
-            secret = "" if key is None else _hidden(key, item)
-            if secret:
-                yield depth + 1, (*label, (secret, "muted"), (comma, "muted"))
-            else:
-                yield from _tree(item, depth + 1, label, comma, unfolded)
-        yield depth, (("}" if is_object else "]", "muted"), *end)
-        return
-    text = safe(scalar(value, WHOLE), WHOLE + 2) if isinstance(value, str) else one_line(value, 8000)
-    pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)] or [""]
-    yield depth, (*head, (pieces[0], ""), *(end if len(pieces) == 1 else ()))
-    for place, piece in enumerate(pieces[1:], 2):
-        yield depth, ((piece, ""), *(end if place == len(pieces) else ()))

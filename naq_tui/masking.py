@@ -99,14 +99,25 @@ class Rules:
 
     def text(self, text: str) -> str:
         """`text` with what looks like a secret hidden."""
+        for passed in self.passes(text):
+            text = passed
+        return text
+
+    def passes(self, text: str) -> Iterator[str]:
+        """`text` after each thing that is looked for in it, the last time all is hidden.
+
+        For texts so long that whoever goes through them has to pause.
+        """
         folded = _folded(text)
         for pattern, needs in self._patterns:
             if any(need in folded for need in needs):
                 text = pattern.sub(self._hide_match, text)
+                yield text
         text = self._without_named(text)
+        yield text
         for pattern in self._own:
             text = pattern.sub(self._hide_match, text)
-        return text
+            yield text
 
     def _without_named(self, text: str) -> str:
         """Values behind a name hidden; looks only where a name may begin, as text can be of megabytes."""
@@ -170,6 +181,9 @@ class _Nothing(Rules):
 
     def text(self, text: str) -> str:
         return text
+
+    def passes(self, text: str) -> Iterator[str]:
+        yield text
 
     def value(self, value: Any, depth: int = 0) -> Any:
         return value

@@ -11,6 +11,8 @@ HIGH_CONTRAST = "naq-high-contrast"
 ANSI = "naq-ansi"
 
 _PLUM = Color.parse("#8b5fd0")
+_SAGE = Color.parse("#5f9f78")
+_TEAL = Color.parse("#3f9fb0")
 
 THEMES = (
     Theme(
@@ -36,6 +38,9 @@ THEMES = (
             "naq-caution": "#352b1a",
             "naq-production": "#c2a5f0",
             "naq-production-bar": "#29213d",
+            "naq-string": "#a3bfae",
+            "naq-number": "#c3a9dd",
+            "naq-word": "#86b7c0",
         },
     ),
     Theme(
@@ -61,6 +66,9 @@ THEMES = (
             "naq-caution": "#f8ecd2",
             "naq-production": "#6a3fae",
             "naq-production-bar": "#e9e0f7",
+            "naq-string": "#3d6650",
+            "naq-number": "#74479c",
+            "naq-word": "#12687a",
         },
     ),
     # every text has at least 7:1 against its ground (WCAG AAA)
@@ -87,6 +95,9 @@ THEMES = (
             "naq-caution": "#3d2f00",
             "naq-production": "#e0b3ff",
             "naq-production-bar": "#33004d",
+            "naq-string": "#c4ecd0",
+            "naq-number": "#e0c4ff",
+            "naq-word": "#93e4ee",
         },
     ),
     # the terminal's own sixteen colours, on its own ground
@@ -115,6 +126,9 @@ THEMES = (
             "naq-caution": "ansi_default",
             "naq-production": "ansi_magenta",
             "naq-production-bar": "ansi_default",
+            "naq-string": "ansi_cyan",
+            "naq-number": "ansi_magenta",
+            "naq-word": "ansi_magenta",
         },
     ),
 )
@@ -137,6 +151,9 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
             "naq-caution": "ansi_default",
             "naq-production": "ansi_magenta",
             "naq-production-bar": "ansi_default",
+            "naq-string": "ansi_cyan",
+            "naq-number": "ansi_magenta",
+            "naq-word": "ansi_magenta",
         }
     return {
         "naq-muted": foreground.blend(background, 0.35, 1.0).hex,
@@ -148,4 +165,7 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
         "naq-caution": background.blend(warning, 0.2, 1.0).hex,
         "naq-production": foreground.blend(_PLUM, 0.55, 1.0).hex,
         "naq-production-bar": background.blend(_PLUM, 0.3, 1.0).hex,
+        "naq-string": foreground.blend(_SAGE, 0.5, 1.0).hex,
+        "naq-number": foreground.blend(_PLUM, 0.4, 1.0).hex,
+        "naq-word": foreground.blend(_TEAL, 0.5, 1.0).hex,
     }

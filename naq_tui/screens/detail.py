@@ -28,6 +28,7 @@ from naq_tui.views.figures_report import row_of
 from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
+from naq_tui.views.values import Value
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.past_line import PastLine
@@ -44,6 +45,8 @@ DEEPEST = 4
 LOOK_ON = 10
 """How much further children are looked for when that is asked for."""
 OPENING_KEYS = frozenset({"related.open", "related.next", "related.previous"})
+FOLDING_KEYS = frozenset({"report.fold_here", "report.fold", "report.unfold"})
+NOTHING_IDLE: frozenset[str] = frozenset()
 STALE = "stale: no connection"
 
 
@@ -132,6 +135,11 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         item = self.related_line.item or self.document.chosen
         if item is not None:
             self._open_related(item)
+        else:
+            self.document.fold()
+
+    def action_fold_here(self) -> None:
+        self.document.fold()
 
     def on_related_line_chosen(self, message: RelatedLine.Chosen) -> None:
         self._open_related(message.item)
@@ -191,8 +199,11 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
         told = [Cell("secrets shown", "waiting")] if self.is_revealed else []
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
         self.document.show(report.lines, report.links)
-        has_any = bool(self.related_line.items or report.links)
-        self.key_line.idle = frozenset() if has_any else OPENING_KEYS
+        can_open = bool(self.related_line.items or report.links)
+        has_values = any(isinstance(line, Value) for line in report.lines)
+        self.key_line.idle = (NOTHING_IDLE if can_open else OPENING_KEYS) | (
+            NOTHING_IDLE if has_values else FOLDING_KEYS
+        )
         self._read_when_changed()
 
     def _read_when_changed(self) -> None:

@@ -112,7 +112,7 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
                 report.fact(f"  {safe(str(name), 40)}", (shown, "failed" if title == "Error" else ""))
     if event.extra:
         report.section("Fields this version doesn't know")
-        report.value(dict(event.extra))
+        report.value("more", dict(event.extra))
     if event.job_id:
         job_events(report, extra, lens)
     return report

@@ -13,7 +13,8 @@ from naq_tui.store.kin import Kin
 from naq_tui.store.rows import EventRow
 from naq_tui.store.schedule_runs import ScheduleRuns
 
-FOLD_ALL = 99
+FOLD_ALL = 10_000
+"""More levels than any value has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
         runs_before(report, state, kin, lens)
     if payload:
         report.section("Arguments")
-        report.value({"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}, extra.depth)
+        report.value("arguments", {"args": payload.get("args", []), "kwargs": payload.get("kwargs", {})}, extra.depth)
     elif extra.is_read:
         report.section("Arguments")
         report.note("not stored any more: it completed, and its arguments are larger than what is kept")
@@ -205,7 +205,7 @@ def _outcome(report: Report, record: JobResult, extra: Extra) -> None:
         if record.value_ref is not None:
             report.note(f"{size(record.value_ref.size)}, in the object store: naq result {record.job_id} prints it")
         else:
-            report.value(record.value, extra.depth)
+            report.value("result", record.value, extra.depth)
     if record.attempts:
         _attempts(report, record)
     if record.logs:

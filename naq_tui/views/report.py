@@ -9,9 +9,11 @@ from typing import Any
 
 from naq_tui import masking
 from naq_tui.format import age
-from naq_tui.jsontext import Span, pretty
+from naq_tui.jsontext import Span
 from naq_tui.text import fit, safe, safe_lines, width
+from naq_tui.views.extra import FOLD_ALL
 from naq_tui.views.related import Related
+from naq_tui.views.values import Value
 
 LABEL = 14
 """Cells of the column of labels."""
@@ -20,11 +22,11 @@ Line = tuple[Span, ...]
 
 @dataclass(slots=True)
 class Report:
-    """Lines of toned text, all safe. Built once, then shown."""
+    """Lines of toned text, all safe, and values, which become lines where they are shown. Built once, then shown."""
 
     title: str
     """What it is about, for the screen's first line."""
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Line | Value] = field(default_factory=list)
     record: Any = None
     """What `y` copies."""
     links: dict[int, Related] = field(default_factory=dict)
@@ -49,9 +51,12 @@ class Report:
         """Text of any number of lines, as it is."""
         self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(masking.active().text(text))]
 
-    def value(self, value: Any, depth: int = 99) -> None:
-        """A value as indented JSON, folded where it is nested deeper than `depth`."""
-        self.lines += [(("  ", ""), *line) for line in pretty(value, depth)]
+    def value(self, name: str, value: Any, depth: int = FOLD_ALL) -> None:
+        """A value (in packed form) as indented JSON, folded at first where it is nested deeper than `depth`.
+
+        `name` tells it from the other values of the report.
+        """
+        self.lines.append(Value(name, value, depth, masking.active()))
 
     def traceback(self, text: str) -> None:
         """A traceback: places muted, the code plain, the error last and red."""
@@ -84,7 +89,9 @@ class Report:
         """Look over all lines for what patterns find, whichever way it came in."""
         hide = masking.active().text
         self.title = hide(self.title)
-        self.lines = [tuple((hide(text), tone) for text, tone in line) for line in self.lines]
+        self.lines = [
+            line if isinstance(line, Value) else tuple((hide(text), tone) for text, tone in line) for line in self.lines
+        ]
 
 
 def ago(moment: datetime | None, now: datetime) -> Span | None:

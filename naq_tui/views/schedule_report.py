@@ -77,7 +77,7 @@ def _report(state: State, key: str, lens: Lens, extra: Extra) -> Report:
     if "arguments" in row.untold:
         report.note("not in the log")
     else:
-        report.value({"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
+        report.value("arguments", {"args": record.job.get("args", []), "kwargs": record.job.get("kwargs", {})})
     return report
 
 

@@ -1,30 +1,42 @@
 """A text to read: lines of toned spans, wrapped to the width, scrolled by the keys of lists.
 
-Lines that open a record are walked through like rows: one of those in sight is chosen, and is shown as a cursor. They
-are one row each: what does not fit is cut, since it is told whole where the line leads.
+Lines that open a record, and rows where a value can be folded, are walked through like rows of a list: one of those in
+sight is chosen, and is shown as a cursor. Lines that open a record are one row each: what does not fit is cut, since it
+is told whole where the line leads.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from textual import events
+from textual import events, work
 from textual.message import Message
 from textual.strip import Strip
 
 from naq_tui import keys
-from naq_tui.text import width, wrap
+from naq_tui.text import width
 from naq_tui.views.related import Related
-from naq_tui.widgets.painted import Painted, cut_cells, thumb
+from naq_tui.views.values import Value
+from naq_tui.widgets.laid_out import LaidOut, Line, Moved
+from naq_tui.widgets.painted import Painted, thumb
 
-Line = Sequence[tuple[str, str]]
+if TYPE_CHECKING:
+    from naq_tui.app import NaqConsole
+
 NO_LINKS: Mapping[int, Related] = {}
+FIRST_ROWS = 300
+"""Rows of a value that are made before it is shown."""
+PIECE_S = 0.006
+"""How long the rest is gone on with between two looks at the keys."""
 
 
 class Document(Painted, can_focus=True):
     """Shows `lines`; keeps its place when they change."""
 
+    app: NaqConsole
     BINDINGS = keys.bindings("list")
 
     class Chosen(Message):
@@ -41,61 +53,107 @@ class Document(Painted, can_focus=True):
         self._places: list[int] = []
         """Of the lines in `_links`, in order."""
         self._chosen: int | None = None
-        """Place of the line that is chosen; None where none is in sight."""
-        self._wrapped: list[list[tuple[str, str]]] = []
-        self._row_of: list[int] = []
-        """The first row of each line."""
-        self._wrapped_for = -1
+        """The row that is chosen; None where none is in sight."""
+        self._laid_out = LaidOut((), (), 80, {}, {})
+        self._laid_out_for = -1
+        self._folds: dict[str, dict[int, bool]] = {}
         self._top = 0
+        self._is_at_end = False
+        """Whether it is to stay at the end while rows are still to come."""
 
-    def show(self, lines: Sequence[Line], links: Mapping[int, Related] = NO_LINKS) -> None:
+    def show(self, lines: Iterable[Line], links: Mapping[int, Related] = NO_LINKS) -> None:
         """`links`: what lines open, by their place."""
-        new = list(lines)
+        new = [self._as_known(line) if isinstance(line, Value) else line for line in lines]
         if new == self._lines and links == self._links:
             return
-        chosen = self._nearest(links)
+        link, within, chosen = self._nearest(links), self._within_value(), self._chosen or 0
         self._lines, self._links, self._places, self._chosen = new, dict(links), sorted(links), None
-        self._wrapped_for = -1
+        self._laid_out_for = -1
         if self.size:
-            self._rows(self.size.width)
-        if self.size and chosen is not None:
-            self._choose(chosen)
+            rows = self._rows(self.size.width)
+            row = rows.row_in_value(*within) if within is not None else None
+            if link is not None:
+                self._choose(rows.row_of[link])
+            elif row is not None:
+                self._hold_on_to(row, was=chosen)
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
+    def _as_known(self, value: Value) -> Value:
+        """The value that is shown already, where it is the same: what has been laid out and folded of it stays."""
+        known = next((line for line in self._lines if isinstance(line, Value) and line.name == value.name), None)
+        if known is None or not known.holds_as(value):
+            self._folds.pop(value.name, None)
+            return value
+        if known.depth != value.depth:
+            self._folds.pop(value.name, None)
+        is_same = known.depth == value.depth and known.rules is value.rules
+        return known if is_same else replace(value, value=known.value)
+
     def _nearest(self, links: Mapping[int, Related]) -> int | None:
-        """Where the line that is chosen is now; where it has gone, the one that is nearest to its place."""
-        chosen = self._chosen
-        if chosen is None or not links:
+        """The line that is chosen, in its new place; where it has gone, the one that is nearest to it."""
+        link = self._link_at(self._chosen)
+        if link is None or not links:
             return None
-        same = [place for place, item in links.items() if item == self._links[chosen]]
-        return min(same or links, key=lambda place: abs(place - chosen))
+        same = [place for place, item in links.items() if item == self._links[link]]
+        return min(same or links, key=lambda place: abs(place - link))
+
+    def _hold_on_to(self, row: int, was: int) -> None:
+        """What was chosen in row `was` is in `row` now: who has read on to it stays there, at the top nothing moves."""
+        self._chosen = row
+        self._go_to(self._top + row - was if self._top else 0)
+
+    def _within_value(self) -> tuple[str, int] | None:
+        return self._laid_out.place_in_value(self._chosen) if self.can_fold and self._chosen is not None else None
+
+    def _link_at(self, row: int | None) -> int | None:
+        """The place of the line in this row, where it opens something."""
+        if row is None:
+            return None
+        at = bisect_left(self._places, row, key=self._laid_out.row_of.__getitem__)
+        is_there = at < len(self._places) and self._laid_out.row_of[self._places[at]] == row
+        return self._places[at] if is_there else None
 
     @property
     def chosen(self) -> Related | None:
         """What the chosen line opens."""
-        return None if self._chosen is None else self._links[self._chosen]
+        link = self._link_at(self._chosen)
+        return None if link is None else self._links[link]
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether what is chosen can be folded or unfolded."""
+        return self._chosen is not None and self._laid_out.can_fold(self._chosen)
+
+    def fold(self) -> None:
+        """Fold the object or list that is chosen, or unfold it."""
+        if self._chosen is not None and self.can_fold:
+            self._has_moved(self._laid_out.toggle(self._chosen))
+            for name, value in self._laid_out.values.items():
+                self._folds[name] = value.folds
+            moved = self._laid_out.lay(0.0, FIRST_ROWS)
+            if moved is not None:
+                self._has_moved(moved)
+            self._lay_on_later()
+            self._go_to(self._top)
 
     def step(self, step: int) -> None:
         """Choose the next line that opens something, wherever it is; after the last one the first."""
         if self._places:
-            self._choose(self._places[self._beside(step) % len(self._places)])
+            place = self._places[self._beside(step) % len(self._places)]
+            self._choose(self._laid_out.row_of[place])
 
     def _beside(self, step: int) -> int:
-        """Index in `_places` of the one after (before) the chosen line, or after (before) what is in sight."""
-        if self._chosen is not None:
-            return self._places.index(self._chosen) + step
-        behind = bisect_left(self._places, self._top, key=self._row_of.__getitem__)
+        """Index in `_places` of the one after (before) the chosen row, or after (before) what is in sight."""
+        link = self._link_at(self._chosen)
+        if link is not None:
+            return self._places.index(link) + step
+        from_row = self._top if self._chosen is None else self._chosen
+        behind = bisect_left(self._places, from_row, key=self._laid_out.row_of.__getitem__)
         return behind if step > 0 else behind - 1
 
-    def _choose(self, place: int) -> None:
-        self._chosen = place
-        self._keep_in_sight()
-        self.refresh()
-
-    def _keep_in_sight(self) -> None:
-        if self._chosen is not None:
-            row = self._row_of[self._chosen]
-            self._go_to(min(max(self._top, row - max(1, self.size.height) + 1), row))
+    def _choose(self, row: int) -> None:
+        self._chosen = row
+        self._go_to(min(max(self._top, row - max(1, self.size.height) + 1), row))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return len(self._rows(width))
@@ -107,40 +165,67 @@ class Document(Painted, can_focus=True):
         mark = ("▐" if length and start <= y < start + length else " ", "faint")
         cells = rows[place] if place < len(rows) else []
         room = self.size.width - 1 - sum(width(text) for text, _ in cells)
-        is_chosen = self._chosen is not None and place == self._row_of[self._chosen]
-        return self.strip([*cells, (" " * max(0, room), ""), mark], "cursor" if is_chosen else "")
+        return self.strip([*cells, (" " * max(0, room), ""), mark], "cursor" if place == self._chosen else "")
 
-    def _rows(self, cells: int) -> list[list[tuple[str, str]]]:
-        if self._wrapped_for != cells:
-            self._wrapped_for = cells
-            room = max(4, cells - 1)
-            self._wrapped, self._row_of = [], []
-            for place, line in enumerate(self._lines):
-                self._row_of.append(len(self._wrapped))
-                self._wrapped += [cut_cells(line, room)] if place in self._links else _wrap(line, room)
+    def _rows(self, cells: int) -> LaidOut:
+        if self._laid_out_for != cells:
+            self._laid_out_for = cells
+            self._laid_out = LaidOut(self._lines, self._links, max(4, cells - 1), self._folds, self._laid_out.values)
+            self._laid_out.lay_first(FIRST_ROWS)
+            self._lay_on_later()
             self._go_to(self._top)
-        return self._wrapped
+        return self._laid_out
+
+    # values
+
+    def _lay_on_later(self) -> None:
+        if not self._laid_out.is_whole:
+            self._lay_on()
+
+    @work(group="laying", exclusive=True)
+    async def _lay_on(self) -> None:
+        await self.app.keys_first()
+        laid_out = self._laid_out
+        while laid_out is self._laid_out and (moved := laid_out.lay(PIECE_S)) is not None:
+            self._has_moved(moved)
+            if self._is_at_end:
+                self._go_to_end(len(laid_out))
+            self.refresh()
+            await self.app.keys_first()
+
+    def _has_moved(self, moved: Moved) -> None:
+        """Keep what is in sight, and what is chosen, where it is."""
+        if self._top > moved.after:
+            self._top = max(moved.after, self._top + moved.by)
+        if self._chosen is not None and self._chosen > moved.after:
+            self._chosen = max(moved.after, self._chosen + moved.by)
+
+    # moving
 
     def _go_to(self, top: int) -> None:
         before = self._top
-        self._top = min(max(0, top), max(0, len(self._wrapped) - max(1, self.size.height)))
+        self._is_at_end = False
+        self._top = min(max(0, top), max(0, len(self._laid_out) - max(1, self.size.height)))
         self._settle(is_downwards=self._top >= before)
         self.refresh()
 
     def _settle(self, *, is_downwards: bool) -> None:
-        """What is chosen is in sight: where it has left it, the line that came to its end of the screen last."""
-        end = self._top + max(1, self.size.height)
-        if self._chosen is None or not self._top <= self._row_of[self._chosen] < end:
-            seen = [place for place in self._places if self._top <= self._row_of[place] < end]
-            self._chosen = None if not seen else seen[0] if is_downwards else seen[-1]
+        """What is chosen is in sight: where it has left it, the row that came to its end of the screen last."""
+        end = min(self._top + max(1, self.size.height), len(self._laid_out))
+        if self._chosen is None or not self._top <= self._chosen < end or not self._is_stop(self._chosen):
+            seen = range(self._top, end) if is_downwards else range(end - 1, self._top - 1, -1)
+            self._chosen = next(filter(self._is_stop, seen), None)
+
+    def _is_stop(self, row: int) -> bool:
+        return self._laid_out.can_fold(row) or self._link_at(row) is not None
 
     def _move(self, step: int) -> None:
-        """To the next line that opens something where that is in sight or the very next, else on by a row."""
-        beside = self._beside(step) if self._chosen is not None else -1
-        if 0 <= beside < len(self._places):
-            row = self._row_of[self._places[beside]]
-            if self._top - 1 <= row <= self._top + self.size.height:
-                self._choose(self._places[beside])
+        """To the next row that can be chosen where that is in sight or the very next, else on by a row."""
+        if self._chosen is not None:
+            end = self._top + max(1, self.size.height) if step > 0 else self._top - 1
+            row = next(filter(self._is_stop, range(self._chosen + step, end + step, step)), None)
+            if row is not None:
+                self._choose(row)
                 return
         self._go_to(self._top + step)
 
@@ -160,19 +245,23 @@ class Document(Painted, can_focus=True):
         self._go_to_end(0)
 
     def action_list_last(self) -> None:
-        self._go_to_end(len(self._wrapped))
+        self._go_to_end(len(self._laid_out))
 
     def _go_to_end(self, top: int) -> None:
         self._go_to(top)
         self._chosen = None
         self._settle(is_downwards=top == 0)
+        self._is_at_end = top > 0
 
     def on_click(self, event: events.Click) -> None:
         row = self._top + event.y
-        place = next((place for place in self._places if self._row_of[place] == row), None)
-        if place is not None:
-            self._choose(place)
-            self.post_message(self.Chosen(self._links[place]))
+        link = self._link_at(row)
+        if link is not None:
+            self._choose(row)
+            self.post_message(self.Chosen(self._links[link]))
+        elif self._laid_out.can_fold(row):
+            self._choose(row)
+            self.fold()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
@@ -181,28 +270,3 @@ class Document(Painted, can_focus=True):
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
         self._go_to(self._top - 3)
-
-
-def _wrap(line: Line, cells: int) -> list[list[tuple[str, str]]]:
-    """One line in rows of at most `cells`; continued rows are indented like the line's last span."""
-    if sum(width(text) for text, _ in line) <= cells:
-        return [list(line)]
-    rows: list[list[tuple[str, str]]] = [[]]
-    used = 0
-    # what stands before the long part stays in its column
-    lead = sum(width(text) for text, _ in line[:-1])
-    indent = lead if lead <= cells // 2 else 2
-    for text, tone in line:
-        while text:
-            room = cells - used
-            if width(text) <= room:
-                rows[-1].append((text, tone))
-                used += width(text)
-                break
-            if room >= 4:
-                piece = wrap(text, room)[0]
-                rows[-1].append((piece, tone))
-                text = text[len(piece) :]
-            rows.append([(" " * indent, "")])
-            used = indent
-    return rows

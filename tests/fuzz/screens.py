@@ -66,10 +66,12 @@ from naq_tui.views.schedules import SchedulesView
 from naq_tui.views.search import Needle
 from naq_tui.views.summary import summary
 from naq_tui.views.table import Cell, Lens, TableView
+from naq_tui.views.values import Value, ValueRows
 from naq_tui.views.workers import WorkersView
 from tests.fuzz.harness import Target, next_call
 from tests.fuzz.hostile import FORMULAS, either, is_harmless, mangled, spoilt, text, value, wire
 from tests.fuzz.seeds import RECORDS, T0, packed, spoilt_record
+from tests.reports import lines_of
 
 Part = tuple[str, Any]
 """The kind of a record, and the record."""
@@ -341,7 +343,7 @@ def _report(kind: Kind, keys: Callable[[State, list[Part]], Sequence[str]], part
 def check_report(report: Report, kind: str) -> None:
     next_call()
     assert_inert(report.title, kind)
-    for line in report.lines:
+    for line in lines_of(report):
         for shown, _ in line:
             assert_inert(shown, kind)
     if report.record is not None:
@@ -406,8 +408,14 @@ def _values(given: Any) -> None:
     found = codec.loads(wire(given))
     assert_inert(jsontext.one_line(found), "one line")
     assert len(jsontext.one_line(found)) <= 4 * 202  # a tab is four spaces
-    for line in jsontext.pretty(found, 4, 500):
-        for shown, _ in line:
+    rows = ValueRows(Value("x", found, 4, _RULES), 60)
+    rows.lay(at_least=500)
+    heads = [at for at, row in enumerate(rows.rows) if row.head is not None]
+    for at in heads[-1:] + heads[:1]:
+        rows.toggle(at)
+        rows.lay(0.0, 50)
+    for row in rows.rows[:500]:
+        for shown, _ in row.spans:
             assert_inert(shown, "value")
     _RULES.value(found)
 

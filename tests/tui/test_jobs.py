@@ -39,6 +39,7 @@ from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
 from naq_tui.views.usual import FEWEST, usual_of
 from naq_tui.widgets.choice import Choice
+from tests.reports import texts_of
 from tests.tui.conftest import fake_console, gone, settle, shown, text_on
 
 A = job_id(1)
@@ -165,8 +166,8 @@ def test_a_job_that_is_to_run_again_tells_when_its_last_run_ended() -> None:
     now = T0 + timedelta(seconds=5)
     report = job_report(folded(EventsAppended(told)), A, Lens(now, now), NOTHING)
     assert report is not None
-    (ended,) = [line for line in report.lines if line and line[0][0].startswith("  ended")]
-    assert exact(T0 + timedelta(seconds=3)) in "".join(text for text, _ in ended)
+    (ended,) = [line for line in texts_of(report) if line.startswith("  ended")]
+    assert exact(T0 + timedelta(seconds=3)) in ended
 
 
 def ended_jobs(count: int) -> tuple[StoredEvent, ...]:
@@ -183,7 +184,7 @@ def report_lines(state: State, job: str) -> list[str]:
     now = T0 + timedelta(seconds=5)
     report = job_report(state, job, Lens(now, now), NOTHING)
     assert report is not None
-    return ["".join(text for text, _ in line).rstrip() for line in report.lines]
+    return texts_of(report)
 
 
 def test_a_job_is_told_beside_what_is_usual_for_its_function() -> None:

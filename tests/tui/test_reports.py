@@ -64,8 +64,9 @@ async def read(pilot: Pilot[Any], report: DetailScreen) -> None:
 def run_lines(report: DetailScreen) -> list[str]:
     """The rows of a schedule's runs, as they are on the screen at its width."""
     document = report.query_one(Document)
-    rows = ["".join(text for text, _ in row) for row in document._rows(document.size.width)]
-    places = [document._row_of[place] for place, item in document._links.items() if item.label != "last"]
+    laid_out = document._rows(document.size.width)
+    rows = ["".join(text for text, _ in row) for row in laid_out]
+    places = [laid_out.row_of[place] for place, item in document._links.items() if item.label != "last"]
     return [" ".join(rows[place].split()) for place in places]
 
 
@@ -341,7 +342,7 @@ async def test_the_line_that_was_opened_is_found_again_where_it_has_moved() -> N
         await until(pilot, lambda: console.screen is report)
         await until(pilot, lambda: "new-" in "".join(item.key for item in document._links.values()))
         assert document.chosen == chosen
-        row = document._row_of[next(place for place, item in document._links.items() if item == chosen)]
+        row = document._laid_out.row_of[next(place for place, item in document._links.items() if item == chosen)]
         assert document._top <= row < document._top + document.size.height
 
 
@@ -365,7 +366,7 @@ async def test_a_click_opens_a_line_and_keys_walk_through_them() -> None:
         await pilot.press("shift+tab")
         assert document._chosen == places[-1], "before the first comes the last"
         await pilot.press("tab")
-        await pilot.click(Document, offset=(10, document._row_of[places[3]] - document._top))
+        await pilot.click(Document, offset=(10, document._laid_out.row_of[places[3]] - document._top))
         await until(pilot, lambda: console.screen is not report)
         job = console.screen
         assert isinstance(job, DetailScreen)

@@ -34,6 +34,7 @@ from naq_tui.views.schedules import SchedulesView, failed_schedules, is_overdue,
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, lay_out
 from naq_tui.views.workers import WorkersView
+from tests.reports import texts_of
 
 ALL_COLUMNS = [
     COLUMNS,
@@ -196,7 +197,7 @@ def test_policies_of_a_newer_version_are_shown_with_what_comes_of_them() -> None
     newer = replace(schedules()[0], misfire="run_last_hour", overlap="cancel\x1b[31m_previous")
     state = apply(EMPTY, [link(), SchedulesChanged((newer,))])
     report = detail(state, "schedule", newer.schedule_id, lens())
-    told = {"".join(text for text, _ in line) for line in report.lines}
+    told = texts_of(report)
     assert [line.split("   ")[-1] for line in told if "last hour" in line or "previous" in line] == [
         "not known to this version: followed as skip"
     ] * 2

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naq_tui.jsontext import one_line, pretty
+from naq_tui.jsontext import one_line
 from naq_tui.masking import MASK, Rules, active, revealed
 from naq_tui.views.report import Report
+from tests.reports import texts_of
 
 RULES = Rules()
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -152,13 +153,11 @@ AROUND = st.sampled_from(
 def test_a_masked_value_is_nowhere_in_what_is_shown(key: str, secret: str, holder: Any, around: Any, more: Any) -> None:
     value = around(holder(key, secret), more)
     report = Report("x")
-    report.value(value)
+    report.value("x", value)
     report.text(str(value))
     report.traceback(f"Traceback (most recent call last):\nValueError: {value}")
-    shown = "\n".join("".join(text for text, _ in line) for line in report.lines)
-    assert secret not in shown
+    assert secret not in "\n".join(texts_of(report))
     assert secret not in one_line(value, 5_000)
-    assert secret not in "".join(text for line in pretty(value) for text, _ in line)
     assert secret not in json.dumps(active().value(value))
     with revealed():
         assert secret in one_line(value, 50_000)
