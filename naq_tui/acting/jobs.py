@@ -169,10 +169,15 @@ class ActingOnJobs(Asking):
             commands,
             question=f"{verb.name.capitalize()} {which}?",
             left_out=len(chosen) - len(targets),
+            not_held=self._not_held() if len(chosen) > 1 else 0,
         )
         not_done = await self.app.push_screen_wait(screen)
         if not_done is not None:
             self._keep_marks(not_done)
+
+    def _not_held(self) -> int:
+        """How many more than those chosen there may be, where all that is held was chosen."""
+        return 0
 
     def _keep_marks(self, job_ids: frozenset[str]) -> None:
         """Let the marks stay on these jobs alone."""

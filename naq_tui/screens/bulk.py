@@ -16,7 +16,7 @@ from naq_tui.acting.asking import finish
 from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.targets import Target, breakdown, sample
 from naq_tui.acting.verb import Act, Verb
-from naq_tui.format import plural
+from naq_tui.format import count, plural
 from naq_tui.screens.dialog import Dialog, plain
 from naq_tui.text import cut, fit
 from naq_tui.views.course import Course
@@ -42,6 +42,7 @@ class BulkScreen(Dialog[frozenset[str] | None]):
         question: one sentence; safe text.
         typed: how many of what it is about: ten or more have to be typed. None is the targets.
         left_out: how many of those chosen it can't be done to.
+        not_held: where all that is held was chosen, how many more there are at most.
     """
 
     app: NaqConsole
@@ -63,9 +64,11 @@ class BulkScreen(Dialog[frozenset[str] | None]):
         question: str,
         typed: tuple[int, str] | None = None,
         left_out: int = 0,
+        not_held: int = 0,
     ) -> None:
         super().__init__()
         self.verb, self.targets, self.left_out, self.question = verb, targets, left_out, question
+        self.not_held = not_held
         self._act = act
         self._commands = commands
         self._fields = ConsentFields(*(typed or (len(targets), verb.nouns)))
@@ -108,6 +111,8 @@ class BulkScreen(Dialog[frozenset[str] | None]):
             lines.append(f"{fit('such as' if place == 0 else '', 11)}{cut(line, 47)}")
         if self.left_out:
             lines.append(f"{fit('left out', 11)}{plural(self.left_out, self.verb.noun)} it can't be done to")
+        if self.not_held:
+            lines.append(f"{fit('not held', 11)}up to {count(self.not_held)} more, which stay as they are")
         return "\n".join(lines)
 
     @on(Choice.Chosen)

@@ -202,8 +202,10 @@ class MainScreen(
 
     @staticmethod
     def _footing(table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
+        unmarked = table.not_marked if table.marks else 0
         parts = [
             Cell(f"{count(len(table.marks))} marked", "accent") if table.marks else None,
+            Cell(f"up to {count(unmarked)} more are not held", "waiting") if unmarked else None,
             Cell(f"{count(table.row_count)} shown", "muted") if table.needle or table.facet else None,
             Cell(f"{count(table.unjudged)} more without known {_unknown(table)}", "waiting")
             if table.unjudged
@@ -358,6 +360,9 @@ class MainScreen(
         for group in items:
             found += await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
         return targets_of(found)
+
+    def _not_held(self) -> int:
+        return self.tables[self.place].not_marked
 
     def _keep_marks(self, job_ids: frozenset[str]) -> None:
         self.tables[self.place].keep_marks(job_ids)

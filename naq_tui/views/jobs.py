@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from naq.models.job import FINAL_STATUSES
 from naq_tui import hints, status
 from naq_tui.format import age, at, count, milliseconds, until
 from naq_tui.store.identity import Same
@@ -111,6 +112,16 @@ class JobsView(TableView[JobRow]):
 
     def in_facet(self, item: JobRow, facet: str) -> bool:
         return item.status == facet
+
+    def not_held(self, state: State, facet: str) -> int:
+        if state.as_of is not None:
+            return 0
+        held = _counted(Same(state.jobs))
+        waiting = max(0, sum(row.stats.waiting for row in state.queues) - held["PENDING"])
+        ended = max(0, state.results_total - sum(held[name] for name in FINAL_STATUSES))
+        if not facet:
+            return waiting + ended
+        return waiting if facet == "PENDING" else ended if facet in FINAL_STATUSES else 0
 
     def fields(self, item: JobRow, lens: Lens) -> Mapping[str, str]:
         error = item.text if item.status in ("FAILED", "RETRY") else ""

@@ -85,6 +85,9 @@ class ResultsView(TableView[ResultRow]):
                 return record.size
         return -item.at.timestamp() if item.at else 0.0
 
+    def not_held(self, state: State, facet: str) -> int:
+        return max(0, state.results_total - len(state.results)) if state.as_of is None else 0
+
     def text(self, item: ResultRow) -> str:
         return f"{item.status} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
 

@@ -177,6 +177,10 @@ class TableView(Generic[Item]):
         """Whether a row belongs to a facet."""
         return True
 
+    def not_held(self, state: State, facet: str) -> int:
+        """How many rows of this part of the list are stored and not held here, at most: they can't be marked."""
+        return 0
+
     def field_names(self) -> tuple[str, ...]:
         """The names that `field:value` in the filter can have."""
         return tuple(

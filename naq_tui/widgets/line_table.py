@@ -114,6 +114,13 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             self.marks.range([self.view.key(item) for item in self._items], self._cursor)
             self.repaint()
 
+    @property
+    def not_marked(self) -> int:
+        """Where all rows shown are marked: how many more there may be that are not held here, and so are not."""
+        if not self._items or not all(self.view.key(item) in self.marks for item in self._items):
+            return 0
+        return self.view.not_held(self._state, self.facet)
+
     def mark_all(self) -> None:
         self.marks.all(self.view.key(item) for item in self._items)
         self.repaint()
