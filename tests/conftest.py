@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from naq.client import AsyncClient
@@ -20,6 +21,10 @@ from naq.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = "naq.examples.tasks"
+
+# how long an example takes is the machine's affair
+hypothesis.settings.register_profile("naq", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("naq")
 
 WorkerFactory = Callable[..., AbstractAsyncContextManager[Worker]]
 
