@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.guided import Choices
 from tests.fuzz.harness import Target, TooSlowError, attempt, run, shares
 from tests.fuzz.targets import TARGETS
 
@@ -86,3 +88,14 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     assert rows[0][:2] == ["target", "inputs"]
     assert rows[1][:2] == ["durations", "300"]
     assert rows[1][-1] == "0"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_inputs_are_made_of_bytes_too(name: str) -> None:
+    """As `tests.fuzz.guided` makes them: the same bytes are the same input, and none does harm."""
+    target, source = BY_NAME[name], random.Random(name)
+    for size in (0, 3, 40, 400):
+        data = source.randbytes(size)
+        made = target.make(Choices(data))
+        assert repr(made) == repr(target.make(Choices(data)))
+        attempt(target, made)
