@@ -129,14 +129,6 @@ class Outbox:
     def outstanding(self) -> int:
         return len(self._writes)
 
-    async def settle(self, within_s: float) -> None:
-        """Wait until everything outstanding is answered or given up, but no longer than that."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self._writes:
-                    self._has_room.clear()
-                    await self._has_room.wait()
-
     async def publish(
         self,
         subject: str,

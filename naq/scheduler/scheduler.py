@@ -134,7 +134,7 @@ class Scheduler:
             await self._last_jobs.stop()
             await orders.stop()
             self.status.stopping()
-            await self._connection.outbox.settle(LAST_PATIENCE_S)  # events of what it was just firing
+            await self._connection.outbox.drain(LAST_PATIENCE_S)  # events of what it was just firing
             await self._resign("stopped")
             await stop_order.forget()
         await self._events.write_last(
