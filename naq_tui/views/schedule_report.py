@@ -60,7 +60,8 @@ def _report(state: State, key: str, lens: Lens, extra: Extra) -> Report:
     report.fact("created", exact(record.created_at))
     report.section("Runs")
     report.fact("  so far", count(record.run_count), (f"   of {record.repeat}" if record.repeat else "", "muted"))
-    report.fact("  failed", (count(record.failure_count), "failed" if record.failure_count else ""))
+    # of the schedule itself; how its jobs ended is told by the rows of its runs
+    report.fact("  not fired", (count(record.failure_count), "failed") if record.failure_count else None)
     report.fact("  missed", (count(record.misfire_count), "waiting") if record.misfire_count else None)
     report.fact("  skipped", (count(record.skip_count), "waiting") if record.skip_count else None)
     report.fact("  last", exact(record.last_run_at), ago(record.last_run_at, lens.now))
