@@ -10,6 +10,8 @@ from naq_tui import times
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 BARS = "▁▂▃▄▅▆▇█"
 BARS_ASCII = "_.-:=+*#"
+_LONGEST_S = 1e15
+"""What somebody else wrote may be a number that is no time, and more than a float can hold."""
 
 
 def count(number: float) -> str:
@@ -30,8 +32,7 @@ def short_count(number: float) -> str:
 
 def duration(seconds: float) -> str:
     """One unit, two or three digits: `0.4 ms`, `228 ms`, `1.2 s`, `41 s`, `14 min`, `6 d`."""
-    if seconds < 0:
-        seconds = 0.0
+    seconds = min(max(seconds, 0.0), _LONGEST_S)
     if seconds < 0.0995:
         ms = seconds * 1000
         return f"{ms:.1f} ms" if ms < 9.95 and ms else f"{ms:.0f} ms"

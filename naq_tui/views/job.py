@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from naq import codec
 from naq.ids import short
 from naq.models.result import JobError, JobResult
 from naq_tui import status
@@ -161,11 +162,11 @@ def _facts(report: Report, row: JobRow, record: JobResult | None, payload: Mappi
     report.fact("function", safe(function, 300) if isinstance(function, str) else row.function)
     report.fact("queue", row.queue)
     report.fact("worker", row.worker)
-    retries = payload.get("max_retries")
-    allowed = f" of {retries + 1:,} at most" if isinstance(retries, int) and retries > 0 else ""
+    retries = codec.whole(payload, "max_retries", 0)
+    allowed = f" of {retries + 1:,} at most" if retries > 0 else ""
     report.fact("attempt", f"{row.attempt:,}{allowed}" if row.attempt else None)
-    timeout = payload.get("timeout")
-    report.fact("time limit", duration(timeout) if isinstance(timeout, int | float) else None)
+    timeout = codec.number(payload, "timeout", None)
+    report.fact("time limit", None if timeout is None else duration(timeout))
     unique = payload.get("unique")
     report.fact("unique", safe(unique, 200) if isinstance(unique, str) else None)
     if record is not None:

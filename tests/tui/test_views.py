@@ -241,6 +241,7 @@ def test_the_filter(needle: str, row: str, matches: bool) -> None:
         (3600 * 11, "11 h"),
         (86400 * 6.2, "6.2 d"),
         (-3, "0 ms"),
+        (10**400, "11574074074 d"),
     ],
 )
 def test_durations(seconds: float, text: str) -> None:
