@@ -166,7 +166,7 @@ class Queue:
                 await self._claims.note_stored(claim, ack.seq)
         try:
             await event
-        except StorageRefusedError as exc:
+        except (StorageRefusedError, NaqConnectionError) as exc:
             raise EnqueueError(f"job {job.job_id} is stored in queue {self.name!r}, but not its event: {exc}") from exc
         return job
 

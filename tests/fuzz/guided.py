@@ -18,6 +18,8 @@ from pathlib import Path
 
 LONGEST = 4096
 """Bytes of an input; what is drawn beyond them follows from them."""
+SLOWED = 10
+"""How many times longer code may take that tells where it has been."""
 TOLD = re.compile(r"#\d+\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)")
 
 
@@ -46,10 +48,18 @@ def lead(name: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["naq", "naq_tui"]):
-        from tests.fuzz.harness import attempt
+        from tests.fuzz import harness
         from tests.fuzz.targets import TARGETS
+    harness.LONGEST_S *= SLOWED
     (target,) = (target for target in TARGETS if target.name == name)
-    atheris.Setup([sys.argv[0], *options], lambda data: attempt(target, target.make(Choices(data))))
+
+    def give(data: bytes) -> None:
+        try:
+            harness.attempt(target, target.make(Choices(data)))
+        except harness.TooSlowError as exc:
+            raise AssertionError(str(exc)) from exc  # what is no Exception libFuzzer takes for an exit
+
+    atheris.Setup([sys.argv[0], *options], give)
     atheris.Fuzz()
 
 

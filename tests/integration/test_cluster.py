@@ -174,7 +174,8 @@ async def test_too_few_nodes_are_up(
         async with asyncio.timeout(30):
             while True:
                 began = time.monotonic()
-                with pytest.raises(EnqueueError, match="was not stored in queue 'default'") as refused:
+                # "is stored, but not its event" where the log's majority is lost a moment before that of the jobs
+                with pytest.raises(EnqueueError, match="stored in queue 'default'") as refused:
                     await client.enqueue(tasks.add, 1, 1)
                 assert time.monotonic() - began < 8.0
                 if "no leader" in str(refused.value):
