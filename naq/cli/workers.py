@@ -130,7 +130,7 @@ def run_list(args: argparse.Namespace) -> int:
                     worker.name or "",
                     worker.host,
                     ",".join(worker.queues) or "-",
-                    f"{len(worker.running)}/{worker.concurrency}" if worker.kind == "worker" else "-",
+                    f"{worker.busy}/{worker.concurrency}" if worker.kind == "worker" else "-",
                     f"{worker.completed:,}",
                     f"{worker.failed:,}",
                     age(worker.beat_at, now),

@@ -94,6 +94,12 @@ class WorkerRecord:
             return False
         return (now - self.beat_at).total_seconds() >= self.heartbeat_interval_s * DEAD_AFTER_BEATS
 
+    @property
+    def busy(self) -> int:
+        """Slots in use. More jobs than that may be `running`: one whose function has returned needs none while its end
+        is stored."""
+        return min(len(self.running), self.concurrency) if self.concurrency else len(self.running)
+
     def to_wire(self) -> bytes:
         record: dict[str, Any] = {
             "v": 1,

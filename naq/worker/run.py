@@ -77,6 +77,8 @@ class Run:
     when_started: Callable[[], None] | None = None
     """Called once `started` is done."""
     started_seq: int | None = None
+    is_beside: bool = False
+    """Whether its slot is another's already while its end is stored."""
     finished_at: datetime | None = None
     """When the function had ended; None while it runs."""
 

@@ -63,11 +63,14 @@ class Runs:
         limiter: Limiter,
         quota: Quota,
         time_limits: TimeLimits,
+        slots: int,
         freed: Callable[[], None],
         stop: Callable[[], None],
         is_stopping: Callable[[], bool],
     ) -> None:
-        """`freed` is told of each slot that comes free, `stop` that the quota is used up."""
+        """`slots` are the functions run at once; `freed` is told of each that comes free, `stop` that the quota is used
+        up.
+        """
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._status = status
@@ -89,8 +92,11 @@ class Runs:
         self.cancels = CancelOrders(
             connection, status.worker_id, self._runs, can_stop=executor.can_stop, aside=self.aside
         )
-        self._tasks: set[asyncio.Task[bool]] = set()
+        self._tasks: set[asyncio.Task[Run | None]] = set()
         self._tasks_aside: set[asyncio.Task[None]] = set()
+        self._most_beside = slots - 1  # with one slot a job is over before the next one begins
+        self._beside = 0
+        """Runs that are settled without a slot: it was free for the next function when theirs had returned."""
         self.idle = asyncio.Event()
         """Set while nothing is at work."""
         self.idle.set()
@@ -136,42 +142,67 @@ class Runs:
         if not task.cancelled() and task.exception() is not None:
             log.debug("side task failed: %s", task.exception())
 
-    def _spawn(self, work: Coroutine[Any, Any, bool]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Run | None], given_up: Run | None = None) -> None:
         task = self._loop.create_task(work, name="job")  # else one is made up for each
         self._tasks.add(task)
         self.idle.clear()
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._ended if given_up is None else functools.partial(self._ended_late, given_up))
 
-    def _ended(self, task: asyncio.Task[bool]) -> None:
+    def _ended(self, task: asyncio.Task[Run | None]) -> None:
+        run = self._outcome_of(task)
+        if run is None:
+            self._slot_free()
+        elif self._beside < self._most_beside:
+            run.is_beside = True
+            self._beside += 1
+            self._freed()
+
+    def _ended_late(self, run: Run, task: asyncio.Task[Run | None]) -> None:
+        self._outcome_of(task)
+        self._leave_place(run)
+
+    def _outcome_of(self, task: asyncio.Task[Run | None]) -> Run | None:
+        """The run of a job's task that is settled without it, from now on."""
         self._tasks.discard(task)
-        if not task.cancelled():
-            exc = task.exception()
-            if exc is None and task.result():
-                return  # it is settled without a task, and needs its slot until it is
-            if isinstance(exc, NaqConnectionError):
-                # stored or not is unknown: the server delivers it again, and its record tells
-                log.warning("job not settled: %s", exc)
-            elif exc is not None:
-                log.error("a job's outcome could not be stored; it will be delivered again", exc_info=exc)
-        self._slot_free()
+        if task.cancelled():
+            return None
+        exc = task.exception()
+        if exc is None:
+            return task.result()
+        if isinstance(exc, NaqConnectionError):
+            # stored or not is unknown: the server delivers it again, and its record tells
+            log.warning("job not settled: %s", exc)
+        else:
+            log.error("a job's outcome could not be stored; it will be delivered again", exc_info=exc)
+        return None
 
     def _slot_free(self) -> None:
-        if not self._tasks and not self._straight.under_way:
-            self.idle.set()
+        self._look_whether_idle()
         self._freed()
 
-    async def _reject(self, received: Received, reason: str) -> bool:
+    def _leave_place(self, run: Run) -> None:
+        """A run that went on without its task is settled."""
+        if run.is_beside:
+            self._beside -= 1
+            self._look_whether_idle()
+        else:
+            self._slot_free()
+
+    def _look_whether_idle(self) -> None:
+        if not self._tasks and not self._straight.under_way:
+            self.idle.set()
+
+    async def _reject(self, received: Received, reason: str) -> None:
         key = received.reply
         if codec.is_newer(received.data):
             log.warning("a job in %s is left to a newer version: %s", received.queue, reason)
             await ack(self._connection, key, again_in(NEWER_AGAIN_S))
-            return False
+            return
         self._keeper.hold(key, received)
         try:
             await reject(self._connection, self._lifecycle, self._status.worker_id, received, reason)
         finally:
             self._keeper.release(key)
-        return False
 
     def _begin_at_once(self, job: Job, received: Received) -> Run | None:
         """The run of a job that surely is nowhere else and waits for nobody; None where somebody has to be asked."""
@@ -197,7 +228,7 @@ class Runs:
         self._status.job_started(job, run.started_at)
         return run
 
-    async def _process(self, job: Job, received: Received) -> bool:
+    async def _process(self, job: Job, received: Received) -> Run | None:
         key, is_limited, keeps_lease = received.reply, False, False
         self._keeper.hold(key, received)
         try:
@@ -205,13 +236,14 @@ class Runs:
                 is_limited = True
                 keeps_lease = not await self._limiter.admit(job, received)
                 if keeps_lease:
-                    return False
+                    return None
             run = await self._begin(job, received)
             if run is None:
-                return False
+                return None
             self._keeper.hold(key, run)
-            keeps_lease = await self._execute(run, announce=True)
-            return keeps_lease
+            settled_on = await self._execute(run, announce=True)
+            keeps_lease = settled_on is not None
+            return settled_on
         finally:
             if is_limited and job.job_id not in self._runs:
                 await self._limiter.release(job)
@@ -263,8 +295,8 @@ class Runs:
         await self.cancels.forget(job.job_id)
         return True
 
-    async def _execute(self, run: Run, *, announce: bool = False) -> bool:
-        """Call the function and settle the run; True where that goes on without this task.
+    async def _execute(self, run: Run, *, announce: bool = False) -> Run | None:
+        """Call the function and settle the run; returns it where that goes on without this task.
 
         `announce` where STARTED was not written before the turn of the loop in which this begins.
         """
@@ -277,7 +309,7 @@ class Runs:
             is_recent = self.claims.freshness.is_recent(run.asked_at)
             if not is_recent and await self.claims.held_at(run.job.job_id, run.revision, run.asked_at) is None:
                 self._drop(run, "")
-                return False
+                return None
             # an order may have come before this task's first turn, when it could not be cancelled
             if run.order is None:
                 if self._hooks:
@@ -291,15 +323,16 @@ class Runs:
         over(run)
         if outcome is not None and not self._hooks and self._straight.takes(run, outcome):
             self._straight.settle(run, outcome)
-            return True
-        return await self._settle(run, outcome)
+            return run
+        await self._settle(run, outcome)
+        return None
 
     def _call(self, run: Run, job: Job, context: JobContext) -> Awaitable[Outcome]:
         run.is_called = True
         return self._executor.run(job, context)
 
-    async def _settle(self, run: Run, outcome: Outcome | None) -> bool:
-        """What has more to it than a value; `outcome` is None where it ends on an order. False."""
+    async def _settle(self, run: Run, outcome: Outcome | None) -> None:
+        """What has more to it than a value; `outcome` is None where it ends on an order."""
         counter = ""
         try:
             if outcome is None:
@@ -316,16 +349,15 @@ class Runs:
             self._drop(run, counter)
         if self._hooks:
             await self._hooks.ended(run, outcome, counter)
-        return False
 
     def _settle_aside(self, run: Run, outcome: Outcome) -> None:
-        self._spawn(self._settle(run, outcome))
+        self._spawn(self._settle(run, outcome), given_up=run)
 
     def _straight_ended(self, run: Run) -> None:
         self._drop(run, "completed")
         if run.order is not None:
             self.aside(self.cancels.forget(run.job.job_id))
-        self._slot_free()
+        self._leave_place(run)
 
     def _drop(self, run: Run, counter: str) -> None:
         job_id = run.job.job_id

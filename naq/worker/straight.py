@@ -4,6 +4,9 @@ It writes what `naq.worker.lifecycle` writes, byte by byte and in its order, and
 what is said there: the result once STARTED is stored, its event once the result is, the ack once the event is. Each
 step is taken as the server's answer to the one before is read. A run with more to it than a value, or with any answer
 but an ack, is given up to `Lifecycle`, which finds what is stored already and goes on from there.
+
+Meanwhile the next job begins in the slot (`naq.worker.runs` bounds how many). Should the worker die, one more job for
+each of those runs again.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ class Worker:
     ) -> None:
         """Args:
             modules: the modules whose functions may run ("pkg.tasks", or "pkg.*" with all below); imported at start.
-            concurrency: jobs run at once.
+            concurrency: jobs run at once. As many but one may be having their ends stored beside them; with a
+                concurrency of 1 each job is over, its result stored, before the next one begins.
             name: shown beside the worker's id.
             drain_s: seconds running jobs get after `stop`.
             burst: end once the queues are empty, nothing of them runs anywhere and no retry is due later.
@@ -169,6 +170,7 @@ class Worker:
                     limiter=self._limiter,
                     quota=self._quota,
                     time_limits=self._time_limits,
+                    slots=self.concurrency,
                     freed=lambda: self._intake.done(),
                     stop=self.stop,
                     is_stopping=self._stopping.is_set,

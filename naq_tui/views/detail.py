@@ -146,7 +146,9 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
     report.fact("version", row.version)
     if not row.is_scheduler:
         report.section("Jobs")
-        report.fact("  running", f"{len(record.running)} of {record.concurrency or '?'}")
+        beside = len(record.running) - record.busy
+        told = f"   and {count(beside)} whose end is being stored" if beside else ""
+        report.fact("  running", f"{record.busy} of {record.concurrency or '?'}", (told, "muted"))
         since = "   since it was first heard of in what was read" if "done" in row.untold else ""
         report.fact("  completed", count(record.completed), (since, "muted"))
         report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
@@ -231,7 +233,7 @@ def _queue(state: State, key: str, lens: Lens) -> Report:
             (
                 (f"  {look.mark(lens.ascii_only)} {look.word:<10}", look.tone),
                 (worker.name, "strong"),
-                (f"   {len(worker.record.running)}/{worker.record.concurrency or '?'}", "muted"),
+                (f"   {worker.record.busy}/{worker.record.concurrency or '?'}", "muted"),
             )
         )
         report.link(Related("worker", worker.worker_id))

@@ -101,7 +101,7 @@ def _worker(report: Report, worker: WorkerRow, lens: Lens) -> None:
     report.link(Related("worker", record.worker_id))
     if worker.is_scheduler:
         return
-    report.fact("  jobs", f"{len(record.running)} of {record.concurrency} run")
+    report.fact("  jobs", f"{record.busy} of {record.concurrency} run")
     report.fact("  completed", count(record.completed))
     report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
     if worker.jobs:

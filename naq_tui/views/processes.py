@@ -67,7 +67,7 @@ class ProcessesView(TableView[ProcessItem]):
             status_cell(row, lens),
             Cell(row.name, "strong"),
             scale(row),
-            Cell(f"{len(record.running)}/{record.concurrency}") if record is not None and is_known else BLANK,
+            Cell(f"{record.busy}/{record.concurrency}") if record is not None and is_known else BLANK,
             Cell(up, "muted"),
             Cell(str(view.pid) if view.pid else "", "muted"),
             last,
@@ -86,7 +86,7 @@ class ProcessesView(TableView[ProcessItem]):
             case "scale":
                 return (row.recipe, row.name)
             case "jobs":
-                return -1 if item.worker is None else len(item.worker.record.running)
+                return -1 if item.worker is None else item.worker.record.busy
             case "up":
                 return -view.started_at.timestamp()
             case "pid":

@@ -102,7 +102,7 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         module = safe(function.partition(":")[0], 100)
         return [*reasons, f"No worker of queue {row.queue} may run functions of {module}: one with -m {module} would."]
     slots = sum(worker.record.concurrency for worker in takers)
-    used = sum(len(worker.record.running) for worker in takers)
+    used = sum(worker.record.busy for worker in takers)
     if used >= slots:
         waiting = f", and {count(stats.waiting)} wait" if stats is not None and stats.waiting else ""
         reasons.append(f"All workers of queue {row.queue} are full: {used:,} of {slots:,} jobs run{waiting}.")

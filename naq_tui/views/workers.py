@@ -60,7 +60,7 @@ class WorkersView(TableView[WorkerRow]):
         jobs = (
             Cell("", "")
             if item.is_scheduler
-            else Cell(f"{len(record.running)}/{record.concurrency or '?'}", tone or ("" if record.running else "muted"))
+            else Cell(f"{record.busy}/{record.concurrency or '?'}", tone or ("" if record.running else "muted"))
         )
         cells = (
             Cell(f"{look.mark(lens.ascii_only)} {look.word}", look.tone),
@@ -90,7 +90,7 @@ class WorkersView(TableView[WorkerRow]):
             case "queues":
                 return item.queues
             case "jobs":
-                return len(record.running)
+                return record.busy
             case "beat":
                 return now - record.beat_at.timestamp() if record.beat_at else 0.0
             case "done":
