@@ -17,6 +17,7 @@ from textual.worker import Worker, WorkerState
 from naq.errors import NaqException
 from naq_tui import keys
 from naq_tui.acting.local import running_pids, started_since, tell_log
+from naq_tui.bell import Bell
 from naq_tui.clipboard import ClipboardApp
 from naq_tui.collecting import collect_rarely
 from naq_tui.config import Config
@@ -32,6 +33,7 @@ from naq_tui.switching import CLOSE_S
 from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.typing_ahead import KeysInTurn
+from naq_tui.views.alarm import broken
 from naq_tui.views.table import Lens
 from naq_tui.widgets.painted import TONE_CLASSES
 
@@ -131,6 +133,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         """Set once the feed's first batch is shown."""
         self.animation_level = "none"
         self._ticks = ticks
+        self._bell = Bell(self.bell) if self.config.bell else None
         self.at_exit: CloseMode = at_exit
         self._processes_due = False
         self.main = MainScreen()
@@ -169,7 +172,10 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
 
     def lens(self) -> Lens:
         """How the state is looked at now: ages are measured by the server's clock."""
-        state, offset = self.state, timedelta(seconds=self.state.link.clock_offset_s)
+        return self._lens_on(self.state)
+
+    def _lens_on(self, state: State) -> Lens:
+        offset = timedelta(seconds=state.link.clock_offset_s)
         if state.as_of is not None:
             return Lens(state.as_of.at, self.now, None, self.ascii_only)
         resumed_at = None if state.resumed_at is None else state.resumed_at + offset
@@ -219,6 +225,8 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
 
     def _tick(self) -> None:
         self.now = self.clock.now()
+        if self._bell is not None:
+            self._bell.heed(broken(self.live, self._lens_on(self.live)))
 
     def _processes_changed(self) -> None:
         """The supervisor tells of every line of output: one look per frame is enough."""

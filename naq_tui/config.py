@@ -71,6 +71,8 @@ class Config:
     """"relative" or "absolute"; None gives each column the one that suits it."""
     ascii: bool = False
     mouse: bool = True
+    bell: bool = False
+    """Whether the terminal's bell rings when something breaks."""
     read_only: bool = False
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Keys by the id of an action."""
@@ -350,6 +352,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "times": _times,
     "ascii": _flag,
     "mouse": _flag,
+    "bell": _flag,
     "read_only": _flag,
 }
 _TOP = (*_READERS, "keys", "masking", "contexts", *ELSEWHERE)

@@ -13,6 +13,7 @@ EXAMPLE = """\
 # theme = "naq-dark"          # naq-dark, naq-light, naq-high-contrast, naq-ansi, or any that : offers
 # ascii = false               # true: glyphs for terminals without Unicode
 # mouse = true
+# bell = false                # true: the terminal's bell rings when something breaks
 # timezone = "local"          # "UTC", "local" or a name like "Europe/Berlin"
 # times = "relative"          # "relative" or "absolute"; without it each column has what suits it
 # read_only = false           # true: the console can only look

@@ -30,6 +30,22 @@ def alarms(state: State, lens: Lens) -> list[Alarm]:
     ]
 
 
+def broken(state: State, lens: Lens) -> frozenset[str] | None:
+    """Every single thing that is broken, whatever an alarm says of it and of how many; None before all is loaded."""
+    if not state.loaded >= {"workers", "schedules"}:
+        return None
+    statuses = worker_statuses(state, lens)
+    return frozenset(
+        (
+            *("connection" for alarm in _connection(state, lens) if alarm.is_severe),
+            *("cluster" for alarm in cluster_alarms(state) if alarm.is_severe),
+            *(f"worker {worker_id}" for worker_id, told in statuses.items() if told == "DEAD"),
+            *(f"process {row.process_id}" for row in state.processes if row.status == "crashed"),
+            *(f"schedule {row.schedule_id}" for row in failed_schedules(state)),
+        )
+    )
+
+
 def _connection(state: State, lens: Lens) -> list[Alarm]:
     link = state.link
     if link.state in ("live", "connecting") and state.stale_since is None:

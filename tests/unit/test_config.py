@@ -25,6 +25,7 @@ timezone = "Europe/Berlin"
 times = "absolute"
 ascii = true
 mouse = false
+bell = true
 read_only = true
 [keys]
 "queue.purge" = "ctrl+d"
@@ -49,7 +50,7 @@ queues = ["mail"]
         "Europe/Berlin",
         "absolute",
     )
-    assert (config.ascii, config.mouse, config.read_only) == (True, False, True)
+    assert (config.ascii, config.mouse, config.bell, config.read_only) == (True, False, True, True)
     assert config.keys == {"queue.purge": ("ctrl+d",), "copy": ("y", "ctrl+y")}
     assert (config.mask_keys, config.mask_shown, config.mask_patterns) == (("iban",), ("max_tokens",), ("sk-[a-z]+",))
     prod = config.contexts["prod"]
