@@ -328,6 +328,8 @@ class Runs:
         return None
 
     def _call(self, run: Run, job: Job, context: JobContext) -> Awaitable[Outcome]:
+        if run.order is not None:  # it came during a hook that kept it to itself
+            raise asyncio.CancelledError
         run.is_called = True
         return self._executor.run(job, context)
 

@@ -27,11 +27,13 @@ class ToldSchedules:
         self._records: dict[str, Schedule] = {}
         self._partial: set[str] = set()
         """Those whose SCHEDULED was not read."""
+        self._misfired: dict[str, tuple[object, int]] = {}
+        """Which run was due as runs were told as missed last, and how many."""
 
     def copy(self) -> ToldSchedules:
         """One that can be fed apart."""
         other = ToldSchedules()
-        other._records, other._partial = dict(self._records), set(self._partial)
+        other._records, other._partial, other._misfired = dict(self._records), set(self._partial), dict(self._misfired)
         return other
 
     def take(self, event: JobEvent, stored: StoredEvent) -> None:
@@ -69,8 +71,12 @@ class ToldSchedules:
             if "cron" in changes or "interval_s" in changes or "run_at" in changes:
                 self._partial.discard(name)
         if event.type == "SCHEDULE_MISFIRED":
-            missed = codec.whole(details, "missed", 0)
-            changes["misfire_count"] = known.misfire_count + max(0, missed)
+            due, missed = details.get("due"), max(0, codec.whole(details, "missed", 0))
+            told_due, told = self._misfired.get(name, (None, 0))
+            # a leader that could not save what it told leaves it to the next one, which tells it again
+            news = missed - told if due is not None and due == told_due else missed
+            changes["misfire_count"] = known.misfire_count + max(0, news)
+            self._misfired[name] = (due, missed)
         elif event.type == "SCHEDULE_SKIPPED":
             changes["skip_count"] = known.skip_count + 1
         elif event.type == "SCHEDULE_FAILED":

@@ -184,6 +184,38 @@ async def test_cancelled_and_self_ended_runs_have_their_own_hook(client: AsyncCl
     assert "leave by CancelledError" in recorder.notes
 
 
+class Deaf(Recorder):
+    """Keeps every cancellation to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = asyncio.Event()
+
+    async def on_start(self, run: Run) -> None:  # type: ignore[override]
+        self.waits.set()
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            self.notes.append("swallowed")
+
+
+@pytest.mark.parametrize("function", [tasks.add, tenant_of_thread])
+async def test_a_hook_that_swallows_the_order_starts_no_cancelled_job(
+    client: AsyncClient, worker: WorkerFactory, function: Any
+) -> None:
+    deaf = Deaf()
+    async with worker(modules=(EXAMPLES, HERE), middleware=[deaf]):
+        job = await client.enqueue(function, *((1, 2) if function is tasks.add else ()))
+        await deaf.waits.wait()
+        await client.cancel(job.job_id, reason="not needed")
+        with pytest.raises(JobExecutionError, match="not needed"):
+            await job.result(timeout=10)
+    assert [note for note in deaf.notes if note[0] in ("cancel", "failure", "success") or note == "swallowed"] == [
+        "swallowed",
+        ("cancel", "not needed"),
+    ]
+
+
 async def test_isolated_jobs_have_the_same_hooks(client: AsyncClient, worker: WorkerFactory) -> None:
     recorder = Recorder()
     async with worker(modules=(EXAMPLES, CONTEXT), middleware=[recorder], isolate=True):

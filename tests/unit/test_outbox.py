@@ -125,3 +125,19 @@ async def test_silence_has_the_link_looked_at() -> None:
     with pytest.raises(NaqConnectionError, match=r"did not confirm a write to a\.b$"):
         await (await outbox(server)).publish("a.b", b"data", patience_s=0.1)
     assert server.checks == 1
+
+
+async def test_what_is_given_up_is_not_sent_once_more_after_a_lost_link() -> None:
+    server = Server()
+    box = await outbox(server)
+    given_up = await box.send("s", b"1", msg_id="given-up", patience_s=0)
+    wanted = await box.send("s", b"2", msg_id="wanted")
+    server.written.clear()
+    box.resend()
+    with pytest.raises(NaqConnectionError, match="did not confirm a write to s"):
+        await given_up
+    while not server.written:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert server.written == [{"Nats-Msg-Id": "wanted"}]
+    box.stop()
+    assert wanted.done()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naq.doctor.fold import Fold
-from naq.models.event import StoredEvent
+from naq.models.event import JobEvent, StoredEvent
 from naq.models.result import JobResult
 from naq_tui.feed import replay as reading
 from naq_tui.feed.fake import FakeFeed, first_batch
@@ -149,6 +149,23 @@ def test_only_the_leader_of_the_moment_leads() -> None:
 
 
 NIGHTLY = {"schedule_id": "nightly", "queue": "q", "function": "shop:build"}
+
+
+def test_missed_runs_that_two_leaders_tell_are_counted_once() -> None:
+    """The first one died before it saved what it told; what the second one tells is more, or the same."""
+    made = event("SCHEDULED", **NIGHTLY, details={"cron": "0 1 * * *", "timezone": "UTC"})
+
+    def missed(due: str, runs: int) -> JobEvent:
+        return event("SCHEDULE_MISFIRED", **NIGHTLY, details={"due": due, "missed": runs, "made_up": 0})
+
+    def counted(*events: JobEvent) -> int:
+        return pictured(stored([made, *events])).schedules["nightly"].record.misfire_count
+
+    first, second = "2026-01-02T01:00:00.000000Z", "2026-01-04T01:00:00.000000Z"
+    assert counted(missed(first, 2)) == 2
+    assert counted(missed(first, 2), missed(first, 2)) == 2
+    assert counted(missed(first, 2), missed(first, 5)) == 5
+    assert counted(missed(first, 2), missed(second, 2)) == 4
 
 
 def test_a_schedule_is_told_by_its_events() -> None:
