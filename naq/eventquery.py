@@ -32,6 +32,7 @@ class EventQuery:
     types: frozenset[str] = frozenset()
     queue: str | None = None
     job_id: str | None = None
+    action_id: str | None = None
     since: datetime | None = None
     """Stored at or after this, by the server's clock."""
 
@@ -56,11 +57,12 @@ class EventQuery:
             return False
         event = stored.event
         if event is None:
-            return not (self.types or self.queue or self.job_id)
+            return not (self.types or self.queue or self.job_id or self.action_id)
         return (
             (not self.types or event.type in self.types)
             and self.queue in (None, event.queue)
             and self.job_id in (None, event.job_id)
+            and self.action_id in (None, event.action_id)
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from naq.client import AsyncClient
 from naq.display import inert, inert_json
 from naq.errors import ConfigurationError, ScheduleSpecError
+from naq.ids import uuid7
 from naq.models.times import parse_time, utcnow
 from naq.settings import Settings
 
@@ -44,6 +45,12 @@ def verb(verbs: Any, name: str, summary: str, example: str) -> argparse.Argument
     parser = command(verbs, name, summary, example, argument_default=argparse.SUPPRESS)
     json_option(parser)
     return parser
+
+
+def act_options(parser: argparse.ArgumentParser) -> None:
+    """What every command has that changes something: why, and an id that all events of the act get."""
+    parser.add_argument("--reason", default=None, help="why, for the audit log")
+    parser.set_defaults(action_id=uuid7())
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +91,14 @@ def print_json(record: Any) -> None:
 
     sys.stdout.write(inert_json(codec.dumps(record).decode()) + "\n")
     sys.stdout.flush()
+
+
+def print_act(args: argparse.Namespace, record: Mapping[str, Any], text: str) -> None:
+    """What an act came to, `record` with --json or else `text`, and the id that its events have."""
+    if args.json:
+        print_json({**record, "action_id": args.action_id})
+    else:
+        print(inert(f"{text} (action {args.action_id})"))
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:

@@ -38,6 +38,7 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--queue", metavar="QUEUE", help="only events of this queue")
     parser.add_argument("--job", metavar="JOB-ID", help="only events of this job")
+    parser.add_argument("--action", metavar="ID", help="only events of this act, as it told its id")
     parser.add_argument("--since", metavar="TIME", help="only from this ISO time (UTC) on, or 15m for that long ago")
     json_option(parser)
     parser.set_defaults(run=run)
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         types=frozenset(name.upper() for name in args.type),
         queue=args.queue,
         job_id=args.job,
+        action_id=args.action,
         since=moment(args.since, "--since"),
     )
     limit = LIMIT if args.limit is None and query.since is None else args.limit

@@ -9,7 +9,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from naq import callables, codec
-from naq.cli.common import command, counted, import_from_here, json_option, moment, print_json, verb, with_client
+from naq.cli.common import (
+    act_options,
+    command,
+    counted,
+    import_from_here,
+    json_option,
+    moment,
+    print_act,
+    print_json,
+    verb,
+    with_client,
+)
 from naq.client import AsyncClient
 from naq.deadletter import BulkOutcome
 from naq.display import inert
@@ -55,14 +66,14 @@ def register(subparsers: Any) -> None:
         "naq job clone JOB-ID --args-json '[1, 2]'",
     )
     clone.add_argument("job_id", metavar="JOB-ID")
-    clone.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(clone)
     clone.add_argument("--args-json", metavar="LIST", default=None, help="other positional arguments")
     clone.add_argument("--kwargs-json", metavar="OBJECT", default=None, help="other keyword arguments")
     clone.add_argument("--to-queue", metavar="QUEUE", default=None, help="another queue than it was in")
     clone.set_defaults(run=run_clone)
     cancel = verb(verbs, "cancel", "cancel jobs wherever they stand", "naq job cancel JOB-ID --reason 'sent by hand'")
     cancel.add_argument("job_ids", nargs="+", metavar="JOB-ID")
-    cancel.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(cancel)
     cancel.set_defaults(run=run_cancel)
     delete = verb(
         verbs, "delete", "remove the records of jobs that have ended", "naq job delete --queue mail --all --yes"
@@ -73,7 +84,7 @@ def register(subparsers: Any) -> None:
 
 def _many(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job_ids", nargs="*", metavar="JOB-ID", default=[])
-    parser.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(parser)
     group = parser.add_argument_group("many at once")
     group.add_argument("--all", action="store_true", default=False, help="every job that matches; asks first")
     group.add_argument("-q", "--queue", default=None)
@@ -120,7 +131,7 @@ def run_retry(args: argparse.Namespace) -> int:
         async def act(job_id: str) -> dict[str, Any]:
             if is_edited and not args.unchecked:
                 await _load(client, job_id)
-            job = await client.retry_job(job_id, positional, named, args.to_queue, reason=args.reason)
+            job = await client.retry_job(job_id, positional, named, args.to_queue, **_why(args))
             return {"job_id": job_id, "status": str(job.status), "queue": job.queue_name}
 
         return await _act_on_each(args, act, "put back into queue {queue}")
@@ -142,7 +153,7 @@ def run_delete(args: argparse.Namespace) -> int:
             )
 
         async def act(job_id: str) -> dict[str, Any]:
-            await client.delete_job(job_id, reason=args.reason)
+            await client.delete_job(job_id, **_why(args))
             return {"job_id": job_id, "deleted": True}
 
         return await _act_on_each(args, act, "record deleted")
@@ -155,13 +166,12 @@ def run_clone(args: argparse.Namespace) -> int:
     named = _json(args.kwargs_json, dict, "--kwargs-json", '{"name": "a"}')
 
     async def use(client: AsyncClient) -> int:
-        job = await client.clone_job(
-            args.job_id, args=positional, kwargs=named, queue_name=args.to_queue, reason=args.reason
+        job = await client.clone_job(args.job_id, args=positional, kwargs=named, queue_name=args.to_queue, **_why(args))
+        print_act(
+            args,
+            {"job_id": job.job_id, "cloned_from": args.job_id, "queue": job.queue_name},
+            f"{job.job_id}  in queue {job.queue_name}, cloned from {args.job_id}",
         )
-        if args.json:
-            print_json({"job_id": job.job_id, "cloned_from": args.job_id, "queue": job.queue_name})
-        else:
-            print(f"{job.job_id}  in queue {inert(job.queue_name)}, cloned from {inert(args.job_id)}")
         return 0
 
     return with_client(args, use)
@@ -172,7 +182,7 @@ def run_cancel(args: argparse.Namespace) -> int:
         stands: list[JobStatus] = []
 
         async def act(job_id: str) -> dict[str, Any]:
-            stands.append(await client.cancel(job_id, reason=args.reason))
+            stands.append(await client.cancel(job_id, **_why(args)))
             return {"job_id": job_id, "status": str(stands[-1])}
 
         code = await _act_on_each(args, act, "is {status}")
@@ -180,6 +190,10 @@ def run_cancel(args: argparse.Namespace) -> int:
         return code or int(any(status != JobStatus.CANCELLED for status in stands))
 
     return with_client(args, use)
+
+
+def _why(args: argparse.Namespace) -> dict[str, Any]:
+    return {"reason": args.reason, "action_id": args.action_id}
 
 
 async def _act_on_each(args: argparse.Namespace, act: Callable[[str], Awaitable[dict[str, Any]]], told: str) -> int:
@@ -194,10 +208,7 @@ async def _act_on_each(args: argparse.Namespace, act: Callable[[str], Awaitable[
             print(f"naq: {inert(str(exc))}", file=sys.stderr)
             code = max(code, exc.exit_code)
             continue
-        if args.json:
-            print_json(record)
-        else:
-            print(inert(f"{job_id}  {told.format(**record)}"))
+        print_act(args, record, f"{job_id}  {told.format(**record)}")
     return code
 
 

@@ -7,7 +7,18 @@ import asyncio
 import sys
 from typing import Any
 
-from naq.cli.common import age, command, counted, json_option, print_json, print_table, verb, with_client
+from naq.cli.common import (
+    act_options,
+    age,
+    command,
+    counted,
+    json_option,
+    print_act,
+    print_json,
+    print_table,
+    verb,
+    with_client,
+)
 from naq.client import AsyncClient
 from naq.errors import ConfigurationError
 from naq.models.queue import QueueStats
@@ -30,7 +41,7 @@ def register(subparsers: Any) -> None:
     resume = verb(verbs, "resume", "let workers take jobs of a queue again", "naq queues resume mail")
     for change, run in ((pause, run_pause), (resume, run_resume)):
         change.add_argument("queue", metavar="QUEUE")
-        change.add_argument("--reason", default=None, help="why, for the audit log")
+        act_options(change)
         change.set_defaults(run=run)
     purge = verb(verbs, "purge", "remove every waiting job of a queue", "naq queues purge mail --reason 'bad deploy'")
     purge_options(purge)
@@ -39,7 +50,7 @@ def register(subparsers: Any) -> None:
 
 def purge_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("queue", metavar="QUEUE")
-    parser.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(parser)
     parser.add_argument("-y", "--yes", action="store_true", default=False, help="don't ask")
 
 
@@ -96,12 +107,13 @@ def run_pause(args: argparse.Namespace) -> int:
     check_queue_name(args.queue)
 
     async def use(client: AsyncClient) -> int:
-        pause = await client.pause_queue(args.queue, reason=args.reason)
-        if args.json:
-            at = format_time(pause.at) if pause.at else None
-            print_json({"queue": pause.queue, "paused": True, "paused_at": at, "paused_reason": pause.reason})
-        else:
-            print(f"queue {pause.queue!r} is paused: 'naq queues resume {pause.queue}' lets its jobs run again")
+        pause = await client.pause_queue(args.queue, reason=args.reason, action_id=args.action_id)
+        at = format_time(pause.at) if pause.at else None
+        print_act(
+            args,
+            {"queue": pause.queue, "paused": True, "paused_at": at, "paused_reason": pause.reason},
+            f"queue {pause.queue!r} is paused: 'naq queues resume {pause.queue}' lets its jobs run again",
+        )
         return 0
 
     return with_client(args, use)
@@ -111,11 +123,15 @@ def run_resume(args: argparse.Namespace) -> int:
     check_queue_name(args.queue)
 
     async def use(client: AsyncClient) -> int:
-        was_paused = await client.resume_queue(args.queue, reason=args.reason)
-        if args.json:
-            print_json({"queue": args.queue, "paused": False, "was_paused": was_paused})
+        was_paused = await client.resume_queue(args.queue, reason=args.reason, action_id=args.action_id)
+        if was_paused:
+            print_act(
+                args, {"queue": args.queue, "paused": False, "was_paused": True}, f"queue {args.queue!r} is resumed"
+            )
+        elif args.json:
+            print_json({"queue": args.queue, "paused": False, "was_paused": False})
         else:
-            print(f"queue {args.queue!r} is resumed" if was_paused else f"queue {args.queue!r} was not paused")
+            print(f"queue {args.queue!r} was not paused")
         return 0
 
     return with_client(args, use)
@@ -134,11 +150,12 @@ def run_purge(args: argparse.Namespace) -> int:
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing removed")
                 return 1
-        purged = await client.purge_queue(args.queue, reason=args.reason)
-        if args.json:
-            print_json({"queue": args.queue, "purged": purged})
-        else:
-            print(f"{counted(purged, 'job')} removed from queue {args.queue!r}")
+        purged = await client.purge_queue(args.queue, reason=args.reason, action_id=args.action_id)
+        print_act(
+            args,
+            {"queue": args.queue, "purged": purged},
+            f"{counted(purged, 'job')} removed from queue {args.queue!r}",
+        )
         return 0
 
     return with_client(args, use)

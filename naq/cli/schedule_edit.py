@@ -33,9 +33,9 @@ def run_add(args: argparse.Namespace) -> int:
             schedule = manager.draft_call(call, **options)
             show(schedule, client.connection.server_now(), as_json=args.json)
             return 0
-        schedule = await manager.schedule_call(call, **options)
+        schedule = await manager.schedule_call(call, reason=args.reason, action_id=args.action_id, **options)
         if args.json:
-            print_json(summary(schedule))
+            print_json({**summary(schedule), "action_id": args.action_id})
         else:
             print(schedule.schedule_id)
         return 0
@@ -51,20 +51,22 @@ def run_edit(args: argparse.Namespace) -> int:
         if args.dry_run:
             after = modified(before, changes, now)
         else:
-            after = await client.schedules.modify(args.schedule_id, reason=args.reason, **changes)
+            change = client.schedules.modify
+            after = await change(args.schedule_id, reason=args.reason, action_id=args.action_id, **changes)
+        record = {**summary(after), "changed": difference(before, after)}
         if args.json:
-            print_json({**summary(after), "changed": difference(before, after)})
+            print_json(record if args.dry_run else {**record, "action_id": args.action_id})
         else:
-            _print_changes(before, after)
+            _print_changes(before, after, "" if args.dry_run else f" (action {args.action_id})")
             print_next(after, now)
         return 0
 
     return with_client(args, use, read_only=args.dry_run)
 
 
-def _print_changes(before: Schedule, after: Schedule) -> None:
+def _print_changes(before: Schedule, after: Schedule, action: str) -> None:
     differs = difference(before, after)
-    print(f"schedule {after.schedule_id!r} is {inert(after.status.lower())}")
+    print(f"schedule {after.schedule_id!r} is {inert(after.status.lower())}{action}")
     for name in {**differs["before"], **differs["after"]}:
         if name != "next_run_at":
             old, new = (_shown(differs[side], name) for side in ("before", "after"))

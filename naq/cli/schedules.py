@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from naq.cli.common import command, json_option, print_json, print_table, verb, with_client
+from naq.cli.common import act_options, command, json_option, print_act, print_json, print_table, verb, with_client
 from naq.cli.schedule_edit import run_add, run_edit
 from naq.cli.schedule_options import argument_options, spec_options
 from naq.cli.schedule_show import show, spec_text, summary
 from naq.client import AsyncClient
-from naq.display import inert
 from naq.models.schedule import Schedule
 from naq.models.times import format_time
 
@@ -65,8 +64,8 @@ def register(subparsers: Any) -> None:
     trigger = verb(verbs, "trigger", "enqueue its job once, now", "naq schedules trigger nightly")
     trigger.add_argument("schedule_id", metavar="SCHEDULE-ID")
     trigger.set_defaults(run=run_trigger)
-    for parser in (edit, trigger, *(verbs.choices[name] for name in ("pause", "resume", "cancel"))):
-        parser.add_argument("--reason", default=None, help="why, for the audit log")
+    for name in ("add", "edit", "pause", "resume", "cancel", "trigger"):
+        act_options(verbs.choices[name])
 
 
 def run_show(args: argparse.Namespace) -> int:
@@ -109,11 +108,9 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_change(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        schedule: Schedule = await getattr(client.schedules, args.verb)(args.schedule_id, reason=args.reason)
-        if args.json:
-            print_json(summary(schedule))
-        else:
-            print(f"schedule {schedule.schedule_id!r} is {inert(schedule.status.lower())}")
+        change = getattr(client.schedules, args.verb)
+        schedule: Schedule = await change(args.schedule_id, reason=args.reason, action_id=args.action_id)
+        print_act(args, summary(schedule), f"schedule {schedule.schedule_id!r} is {schedule.status.lower()}")
         return 0
 
     return with_client(args, use)
@@ -121,11 +118,11 @@ def run_change(args: argparse.Namespace) -> int:
 
 def run_trigger(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        job = await client.trigger_scheduled_job(args.schedule_id, reason=args.reason)
+        job = await client.schedules.trigger(args.schedule_id, reason=args.reason, action_id=args.action_id)
         if args.json:
-            print_json({"schedule_id": args.schedule_id, "job_id": job.job_id})
+            print_act(args, {"schedule_id": args.schedule_id, "job_id": job.job_id}, "")
         else:
-            print(job.job_id)
+            print(job.job_id)  # alone, for scripts
         return 0
 
     return with_client(args, use)

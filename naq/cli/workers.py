@@ -5,9 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from naq.cli.common import age, command, json_option, print_json, print_table, seconds, verb, with_client
+from naq.cli.common import (
+    act_options,
+    age,
+    command,
+    json_option,
+    print_act,
+    print_json,
+    print_table,
+    seconds,
+    verb,
+    with_client,
+)
 from naq.client import AsyncClient
-from naq.display import inert
 from naq.models.times import format_time
 from naq.models.worker import WorkerRecord
 
@@ -34,7 +44,7 @@ def register(subparsers: Any) -> None:
     )
     stop.add_argument("worker_id", metavar="WORKER-ID")
     stop.add_argument("--now", action="store_true", default=False, help="hand its running jobs back at once")
-    stop.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(stop)
     stop.add_argument(
         "--wait",
         metavar="SECONDS",
@@ -52,19 +62,22 @@ def register(subparsers: Any) -> None:
         "naq workers forget WORKER-ID --reason 'host is gone for good'",
     )
     forget.add_argument("worker_id", metavar="WORKER-ID")
-    forget.add_argument("--reason", default=None, help="why, for the audit log")
+    act_options(forget)
     forget.set_defaults(run=run_forget)
 
 
 def run_stop(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        record = await client.stop_worker(args.worker_id, now=args.now, reason=args.reason, wait_s=args.wait)
-        if args.json:
-            print_json({**_about(record), "action": "stop", "now": args.now, "is_gone": args.wait is not None})
-        elif args.wait is not None:
-            print(inert(f"{record.kind} {record.worker_id} has stopped"))
-        else:
-            print(inert(f"{record.kind} {record.worker_id} was told to stop (running jobs: {len(record.running)})"))
+        record = await client.stop_worker(
+            args.worker_id, now=args.now, reason=args.reason, action_id=args.action_id, wait_s=args.wait
+        )
+        is_gone = args.wait is not None
+        told = "has stopped" if is_gone else f"was told to stop, running jobs: {len(record.running)}"
+        print_act(
+            args,
+            {**_about(record), "action": "stop", "now": args.now, "is_gone": is_gone},
+            f"{record.kind} {record.worker_id} {told}",
+        )
         return 0
 
     return with_client(args, use)
@@ -72,11 +85,9 @@ def run_stop(args: argparse.Namespace) -> int:
 
 def run_forget(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        record = await client.forget_worker(args.worker_id, reason=args.reason)
-        if args.json:
-            print_json({**_about(record), "action": "forget"})
-        else:
-            print(inert(f"record of {record.kind} {record.worker_id} removed"))
+        record = await client.forget_worker(args.worker_id, reason=args.reason, action_id=args.action_id)
+        told = f"record of {record.kind} {record.worker_id} removed"
+        print_act(args, {**_about(record), "action": "forget"}, told)
         return 0
 
     return with_client(args, use)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,13 +13,15 @@ from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.ids import uuid7
 from naq.models.event import JobEvent
+from naq.models.times import utcnow
 from naq.settings import Settings
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.protocol import Commands
 from naq_tui.store.rows import event_row
-from tests.conftest import WorkerFactory
+from tests.conftest import WorkerFactory, child
 from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when
+from tests.integration.test_monitor import record_when
 
 pytestmark = pytest.mark.nats
 MODULES = ("naq.examples.tasks", "tests.integration.sample_tasks")
@@ -74,6 +77,25 @@ async def test_every_act_on_one_record_has_an_action_id_of_its_own(client: Async
         assert events[-1].actor or events[0].actor
         ids.append(events[0].action_id)
     assert len(set(ids)) == len(acts)
+
+
+async def test_what_is_made_and_removed_has_an_action_id_of_its_own(
+    client: AsyncClient, settings: Settings, console: Commands, worker: WorkerFactory
+) -> None:
+    call = Call(tasks.add, (1, 2), {})
+    made = await told_by(client, console.create_schedule(call, {"cron": "0 3 * * *"}, reason="why"))
+    assert [event.type for event in made] == ["OPERATOR_ACTION", "SCHEDULED"]
+    once = await told_by(client, console.create_schedule(call, {}, run_at=utcnow() + timedelta(hours=1), reason="why"))
+    assert [event.type for event in once] == ["OPERATOR_ACTION", "SCHEDULED"]
+    async with worker(modules=MODULES), child(settings, "worker", "other", "-m", MODULES[0]) as process:
+        dead = (await record_when(client, lambda r: r.queues == ("other",) and r.status == "IDLE")).worker_id
+        process.kill()
+        await record_when(client, lambda r: r.worker_id == dead and r.lost_seq is not None)
+        forgotten = await told_by(client, console.forget_worker(dead, reason="why"))
+        assert dead not in {record.worker_id for record in await client.list_workers()}
+    assert [(event.type, event.worker_id) for event in forgotten] == [("OPERATOR_ACTION", dead)]
+    assert {event.reason for event in (*made, *once, *forgotten)} == {"why"}
+    assert len({events[0].action_id for events in (made, once, forgotten)}) == 3
 
 
 async def test_a_job_that_is_sent_twice_from_a_form_is_one(client: AsyncClient, console: Commands) -> None:

@@ -80,7 +80,7 @@ async def test_a_schedule_is_edited_in_place(client: AsyncClient, settings: Sett
     )
     assert (code, err) == (0, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[0] == "schedule 'nightly' is active"
+    assert lines[0].startswith("schedule 'nightly' is active (action ")
     for line in ("cron 0 2 * * * -> 0 3 * * *", "timeout 30.0 -> none", "args [1, 2] -> [5]", "queue_name default -> mail"):  # noqa: E501  # fmt: skip
         assert line in [text.replace('"', "") for text in lines]
     held = await client.schedules.get("nightly")
