@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from naq import codec
@@ -76,8 +76,8 @@ class Objects:
             await self._purge(self._chunks(_token_of(before)))
         return ValueRef(bucket=self.bucket, name=name, size=len(data), sha256=digest.hexdigest())
 
-    async def get(self, ref: ValueRef) -> bytes:
-        """The bytes that `ref` stands for, checked against it.
+    async def get(self, ref: ValueRef, told: Callable[[int], object] | None = None) -> bytes:
+        """The bytes that `ref` stands for, checked against it; `told` hears how many have come, page by page.
 
         Raises:
             JobNotFoundError: they are gone: removed or past their age.
@@ -92,7 +92,7 @@ class Objects:
         if entry is None:
             raise JobNotFoundError(f"the value of job {ref.name} is gone from {self.bucket}: removed, or past its age")
         subject = self._chunks(_token_of(entry))
-        first, pieces, size = 1, list[bytes](), 0
+        first, pieces, size, digest = 1, list[bytes](), 0, hashlib.sha256()
         while size < ref.size:
             page = await read_page(
                 self._connection, self.stream, {"seq": first, "batch": PAGE, "next_by_subj": subject}
@@ -100,16 +100,18 @@ class Objects:
             for message in page.messages:
                 pieces.append(message.data)
                 size += len(message.data)
+                digest.update(message.data)  # as they come: all at once would hold up the loop
+            if told is not None:
+                told(size)
             if not page.messages or size > ref.size:
                 break
             first = page.messages[-1].seq + 1
-        data = b"".join(pieces)
-        if hashlib.sha256(data).hexdigest() != ref.sha256:
+        if digest.hexdigest() != ref.sha256:
             raise SerializationError(
                 f"value {ref.name} in {self.bucket} is not the one its record names "
                 f"({size:,} of {ref.size:,} bytes read): it was replaced or cut; read the record again"
             )
-        return data
+        return b"".join(pieces)
 
     async def delete(self, name: str) -> None:
         """Remove an object; harmless where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from naq.errors import (
 )
 from naq.kv import Bucket, Entry
 from naq.models.job import JobStatus
-from naq.models.result import JobResult
+from naq.models.result import JobResult, ValueRef
 from naq.objects import Objects
 
 RECHECK_S = 30.0
@@ -76,7 +76,16 @@ class Results:
         """
         if record.value_ref is None or record.status != JobStatus.COMPLETED:
             return record
-        return replace(record, value=codec.loads(await self._objects.get(record.value_ref)))
+        return replace(record, value=codec.loads(await self.value_bytes(record.value_ref)))
+
+    async def value_bytes(self, ref: ValueRef, told: Callable[[int], object] | None = None) -> bytes:
+        """A value in the object store, as JSON in packed form; `told` hears how many bytes have come so far.
+
+        Raises:
+            JobNotFoundError: the object is gone.
+            SerializationError: it is not what `ref` says, or larger than `max_result_bytes`.
+        """
+        return await self._objects.get(ref, told)
 
     async def wait(self, job_id: str, *, timeout: float | None = None) -> Any:
         """Wait for the job to end and return its value; the server says when, nothing is polled.

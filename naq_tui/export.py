@@ -9,12 +9,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from naq.errors import ConfigurationError
+from naq_tui import masking
 from naq_tui.views.copying import copy_text
 
 _FORMULA = re.compile(r"(^(?=[\t\r\n])|(?:^|[;\t\r\n])(?=[\s\ufeff\u200b]*[=+\-@＝＋－＠]))")
@@ -40,7 +41,7 @@ def records_json(records: Iterable[Any]) -> str:
 
 
 def record_json(record: Any) -> str:
-    return json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(record), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def rows_csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -93,6 +94,8 @@ def write(path: Path, text: str) -> None:
 
 
 def _plain(record: Any) -> Any:
+    if isinstance(record, Mapping):
+        return masking.active().value(record)
     text, _ = copy_text(record)
     if isinstance(record, str):
         return text
@@ -110,4 +113,4 @@ def _fields(value: Any, path: str) -> Iterable[tuple[str, str]]:
         for place, item in enumerate(value):
             yield from _fields(item, f"{path}[{place}]")
     else:
-        yield path, value if isinstance(value, str) else json.dumps(value)
+        yield path, value if isinstance(value, str) else json.dumps(value, default=str)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 MASK: Final = "•••"
@@ -191,13 +192,13 @@ class _Nothing(Rules):
 
 def use(rules: Rules) -> None:
     """The rules from now on, everywhere in this process."""
-    global _chosen, _active
-    _chosen = _active = rules
+    global _chosen
+    _chosen = rules
 
 
 def active() -> Rules:
     """The rules of the moment."""
-    return _active
+    return _active.get() or _chosen
 
 
 @contextmanager
@@ -210,12 +211,11 @@ def revealed(wanted: bool = True) -> Iterator[None]:
 @contextmanager
 def using(rules: Rules) -> Iterator[None]:
     """Hide by these rules within the block, which must not await."""
-    global _active
-    before, _active = _active, rules
+    before = _active.set(rules)
     try:
         yield
     finally:
-        _active = before
+        _active.reset(before)
 
 
 def _folded(text: str) -> str:
@@ -244,4 +244,5 @@ def _split(name: str) -> list[str]:
 
 _NOTHING = _Nothing()
 _chosen = Rules()
-_active: Rules = _chosen
+_active: ContextVar[Rules | None] = ContextVar("active", default=None)
+"""The rules within a block, None outside; each thread has its own, that of who started it with `asyncio.to_thread`."""

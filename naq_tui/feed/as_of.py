@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
 from naq.models.event import StoredEvent
-from naq.models.result import JobResult
+from naq.models.result import JobResult, ValueRef
 from naq_tui.feed.protocol import Feed, Pages
 from naq_tui.feed.query import Counted, Query, Scanned
 
@@ -52,6 +52,9 @@ class PagesAsOf(Pages):
     async def read_result(self, job_id: str) -> JobResult | None:
         record = await self._feed.read_result(job_id)
         return record if record is not None and self._was_stored(record) else None
+
+    async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
+        return await self._feed.read_value(ref, told)  # it is known by what is in it
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         return await self._feed.read_payload(job_id)  # what a job is called with does not change

@@ -12,7 +12,7 @@ from naq.calls import Call
 from naq.errors import NaqException
 from naq.figures import COUNTED
 from naq.models.event import StoredEvent
-from naq.models.result import JobResult
+from naq.models.result import JobResult, ValueRef
 from naq_tui.feed import sample
 from naq_tui.feed.query import Counted, Query, Scanned
 from naq_tui.feed.sample import old_event, process, results, workers
@@ -64,6 +64,11 @@ class FakeFeed:
         self.counting_stalls_at: int | None = None
         """Reading for figures waits, once it has got so far, until it is given up."""
         self.counting_fails: NaqException | None = None
+        self.values: dict[str, Any] = {}
+        """What lies in the object store, by the name of the object."""
+        self.value_stalls_at: int | None = None
+        """Reading one of them waits, once so many bytes have come, until it is given up."""
+        self.value_fails: NaqException | None = None
         self.is_closed = False
 
     def push(self, *updates: Update) -> None:
@@ -140,6 +145,15 @@ class FakeFeed:
 
     async def read_result(self, job_id: str) -> JobResult | None:
         return self.results.get(job_id) or failed_result(job_id)
+
+    async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
+        if self.value_fails is not None:
+            raise self.value_fails
+        if self.value_stalls_at is not None:
+            told(self.value_stalls_at)
+            await asyncio.Event().wait()
+        told(ref.size)
+        return self.values[ref.name]
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         found = await self.read_result(job_id)

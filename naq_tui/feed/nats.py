@@ -20,12 +20,12 @@ from naq.eventlog import StreamRange, read_page, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
 from naq.models.event import StoredEvent
-from naq.models.result import JobResult
+from naq.models.result import JobResult, ValueRef
 from naq.models.times import utcnow
 from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
-from naq_tui.feed import past
+from naq_tui.feed import large, past
 from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
@@ -126,6 +126,10 @@ class NatsFeed:
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Feed.read_result`."""
         return await self._client.results.get_record(job_id)
+
+    async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
+        """See `Feed.read_value`."""
+        return await large.read_value(self._client, ref, told)
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         """See `Feed.read_payload`."""

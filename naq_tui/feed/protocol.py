@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from naq.models.event import StoredEvent
-from naq.models.result import JobResult
+from naq.models.result import JobResult, ValueRef
 from naq_tui.feed.query import Counted, Query, Scanned
 from naq_tui.store.updates import Update
 
@@ -63,6 +63,13 @@ class Pages(Protocol):
 
     async def read_result(self, job_id: str) -> JobResult | None:
         """The stored result of a job, None where there is none. Raises NaqException."""
+        ...
+
+    async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
+        """A result that lies in the object store, in packed form; `told` hears how many of its bytes have come.
+
+        The keys stay free meanwhile. Raises NaqException.
+        """
         ...
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:

@@ -18,6 +18,7 @@ from naq_tui.feed.kin import STEPS, kin_of
 from naq_tui.feed.schedule_runs import job_as_told, older_runs
 from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
+from naq_tui.screens.value_reading import ReadingValues
 from naq_tui.store.kin import parents_named
 from naq_tui.store.rows import event_row, result_row
 from naq_tui.store.schedule_runs import ScheduleRuns, newest_of
@@ -50,7 +51,7 @@ NOTHING_IDLE: frozenset[str] = frozenset()
 STALE = "stale: no connection"
 
 
-class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
+class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
     """A report that reads top-down; `esc` goes back.
 
     Args:
@@ -205,6 +206,8 @@ class DetailScreen(ActingOnJobs, Comparing, Screen[None]):
             NOTHING_IDLE if has_values else FOLDING_KEYS
         )
         self._read_when_changed()
+        if self.kind == "job":
+            self.read_value_of(self._record)
 
     def _read_when_changed(self) -> None:
         """What the state doesn't hold is read at first, and again whenever the job has moved on."""

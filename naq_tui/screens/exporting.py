@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from naq_tui import export, masking
-from naq_tui.format import plural
+from naq_tui.format import plural, size
 from naq_tui.screens.export import Exportable
+from naq_tui.screens.value_reading import value_ref
 from naq_tui.store.rows import EventRow, event_row
 from naq_tui.views import events
 from naq_tui.views.copying import copy_text
+from naq_tui.views.extra import LARGEST_SHOWN
 from naq_tui.views.table import Cell, Column
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ async def exportable(app: NaqConsole) -> Exportable | None:
     screen: Any = app.screen
     if screen is not app.main:
         record = screen.record_to_copy() if hasattr(screen, "record_to_copy") else None
-        return None if record is None else _record(record, getattr(screen, "is_revealed", False))
+        return None if record is None else await _record(app, record, getattr(screen, "is_revealed", False))
     place, lens = app.main.place, app.lens()
     if place == "events":
         rows = await _events(app)
@@ -80,8 +83,20 @@ def _list(
     return Exportable(name, words, partial(export.records_json, items), partial(export.rows_csv, heads, rows))
 
 
-def _record(record: Any, is_revealed: bool) -> Exportable:
-    with masking.revealed(is_revealed):
-        _, what = copy_text(record)
-        as_json, as_csv = export.record_json(record), export.record_csv(record)
-    return Exportable(what.replace(" of ", " "), what, lambda: as_json, lambda: as_csv)
+async def _record(app: NaqConsole, record: Any, is_revealed: bool) -> Exportable:
+    """One record; the result that lies in the object store is part of it."""
+    _, what = copy_text(record)
+    ref = value_ref(record)
+    if ref is not None:
+        if ref.size > LARGEST_SHOWN:
+            app.say(f"Reading {size(ref.size)}…")
+        value = await app.pages.read_value(ref, lambda _read: None)
+        told = json.loads(record.record.to_wire())
+        record = {**{name: item for name, item in told.items() if name != "value_ref"}, "value": value}
+
+    def written(write: Callable[[Any], str]) -> str:
+        with masking.revealed(is_revealed):
+            return write(record)
+
+    name = what.replace(" of ", " ")
+    return Exportable(name, what, partial(written, export.record_json), partial(written, export.record_csv))

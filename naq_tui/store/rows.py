@@ -15,7 +15,7 @@ from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq.scheduler.words import spec_in_words
 from naq_tui import masking
-from naq_tui.format import duration, milliseconds, plural
+from naq_tui.format import duration, milliseconds, plural, size
 from naq_tui.jsontext import one_line
 from naq_tui.text import safe, without_ansi
 
@@ -212,7 +212,8 @@ def result_row(record: JobResult) -> ResultRow:
     if record.error is not None:
         text = error_text(record.error.type, record.error.message)
     elif record.status == "COMPLETED":
-        text = one_line(record.value)
+        aside = record.value_ref
+        text = one_line(record.value) if aside is None else f"{size(aside.size)}, in the object store"
     else:
         text = told(record.reason or "")
     return ResultRow(

@@ -228,7 +228,10 @@ def _place(traceback: str) -> str:
 
 
 def _value(record: JobResult | None) -> Any:
-    return record.value if record is not None and record.status == "COMPLETED" else _MISSING
+    if record is None or record.status != "COMPLETED":
+        return _MISSING
+    aside = record.value_ref  # not read for this: which value it is is told by the sum of its bytes
+    return record.value if aside is None else f"{aside.size:,} bytes in the object store, sha256 {aside.sha256[:12]}"
 
 
 def _arguments(payload: Mapping[str, Any]) -> dict[str, Any]:

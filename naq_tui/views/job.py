@@ -9,7 +9,7 @@ from typing import Any
 from naq import codec
 from naq.ids import short
 from naq.models.result import JobError, JobResult
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
 from naq_tui.jsontext import Span
 from naq_tui.store.jobs import JobRow
@@ -18,7 +18,7 @@ from naq_tui.store.rows import EventRow, ResultRow, event_row, result_row, told
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.events import cells as event_cells
-from naq_tui.views.extra import Extra
+from naq_tui.views.extra import LARGEST_SHOWN, Aside, Extra
 from naq_tui.views.jobs import took
 from naq_tui.views.kin import runs_after, runs_before
 from naq_tui.views.report import Report
@@ -204,7 +204,7 @@ def _outcome(report: Report, record: JobResult, extra: Extra) -> None:
     elif record.status == "COMPLETED":
         report.section("Result")
         if record.value_ref is not None:
-            report.note(f"{size(record.value_ref.size)}, in the object store: naq result {record.job_id} prints it")
+            _aside(report, extra.aside_of(record.value_ref), extra.depth)
         else:
             report.value("result", record.value, extra.depth)
     if record.attempts:
@@ -213,6 +213,20 @@ def _outcome(report: Report, record: JobResult, extra: Extra) -> None:
         report.section("Log of the last run")
         for line in record.logs:
             report.text(line)
+
+
+def _aside(report: Report, aside: Aside, depth: int) -> None:
+    """A result that lies in the object store, or why it isn't here."""
+    whole = size(aside.ref.size)
+    if aside.is_read:
+        report.value("result", aside.value, depth)
+    elif aside.ref.size > LARGEST_SHOWN:
+        writes = hints.hint("export", "writes it to a file")
+        report.note(hints.advice(f"{whole}; up to {size(LARGEST_SHOWN)} are shown here", writes, end=""))
+    elif aside.problem:
+        report.text(f"{whole}, not read: {aside.problem}", "failed")
+    else:
+        report.note(f"reading… {size(aside.read)} of {whole}" if aside.read else f"reading {whole}…")
 
 
 def _attempts(report: Report, record: JobResult) -> None:

@@ -124,8 +124,10 @@ def _of_job(row: JobRow | ResultRow, extra: Extra) -> dict[str, str]:
         return found | ({"error": row.text} if row.status == "FAILED" else {})
     if record.error is not None:
         found |= _of_error(record.error)
-    elif record.status == "COMPLETED" and record.value_ref is None:
-        found["result"] = dumps(masking.active().value(record.value))
+    elif record.status == "COMPLETED":
+        aside = extra.aside_of(record.value_ref) if record.value_ref is not None else None
+        if aside is None or aside.is_read:
+            found["result"] = dumps(masking.active().value(record.value if aside is None else aside.value))
     return {
         **found,
         "reason": _told(record.reason),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from textual import events, work
 from textual.message import Message
 from textual.strip import Strip
+from textual.worker import Worker
 
 from naq_tui import keys
 from naq_tui.text import width
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 NO_LINKS: Mapping[int, Related] = {}
 FIRST_ROWS = 300
 """Rows of a value that are made before it is shown."""
+ROWS_AHEAD = 20_000
+"""Rows of values that are made beyond what is in sight: the rest once somebody goes there."""
+ROWS_TO_THE_END = 500_000
+"""Rows that are made on the way to the end; who goes on to the end from there has as many more."""
 PIECE_S = 0.006
 """How long the rest is gone on with between two looks at the keys."""
 
@@ -60,6 +65,9 @@ class Document(Painted, can_focus=True):
         self._top = 0
         self._is_at_end = False
         """Whether it is to stay at the end while rows are still to come."""
+        self._wanted = 0
+        """Rows that are to be made; what is nearer to those in sight always is."""
+        self._laying: Worker[None] | None = None
 
     def show(self, lines: Iterable[Line], links: Mapping[int, Related] = NO_LINKS) -> None:
         """`links`: what lines open, by their place."""
@@ -179,17 +187,22 @@ class Document(Painted, can_focus=True):
     # values
 
     def _lay_on_later(self) -> None:
-        if not self._laid_out.is_whole:
-            self._lay_on()
+        is_laying = self._laying is not None and not self._laying.is_finished
+        if not is_laying and self._wants_rows and not self._laid_out.is_whole:
+            self._laying = self._lay_on()
 
-    @work(group="laying", exclusive=True)
+    @property
+    def _wants_rows(self) -> bool:
+        ahead = 0 if self._is_at_end else self._top + ROWS_AHEAD
+        return len(self._laid_out) < max(self._wanted, ahead)
+
+    @work(group="laying")
     async def _lay_on(self) -> None:
         await self.app.keys_first()
-        laid_out = self._laid_out
-        while laid_out is self._laid_out and (moved := laid_out.lay(PIECE_S)) is not None:
+        while self._wants_rows and (moved := self._laid_out.lay(PIECE_S)) is not None:
             self._has_moved(moved)
             if self._is_at_end:
-                self._go_to_end(len(laid_out))
+                self._go_to_end(len(self._laid_out))
             self.refresh()
             await self.app.keys_first()
 
@@ -207,6 +220,7 @@ class Document(Painted, can_focus=True):
         self._is_at_end = False
         self._top = min(max(0, top), max(0, len(self._laid_out) - max(1, self.size.height)))
         self._settle(is_downwards=self._top >= before)
+        self._lay_on_later()
         self.refresh()
 
     def _settle(self, *, is_downwards: bool) -> None:
@@ -245,6 +259,7 @@ class Document(Painted, can_focus=True):
         self._go_to_end(0)
 
     def action_list_last(self) -> None:
+        self._wanted = len(self._laid_out) + ROWS_TO_THE_END
         self._go_to_end(len(self._laid_out))
 
     def _go_to_end(self, top: int) -> None:

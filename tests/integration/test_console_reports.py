@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from naq.client import AsyncClient
 from naq.examples import tasks
 from naq.models.schedule import ScheduleStatus
+from naq.objects import Objects
 from naq.settings import Settings
 from naq_tui.app import NaqConsole, make_console
 from naq_tui.feed.fake import FakeProcesses
@@ -21,6 +22,7 @@ from naq_tui.feed.schedule_runs import job_as_told
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.widgets.document import Document
 from tests.conftest import WorkerFactory
+from tests.integration import sample_tasks
 from tests.integration.log import all_events
 from tests.integration.schedulers import record_when, running_scheduler, told, triggered
 
@@ -176,3 +178,21 @@ async def test_the_kin_of_a_job_are_those_of_the_log(
             first.job_id: "PENDING",
             child.job_id: "PENDING",
         }
+
+
+async def test_a_result_in_the_object_store_is_read_when_its_report_opens(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory
+) -> None:
+    async with worker(modules=("tests.integration.sample_tasks",)):
+        job = await client.enqueue(sample_tasks.many_bytes, 10_000_000)
+        await job.result(timeout=30)
+    async with opened_console(settings) as (console, pilot):
+        report = await report_on(console, pilot, "job", job.job_id)
+        await until(pilot, lambda: report._extra.aside is not None and report._extra.aside.is_read)
+        assert report._extra.aside is not None
+        assert report._extra.aside.value == "é" * 5_000_000
+        console.pop_screen()
+        await Objects(client.connection).delete(job.job_id)
+        report = await report_on(console, pilot, "job", job.job_id)
+        await until(pilot, lambda: report._extra.aside is not None and report._extra.aside.problem)
+        assert "is gone from" in report._extra.aside.problem

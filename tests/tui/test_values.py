@@ -20,6 +20,7 @@ from naq_tui.store.updates import ResultsChanged
 from naq_tui.text import width
 from naq_tui.views.extra import FOLD_ALL
 from naq_tui.views.values import Row, Value, ValueRows, all_rows
+from naq_tui.widgets import document as document_module
 from naq_tui.widgets.document import FIRST_ROWS, Document
 from tests.tui.conftest import fake_console, settle
 
@@ -282,10 +283,35 @@ async def test_a_hundred_thousand_parts_are_read_from_the_first_to_the_last_whil
         assert seen(document)[0].startswith("✓ done")
         await pilot.press("j", "space")
         assert len(document._laid_out) < 60
-        await pilot.press("space")
+        await pilot.press("space", "G")
         while not document._laid_out.is_whole:
             await pilot.pause()
         assert len(document._laid_out) > 100_000
+
+
+async def test_rows_are_made_as_far_as_somebody_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a value takes of memory is a hundred times its bytes, where all of its rows are made."""
+    monkeypatch.setattr(document_module, "ROWS_AHEAD", 1_000)
+    monkeypatch.setattr(document_module, "ROWS_TO_THE_END", 5_000)
+    console = console_with(list(range(60_000)))
+    async with console.run_test(size=(100, 40)) as pilot:
+        document = await opened(pilot, None)
+
+        async def rows() -> int:
+            while document._laying is not None and not document._laying.is_finished:
+                await pilot.pause()
+            return len(document._laid_out)
+
+        seen_at_first = await rows()
+        assert 1_000 <= seen_at_first < 4_000
+        await pilot.press("pagedown")
+        assert seen_at_first <= await rows() < 4_000, "what is ahead is enough"
+        await pilot.press("G")
+        to_the_end = await rows()
+        assert 6_000 <= to_the_end < 12_000
+        assert any("reading on" in line for line in seen(document))
+        await pilot.press("G")
+        assert await rows() > to_the_end + 4_000
 
 
 async def test_what_is_still_made_is_folded_away_without_a_trace() -> None:
