@@ -16,6 +16,8 @@ from naq.errors import NaqConnectionError
 from naq.tail import NANOSECONDS, TailMessage, parse_delivered
 from naq.wire import status_of
 
+EXTENDED_EVERY_S = 0.05
+"""How often what has come gives the rest more time: a timer for each message would cost as much as reading it."""
 FORGOTTEN_AFTER_S = 10
 """Unused for so long the server drops the consumer by itself: the reader died before it could."""
 
@@ -45,6 +47,8 @@ class StreamCursor:
         self._arrived: list[TailMessage] = []
         self._wanted = 0
         self._done: asyncio.Future[None]
+        self._limit = asyncio.timeout(None)
+        self._extended_at = 0.0
         self.pending = 0
         """Matching messages that have not been taken."""
 
@@ -85,7 +89,7 @@ class StreamCursor:
         """The next messages, at most `count`; none where there are no more.
 
         Raises:
-            NaqConnectionError: no answer in time.
+            NaqConnectionError: no answer in time; what has begun to come may take its time.
         """
         self._wanted = min(count, self.pending)
         if self._wanted <= 0:
@@ -100,7 +104,8 @@ class StreamCursor:
             with self._connection.requests.refusable(subject, self._done):
                 request = {"batch": self._wanted, "no_wait": True}
                 await client.publish(subject, codec.dumps(request), reply=self._inbox)
-                async with asyncio.timeout(self._connection.settings.connect_timeout_s):
+                self._extended_at = asyncio.get_running_loop().time()
+                async with asyncio.timeout(self._connection.settings.connect_timeout_s) as self._limit:
                     await self._done
         except (TimeoutError, nats.errors.Error) as exc:
             raise NaqConnectionError(
@@ -120,6 +125,14 @@ class StreamCursor:
         self._arrived.append(parsed)
         if len(self._arrived) >= self._wanted or not self.pending:
             self._end()
+        else:
+            self._extend()
+
+    def _extend(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._extended_at > EXTENDED_EVERY_S and not self._done.done() and not self._limit.expired():
+            self._extended_at = now
+            self._limit.reschedule(now + self._connection.settings.connect_timeout_s)
 
     def _end(self) -> None:
         if not self._done.done():

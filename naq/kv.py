@@ -163,14 +163,17 @@ class Bucket:
                 if batch.is_caught_up:
                     return list(found.values())
 
-    async def watch(self, key: str = ">", *, only_new: bool = False) -> AsyncIterator[BucketBatch]:
-        """The content of the bucket (or one key), then every change, for ever, across lost links."""
+    async def watch(self, key: str = ">", *, from_revision: int | None = None) -> AsyncIterator[BucketBatch]:
+        """The content of the bucket (or one key), then every change, for ever, across lost links.
+
+        With `from_revision` only what is stored there or later.
+        """
         tail = Tail(
             self._connection,
             self.stream,
             [self._subject + key],
-            last_per_subject=not only_new,
-            only_new=only_new,
+            start_seq=from_revision,
+            last_per_subject=from_revision is None,
         )
         batches = tail.batches()
         try:

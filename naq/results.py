@@ -148,9 +148,9 @@ class Results:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()
 
-    async def watch(self) -> AsyncIterator[list[Entry]]:
-        """Changes of the bucket as they come, undecoded; starts with nothing that is stored already."""
-        async for batch in self.bucket.watch(only_new=True):
+    async def watch(self, from_revision: int) -> AsyncIterator[list[Entry]]:
+        """Changes of the bucket from a revision on, as they come, undecoded."""
+        async for batch in self.bucket.watch(from_revision=from_revision):
             if batch.entries:
                 yield batch.entries
 

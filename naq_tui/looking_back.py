@@ -207,6 +207,7 @@ class LookingBackApp(LooksApp):
             self.main.leave_log()
             self.main.log_view.show(EMPTY, self.lens())
         self.main.leave_figures()
+        self.main.stop_results()
         self.state = state
         self.main.count_while_shown()
         if could_act == self.only_looks:

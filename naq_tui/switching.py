@@ -180,6 +180,7 @@ class SwitchingApp(GuardedApp):
         before = self.feed
         self.workers.cancel_group(self, "feed")
         self.main.leave_log()
+        self.main.leave_older()
         self.main.leave_figures()
         while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult, ValueRef
 from naq_tui.feed.protocol import Feed, Pages
-from naq_tui.feed.query import Counted, Query, Scanned
+from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
 
 
 class PagesAsOf(Pages):
@@ -48,6 +49,11 @@ class PagesAsOf(Pages):
                 yield Counted(events, min(piece.reached, self._last_seq))
                 if piece.reached >= self._last_seq:
                     return
+
+    async def stored_results(self, start: int, step: int) -> AsyncIterator[ResultsPiece]:
+        async with aclosing(self._feed.stored_results(start, step)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                yield replace(piece, results=tuple(filter(self._was_stored, piece.results)))
 
     async def read_result(self, job_id: str) -> JobResult | None:
         record = await self._feed.read_result(job_id)

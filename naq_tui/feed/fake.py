@@ -14,7 +14,7 @@ from naq.figures import COUNTED
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult, ValueRef
 from naq_tui.feed import sample
-from naq_tui.feed.query import Counted, Query, Scanned
+from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
 from naq_tui.feed.sample import old_event, process, results, workers
 from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
 from naq_tui.feed.sample_figures import counted_event
@@ -28,6 +28,7 @@ __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "fir
 
 
 SCAN_STEP = 2_000
+RESULTS_PIECE = 50
 
 
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
@@ -69,6 +70,11 @@ class FakeFeed:
         self.value_stalls_at: int | None = None
         """Reading one of them waits, once so many bytes have come, until it is given up."""
         self.value_fails: NaqException | None = None
+        self.results_read: list[tuple[int, int]] = []
+        """Where stored results were read from, and which way."""
+        self.results_stall = False
+        """Reading those waits until it is given up."""
+        self.results_fail: NaqException | None = None
         self.is_closed = False
 
     def push(self, *updates: Update) -> None:
@@ -143,8 +149,21 @@ class FakeFeed:
             if self.counting_stalls_at is not None and high >= self.counting_stalls_at:
                 await asyncio.Event().wait()
 
+    async def stored_results(self, start: int, step: int) -> AsyncIterator[ResultsPiece]:
+        self.results_read.append((start, step))
+        while 1 <= start <= sample.RESULTS_STORED:
+            if self.results_stall:
+                await asyncio.Event().wait()
+            if self.results_fail is not None:
+                raise self.results_fail
+            end = min(max(1, start + step * (RESULTS_PIECE - 1)), sample.RESULTS_STORED)
+            seqs = range(min(start, end), max(start, end) + 1)
+            yield ResultsPiece(tuple(sample.stored_result(seq) for seq in seqs), end)
+            await asyncio.sleep(0)
+            start = end + step
+
     async def read_result(self, job_id: str) -> JobResult | None:
-        return self.results.get(job_id) or failed_result(job_id)
+        return self.results.get(job_id) or failed_result(job_id) or sample.older_result(job_id)
 
     async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
         if self.value_fails is not None:

@@ -18,6 +18,7 @@ from naq_tui.store.updates import (
     Malformed,
     QueuesSampled,
     ResultsChanged,
+    ResultsFollowed,
     SchedulesChanged,
     Update,
     WorkersChanged,
@@ -60,7 +61,7 @@ class Frame:
         self._failures = FailuresFound(found, is_all)
         self._changed.set()
 
-    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound) -> None:
+    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | ResultsFollowed) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()

@@ -98,7 +98,8 @@ class LogReader:
         def pick(messages: Iterable[TailMessage], last: int) -> tuple[int, ...]:
             return _wanted(query, messages, last)
 
-        pieces = backwards(self._client, subjects, last, first, pick, headers_only=query.is_by_subject)
+        stream = self._client().connection.names.events
+        pieces = backwards(self._client, stream, subjects, last, first, pick, headers_only=query.is_by_subject)
         async with aclosing(pieces):  # type: ignore[type-var]
             async for found, reached in pieces:
                 yield Scanned(tuple(found), reached)
@@ -142,42 +143,47 @@ class LogReader:
 
 async def backwards(
     client: Callable[[], AsyncClient],
+    stream: str,
     subjects: Sequence[str],
     last: int,
     first: int,
     pick: Callable[[Sequence[TailMessage], int], Iterable[T]],
     *,
     headers_only: bool = False,
+    first_step: int | None = None,
+    per_step: int | None = None,
 ) -> AsyncIterator[tuple[list[T], int]]:
-    """The log from sequence `last` down to `first`, piece by piece: what was picked of one, and where that begins.
+    """A stream from sequence `last` down to `first`, piece by piece: what was picked of one, and where that begins.
 
     Args:
         subjects: as `StreamCursor` takes them.
         pick: given some messages of a piece and its last sequence, what is wanted of them; they may run past its end.
+        first_step: sequences of the first piece; None is `FIRST_STEP`.
+        per_step: about how many messages a piece should have; None is `MATCHES_PER_STEP`.
     """
-    size = FIRST_STEP
+    first_step, per_step = first_step or FIRST_STEP, per_step or MATCHES_PER_STEP
+    size = first_step
     behind: int | None = None
     """Matching messages behind `last`, as far as that is known."""
     while last >= first:
         start = max(first, last - size + 1)
-        connection = client().connection
-        stream = connection.names.events
-        async with StreamCursor(connection, stream, subjects, start, headers_only=headers_only) as cursor:
+        async with StreamCursor(client().connection, stream, subjects, start, headers_only=headers_only) as cursor:
             count = None if behind is None else max(0, cursor.pending - behind)
-            if count is not None and count > 2 * MATCHES_PER_STEP and size > FIRST_STEP:
-                size = max(FIRST_STEP, size // 4)
+            if count is not None and count > 2 * per_step and size > first_step:
+                size = max(first_step, size // 4)
                 continue
             behind = cursor.pending
             found: list[T] = []
-            left = size if count is None else count
-            while left > 0 and (messages := await cursor.take(min(left, READ_AT_ONCE))):
+            # one more than there should be: it lies behind the piece, unless some there were removed meanwhile
+            left = size if count is None else count + 1
+            while messages := await cursor.take(min(max(1, left), READ_AT_ONCE)):
                 left -= len(messages)
                 found += pick(messages, last)
                 if messages[-1].seq >= last:
                     break
         yield found, start
         matched = len(found) if count is None else count
-        size = max(FIRST_STEP, min(4 * size, size * MATCHES_PER_STEP // max(1, matched)))
+        size = max(first_step, min(4 * size, size * per_step // max(1, matched)))
         last = start - 1
 
 

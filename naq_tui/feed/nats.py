@@ -31,8 +31,9 @@ from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
 from naq_tui.feed.lag import Lag
 from naq_tui.feed.log import LogReader
-from naq_tui.feed.query import Counted, Query, Scanned
-from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, Update
+from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
+from naq_tui.feed.results import FIRST, read_results
+from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, ResultsFollowed, Update
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,10 @@ class NatsFeed:
     def counted(self, start: int) -> AsyncIterator[Counted]:
         """See `Feed.counted`."""
         return self._log.counted(start)
+
+    def stored_results(self, start: int, step: int) -> AsyncIterator[ResultsPiece]:
+        """See `Feed.stored_results`."""
+        return read_results(lambda: self._client, start, step)
 
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Feed.read_result`."""
@@ -284,7 +289,7 @@ class NatsFeed:
         await self._read_past_results(held)
         self._frame.total_results(held.messages)
         self._has_results = True
-        async for entries in self._client.results.watch():
+        async for entries in self._client.results.watch(held.last_seq + 1):
             for entry in entries:
                 if entry.is_deleted:
                     self._frame.remove("results", entry.key)
@@ -292,20 +297,15 @@ class NatsFeed:
                     self._decode("results", entry, record_of)
 
     async def _read_past_results(self, held: StreamRange) -> None:
-        if not held.messages:
-            return
-        bucket = self._client.results.bucket
-        page = await read_page(
-            self._client.connection,
-            bucket.stream,
-            {
-                "seq": max(held.first_seq, held.last_seq - PAST_RESULTS + 1),
-                "batch": PAST_RESULTS,
-                "next_by_subj": f"$KV.{bucket.name}.>",
-            },
-        )
-        for message in page.messages:
-            entry = bucket.entry_of(message)
+        bucket, first = self._client.results.bucket, max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
+        entries: list[Entry] = []
+        if held.messages:
+            request = {"seq": first, "batch": PAST_RESULTS, "next_by_subj": f"$KV.{bucket.name}.>"}
+            page = await read_page(self._client.connection, bucket.stream, request)
+            entries = [bucket.entry_of(message) for message in page.messages if message.seq <= held.last_seq]
+        has_removed = any(entry.is_deleted for entry in entries)
+        self._frame.put(ResultsFollowed(FIRST if first == held.first_seq else first, has_removed))
+        for entry in entries:
             if not entry.is_deleted:
                 self._decode("results", entry, record_of)
 

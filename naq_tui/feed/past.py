@@ -48,7 +48,8 @@ async def past_failures(client: AsyncClient) -> AsyncIterator[tuple[StoredEvent,
     if not oldest:
         return
     last, left = (await client.log.range()).last_seq, FAILURES_KEPT
-    async with aclosing(backwards(lambda: client, [subject], last, oldest[0].seq, _events)) as pieces:  # type: ignore[type-var]
+    stream, first = client.connection.names.events, oldest[0].seq
+    async with aclosing(backwards(lambda: client, stream, [subject], last, first, _events)) as pieces:  # type: ignore[type-var]
         async for found, _ in pieces:
             for end in range(len(found), max(0, len(found) - left), -_PIECE):
                 yield tuple(found[max(0, end - min(_PIECE, left)) : end])
@@ -66,8 +67,10 @@ async def standing_events(client: AsyncClient, before_seq: int, most: int) -> tu
     first, found = (await client.log.range()).first_seq, list[StoredEvent]()
     for entity in (Entity.WORKER, Entity.SCHEDULE, Entity.QUEUE, Entity.OPERATOR):
         kept: list[StoredEvent] = []
-        subject = client.connection.names.event_filter(entity=entity)
-        async with aclosing(backwards(lambda: client, [subject], before_seq - 1, first, _events)) as pieces:  # type: ignore[type-var]
+        names = client.connection.names
+        subjects = [names.event_filter(entity=entity)]
+        steps = backwards(lambda: client, names.events, subjects, before_seq - 1, first, _events)
+        async with aclosing(steps) as pieces:  # type: ignore[type-var]
             async for piece, _ in pieces:
                 kept = [*piece, *kept][-most:]
                 if len(kept) == most:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from naq.models.event import StoredEvent
 from naq.models.result import JobResult, ValueRef
-from naq_tui.feed.query import Counted, Query, Scanned
+from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
 from naq_tui.store.updates import Update
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ class Pages(Protocol):
 
         Each item goes on where the one before ended, whether it has events or not; the last one reaches the end that
         the log had at first. Close it with `aclose` to stop. Raises NaqException.
+        """
+        ...
+
+    def stored_results(self, start: int, step: int) -> AsyncIterator[ResultsPiece]:
+        """The stored results from sequence `start` of their bucket to its end (`step` 1) or to its beginning (-1).
+
+        Each item goes on where the one before ended, whether it has results or not; the last one reaches the end that
+        the bucket had at first, or its beginning. Close it with `aclose` to stop. Raises NaqException.
         """
         ...
 

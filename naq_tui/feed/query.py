@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from naq.models.event import StoredEvent
+from naq.models.result import JobResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,21 @@ class Counted:
     events: tuple[StoredEvent, ...]
     reached: int
     """Everything between the start and this sequence has been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsPiece:
+    """One step of reading results."""
+
+    results: tuple[JobResult, ...]
+    """In the order they were stored, whichever way they are read."""
+    reached: int
+    """Everything between the start and this sequence of the bucket has been read; 1 is its beginning, whatever has
+    expired there."""
+    unreadable: int = 0
+    """Records among them that are no results."""
+    removed: int = 0
+    """Marks of results that were deleted, which the bucket counts like results."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import RunningJob, WorkerRecord
 from naq_tui.feed.sample_jobs import (
+    CLOSED,
     INVOICE,
     POLL,
     QUEUE_OF,
@@ -26,6 +28,8 @@ from naq_tui.feed.sample_jobs import (
     job_id,
     lives,
     running_of,
+    tags_of,
+    value_of,
 )
 from naq_tui.feed.sample_schedules import earlier_runs, triggered
 from naq_tui.launcher import ProcessStatus, ProcessView
@@ -35,6 +39,7 @@ from naq_tui.store.updates import (
     LinkChanged,
     QueuesSampled,
     ResultsChanged,
+    ResultsFollowed,
     SchedulesChanged,
     Update,
     WorkersChanged,
@@ -43,6 +48,10 @@ from naq_tui.store.updates import (
 FIRST_SEQ = 183_801
 """Of the first event of the last two minutes; in the past before them there is one every 0.4 s."""
 LATELY_S = 120
+RESULTS_STORED = 12_480
+"""Sequences of the bucket of results, each with one of them."""
+OLDER_RESULTS = 40_000
+"""The number of the job before those that ended longer ago."""
 
 
 def stored(seq: int, at: datetime, event: JobEvent) -> StoredEvent:
@@ -154,7 +163,63 @@ def queues() -> tuple[QueueStats, ...]:
 def results() -> tuple[JobResult, ...]:
     """The newest records, oldest first: those of the jobs that have ended in these two minutes."""
     ended = [life.result() for life in lives() if life.has_ended]
-    return tuple(sorted((record for record in ended if record.saved_at), key=lambda record: record.saved_at or T0))
+    found = sorted((record for record in ended if record.saved_at), key=lambda record: record.saved_at or T0)
+    first = RESULTS_STORED - len(found) + 1
+    return tuple(replace(record, revision=first + place) for place, record in enumerate(found))
+
+
+@lru_cache(maxsize=1)
+def _newest_results() -> tuple[JobResult, ...]:
+    return results()
+
+
+def stored_result(seq: int) -> JobResult:
+    """The result at this sequence of the bucket."""
+    newest = _newest_results()
+    first = newest[0].revision
+    return newest[seq - first] if seq >= first else _old_result(seq, first)
+
+
+def _old_result(seq: int, first: int) -> JobResult:
+    """One from before the last two minutes, when there was one every three seconds."""
+    number = OLDER_RESULTS + seq
+    function = (INVOICE, RECEIPT, RESIZE, INVOICE, POLL)[seq % 5]
+    queue, at = QUEUE_OF[function], before(LATELY_S + 3.0 * (first - seq))
+    error = CLOSED if function == INVOICE and seq % 97 == 0 else None
+    run_ms, wait_ms = RUN_MS[function] * (0.7 + seq * 37 % 70 / 100), 2.0 + seq * 13 % 40
+    started_at = at - timedelta(milliseconds=run_ms)
+    return JobResult(
+        job_id=job_id(number),
+        status="COMPLETED" if error is None else "FAILED",
+        function=function,
+        queue=queue,
+        value=value_of(number, function) if error is None else None,
+        error=error,
+        enqueued_at=started_at - timedelta(milliseconds=wait_ms),
+        started_at=started_at,
+        finished_at=at,
+        wait_ms=wait_ms,
+        run_ms=round(run_ms, 1),
+        attempt=1 if error is None else 3,
+        worker_id=WORKER_OF[queue],
+        job=call_of(number, function),
+        tags=tags_of(number, function),
+        saved_at=at,
+        revision=seq,
+        size=412 + number % 97,
+    )
+
+
+def older_result(wanted: str) -> JobResult | None:
+    """The result of one of these jobs, from before the last two minutes; None for any other."""
+    first = _newest_results()[0].revision
+    seq = _older_by_id().get(wanted)
+    return None if seq is None else _old_result(seq, first)
+
+
+@lru_cache(maxsize=1)
+def _older_by_id() -> dict[str, int]:
+    return {job_id(OLDER_RESULTS + seq): seq for seq in range(1, _newest_results()[0].revision)}
 
 
 def schedules() -> tuple[Schedule, ...]:
@@ -210,7 +275,8 @@ def first_batch(seed: int = 7) -> tuple[Update, ...]:
         EventsAppended(events),
         WorkersChanged(workers()),
         QueuesSampled(queues(), T0),
-        ResultsChanged(results(), total=12_480),
+        ResultsFollowed(results()[0].revision),
+        ResultsChanged(results(), total=RESULTS_STORED),
         SchedulesChanged(schedules()),
     )
 

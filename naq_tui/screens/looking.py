@@ -40,6 +40,8 @@ class Looking(LogReading):
 
         def _refresh_views(self) -> None: ...
 
+        def leave_older(self) -> None: ...
+
     _filtered = "events"
     """The pane that the filter line is about."""
     _last_needle = Needle("")
@@ -75,9 +77,12 @@ class Looking(LogReading):
         content = self._content(place)
         if content.needle:
             self._last_needle = content.needle
+        is_other = text != content.needle.text
         content.filter(text)
         if content.needle:
             self._last_needle = content.needle
+        if place == "results" and is_other:
+            self.leave_older()
         self._refresh_views()
 
     def _open_line(self, line: AskLine, text: str) -> None:

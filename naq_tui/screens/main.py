@@ -22,6 +22,7 @@ from naq_tui.messages import Open
 from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.figures_reading import FiguresReading
 from naq_tui.screens.looking import Looking
+from naq_tui.screens.results_reading import ResultsReading
 from naq_tui.screens.saved_views import SavingViews
 from naq_tui.store.state import State
 from naq_tui.views.alarm import alarms
@@ -79,6 +80,7 @@ class MainScreen(
     Comparing,
     SavingViews,
     FiguresReading,
+    ResultsReading,
     Looking,
     Screen[None],
 ):
@@ -165,6 +167,8 @@ class MainScreen(
                 self.panes[name].headline = with_unreadable(table.view.headline(state, lens), state, name)
                 self.panes[name].chips = table.needle.chips
                 self.panes[name].footing = self._footing(table)
+        if "results" in visible:
+            self.results_shown()
         if self._is_compact:
             self.summary.show(state, lens)
 
@@ -200,18 +204,22 @@ class MainScreen(
         pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())
         pane.chips = log.needle.chips
 
-    @staticmethod
-    def _footing(table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
+    def _footing(self, table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
         unmarked = table.not_marked if table.marks else 0
+        is_results = table.view.name == "results"
         parts = [
             Cell(f"{count(len(table.marks))} marked", "accent") if table.marks else None,
             Cell(f"up to {count(unmarked)} more are not held", "waiting") if unmarked else None,
-            Cell(f"{count(table.row_count)} shown", "muted") if table.needle or table.facet else None,
+            Cell(f"{count(table.row_count)} shown", "muted")
+            if (table.needle or table.facet) and not is_results
+            else None,
             Cell(f"{count(table.unjudged)} more without known {_unknown(table)}", "waiting")
             if table.unjudged
             else None,
         ]
-        return spread(parts)
+        more = self.results_footing() if is_results else ()
+        told = spread(parts)
+        return (*told, *((Cell(" · ", "muted"),) if told and more else ()), *more)
 
     # arrangement
 
@@ -326,7 +334,7 @@ class MainScreen(
     def back(self) -> None:
         """One step out: a search of the log, the marks, the filter, the part of the list, then the zoom."""
         place = self.place
-        if place == "events" and self.stop_reading():
+        if (place == "events" and self.stop_reading()) or (place == "results" and self.stop_results()):
             return
         table = self.tables.get(place)
         if table is not None and table.marks:

@@ -11,6 +11,7 @@ from naq.models.event import StoredEvent
 from naq_tui.store.copied import copied
 from naq_tui.store.failures import with_failures
 from naq_tui.store.jobs import with_events, with_results, with_running, with_scheduled, with_waiting
+from naq_tui.store.older import OlderResults
 from naq_tui.store.rows import (
     EventRow,
     event_row,
@@ -31,9 +32,13 @@ from naq_tui.store.updates import (
     JobsFound,
     LinkChanged,
     Malformed,
+    OlderLeft,
+    OlderRead,
+    OlderWanted,
     ProcessesChanged,
     QueuesSampled,
     ResultsChanged,
+    ResultsFollowed,
     SchedulesChanged,
     Update,
     WorkersChanged,
@@ -53,6 +58,12 @@ def apply(state: State, batch: Iterable[Update]) -> State:
                 state = _events(state, update.events)
             case ResultsChanged():
                 state = _results(state, update)
+            case ResultsFollowed():
+                state = _followed(state, update)
+            case OlderRead() | OlderWanted() | OlderLeft():
+                has_removed = isinstance(update, OlderRead) and update.has_removed
+                removed = state.results_removed or has_removed
+                state = replace(state, older=_older(state, update), results_removed=removed)
             case WorkersChanged():
                 state = _workers(state, update)
             case QueuesSampled():
@@ -164,24 +175,52 @@ def _running(running: Mapping[str, EventRow], rows: list[EventRow]) -> Mapping[s
 
 
 def _results(state: State, update: ResultsChanged) -> State:
-    results = copied(state.results)
-    fresh = [result_row(record) for record in update.results[-RESULTS_KEPT:]]
+    results, from_seq, older = copied(state.results), state.results_from, state.older
+    fresh = [result_row(record) for record in update.results]
+    if from_seq and any(0 < row.record.revision < from_seq for row in fresh):
+        results, from_seq, older = {}, 1, None  # the bucket was made anew: it is followed from its beginning
     for row in fresh:
         # taken out first: the dictionary's order is the order of storing
         results.pop(row.job_id, None)
         results[row.job_id] = row
     for job_id in update.removed:
         results.pop(job_id, None)
-    results = _newest(results, RESULTS_KEPT)
+    let_go = [results.pop(job_id) for job_id in list(results)[: max(0, len(results) - RESULTS_KEPT)]]
+    if older is not None:
+        older = older.without((*(row.job_id for row in fresh), *update.removed))
+    if let_go and from_seq:
+        before, from_seq = from_seq, let_go[-1].record.revision + 1
+        older = None if older is None else older.followed_by(let_go, before, from_seq)
     total = state.results_total if update.total is None else update.total
     return replace(
         state,
         results=results,
-        jobs=with_results(state.jobs, fresh, update.removed),
+        results_from=from_seq,
+        older=older,
+        results_removed=state.results_removed or bool(update.removed),
+        jobs=with_results(state.jobs, fresh[-RESULTS_KEPT:], update.removed),
         results_total=max(total, len(results)),
         malformed=_healed(state, "results", (record.job_id for record in update.results), update.removed),
         loaded=state.loaded | {"results"},
     )
+
+
+def _followed(state: State, update: ResultsFollowed) -> State:
+    results = {key: row for key, row in state.results.items() if row.record.revision >= update.from_seq}
+    return replace(state, results=results, results_from=update.from_seq, results_removed=update.has_removed, older=None)
+
+
+def _older(state: State, update: OlderRead | OlderWanted | OlderLeft) -> OlderResults | None:
+    older, begin = state.older, state.results_from
+    match update:
+        case OlderWanted() if older is None and begin:
+            return OlderResults(begin, begin - 1, wanted=update.wanted)
+        case OlderRead() if older is not None:
+            followed = tuple(record for record in update.results if record.job_id not in state.results)
+            return older.read_on(replace(update, results=followed), begin)
+        case OlderLeft():
+            return None
+    return older
 
 
 def _workers(state: State, update: WorkersChanged) -> State:

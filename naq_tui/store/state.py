@@ -10,6 +10,7 @@ from typing import NamedTuple
 from naq_tui.store.failures import Failures
 from naq_tui.store.figures import FiguresTold
 from naq_tui.store.jobs import Jobs
+from naq_tui.store.older import OlderResults
 from naq_tui.store.rows import EventRow, MalformedRow, ProcessRow, QueueRow, ResultRow, ScheduleRow, WorkerRow
 from naq_tui.store.series import PER_MINUTE, PER_SECOND, Series
 from naq_tui.store.updates import ClusterSeen, LinkChanged
@@ -77,7 +78,15 @@ class State:
     figures: FiguresTold | None = None
     """None while nobody has asked for any."""
     results_total: int = 0
-    """How many are stored; the newest of them are in `results`."""
+    """How many are stored, or that and some marks of deleted ones (see `results_removed`); the newest of them are in
+    `results`."""
+    results_removed: bool = False
+    """Whether `results_total` may be more than there are."""
+    results_from: int = 0
+    """The sequence of the bucket from which on every result is in `results`: 1 where that is all of them, 0 while it
+    is not known."""
+    older: OlderResults | None = None
+    """Results from before `results_from`; None while nobody looks at any."""
     queues: tuple[QueueRow, ...] = ()
     sampled_at: datetime | None = None
     processes: tuple[ProcessRow, ...] = ()
@@ -89,6 +98,17 @@ class State:
     """The STARTED event of each job that runs, by job id; the newest where there are very many."""
     loaded: frozenset[str] = frozenset()
     """Names of the kinds of records that were heard of at least once; "failures" once all of the past are here."""
+
+    @property
+    def has_oldest_result(self) -> bool:
+        """Whether nothing is stored before the results that are held."""
+        return (self.results_from if self.older is None else self.older.from_seq) == 1
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether all results are held, from the newest to the oldest."""
+        is_whole = self.older is None or self.older.joins(self.results_from)
+        return self.has_oldest_result and is_whole
 
     @property
     def is_live(self) -> bool:

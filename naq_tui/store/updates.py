@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from naq_tui.store.figures import FiguresTold
 
 if TYPE_CHECKING:
     from naq_tui.launcher import ProcessView
+    from naq_tui.store.rows import ResultRow
 
 LinkStatus = Literal["connecting", "live", "lost", "failed"]
 
@@ -106,6 +107,47 @@ class ResultsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsFollowed:
+    """From which sequence of the bucket on every result is told, once at the start and again where they are followed
+    anew."""
+
+    from_seq: int
+    """1 where that is all there are."""
+    has_removed: bool = False
+    """Whether the bucket is known to hold marks of results that were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderRead:
+    """Results from before those that are followed, read because somebody looks."""
+
+    results: tuple[JobResult, ...]
+    """In the order they were stored; where not all of them are wanted, those that are."""
+    from_seq: int
+    to_seq: int
+    """Everything stored between these has been read."""
+    looked_at: int
+    """Results among that, wanted or not."""
+    unreadable: int = 0
+    has_removed: bool = False
+    is_jump: bool = False
+    """Whether what was read before is left, because this does not go on from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderWanted:
+    """Results from before those that are followed are about to be read: none of those may be lost in between."""
+
+    wanted: Callable[[ResultRow], bool] | None = None
+    """Which of them are kept; None is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderLeft:
+    """Nobody looks at older results any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueuesSampled:
     """All queues, as counted by the server at one moment."""
 
@@ -162,6 +204,10 @@ Update = (
     | WorkersChanged
     | SchedulesChanged
     | ResultsChanged
+    | ResultsFollowed
+    | OlderRead
+    | OlderWanted
+    | OlderLeft
     | QueuesSampled
     | JobsFound
     | FailuresFound

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from naq_tui import status
+from naq_tui import hints, status
 from naq_tui.format import at, count, milliseconds, size
 from naq_tui.store.identity import Same
 from naq_tui.store.rows import ResultRow
 from naq_tui.store.state import State
+from naq_tui.text import cut
 from naq_tui.views.called_with import Argument, arguments
 from naq_tui.views.jobs import tag_text
-from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for, with_untold
+from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for, with_untold
 
 
 class ResultsView(TableView[ResultRow]):
@@ -34,10 +35,17 @@ class ResultsView(TableView[ResultRow]):
     )
 
     def items(self, state: State, lens: Lens) -> Sequence[ResultRow]:
-        return tuple(reversed(state.results.values()))  # type: ignore[call-overload]
+        followed = reversed(state.results.values())  # type: ignore[call-overload]
+        if state.older is None:
+            return tuple(followed)
+        older = reversed(state.older.rows.values())  # type: ignore[call-overload]
+        return (*followed, *older) if self.begins_here(state) else tuple(older)
 
     def depends_on(self, state: State) -> tuple[object, ...]:
-        return (state.results,)
+        return (state.results, state.older)
+
+    def begins_here(self, state: State) -> bool:
+        return state.older is None or state.older.joins(state.results_from)
 
     def key(self, item: ResultRow) -> str:
         return item.job_id
@@ -86,7 +94,7 @@ class ResultsView(TableView[ResultRow]):
         return -item.at.timestamp() if item.at else 0.0
 
     def not_held(self, state: State, facet: str) -> int:
-        return max(0, state.results_total - len(state.results)) if state.as_of is None else 0
+        return 0 if state.as_of is not None or state.has_all_results else max(0, state.results_total - held(state))
 
     def text(self, item: ResultRow) -> str:
         return f"{item.status} {item.job_id} {item.function} {item.queue} {item.worker} {item.text}"
@@ -106,10 +114,62 @@ class ResultsView(TableView[ResultRow]):
         return waiting_for(state, "results", "No results yet: each job that ends leaves one here.")
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
-        if not state.results:
-            return ()
         if state.as_of is not None:
-            return (Cell("values as far as they are kept still", "muted"),)
-        kept, total = len(state.results), state.results_total
-        words = f"newest {count(kept)} of {count(total)}" if total > kept else f"{count(total)} stored"
-        return (Cell(words, "muted"),)
+            return (Cell("values as far as they are kept still", "muted"),) if state.results else ()
+        number, total = held(state), max(state.results_total, held(state))
+        if not total:
+            return ()
+        if state.has_all_results or (number == total and not state.results_from):
+            return (Cell(f"{count(number)} stored", "muted"),) if number else ()
+        if state.older is not None and not self.begins_here(state):
+            which = "oldest " if state.has_oldest_result else ""
+            newest = hints.hint("list.first", "{} to the newest")
+            told = Cell(f"{which}{count(number)} of {stored(state)}", "waiting")
+            return spread([told, Cell(newest, "muted") if newest else None])
+        return (Cell(f"newest {count(number)} of {stored(state)}", "muted"),)
+
+
+def held(state: State) -> int:
+    """Results among which the list shows those that match."""
+    older = state.older
+    if older is None:
+        return len(state.results)
+    number = older.looked_at + older.unreadable
+    return number + len(state.results) if older.joins(state.results_from) else number
+
+
+def stored(state: State) -> str:
+    """`12,480`; `up to 12,480` where deleted ones are among them."""
+    total = count(max(state.results_total, held(state)))
+    return f"up to {total}" if state.results_removed else total
+
+
+def footing(state: State, found: int, *, reading: str, problem: str, is_filtered: bool) -> tuple[Cell, ...]:
+    """What the frame says about reading on.
+
+    Args:
+        found: rows that match.
+        reading: what is read now: "older", "newer", "oldest", or with a filter "search"; empty where nothing is.
+        problem: why the last reading ended; empty where it did not fail. Safe text.
+    """
+    stops = hints.hint("back", "{} stops")
+    if reading == "search":
+        share = int(100 * held(state) / max(1, state.results_total))
+        return spread([Cell(f"searching … {share} %", "waiting"), Cell(f"{count(found)} found", "muted"), _soft(stops)])
+    if reading:
+        return spread([Cell(f"reading {reading} ones …", "waiting"), _soft(stops)])
+    if problem:
+        return spread([Cell(cut(problem, 60), "failed"), _soft(hints.hint("list.down", "{} tries again"))])
+    if not is_filtered:
+        return ()
+    if state.has_all_results or not state.results_from:
+        return (Cell(f"{count(found)} found in all of them", "muted"),)
+    if state.older is not None and state.older.is_full:
+        return (Cell(f"the newest {count(found)} found, no more are kept", "muted"),)
+    words = f"{count(found)} found in the newest {count(held(state))}"
+    more = (_soft(hints.hint("list.down", "{} searches on")), _soft(hints.hint("list.last", "{} all")))
+    return spread([Cell(words, "muted"), *more])
+
+
+def _soft(words: str) -> Cell | None:
+    return Cell(words, "muted") if words else None

@@ -177,6 +177,10 @@ class TableView(Generic[Item]):
         """Whether a row belongs to a facet."""
         return True
 
+    def begins_here(self, state: State) -> bool:
+        """Whether the first row is the first there is: the cursor on it then stays on whichever comes first."""
+        return True
+
     def not_held(self, state: State, facet: str) -> int:
         """How many rows of this part of the list are stored and not held here, at most: they can't be marked."""
         return 0
@@ -242,6 +246,8 @@ def spread(parts: Sequence[Cell | None], between: str = " · ") -> tuple[Cell, .
 def with_unreadable(headline: tuple[Cell, ...], state: State, kind: str) -> tuple[Cell, ...]:
     """A headline that also tells how many records of this bucket can't be read."""
     unreadable = sum(where == kind for where, _ in state.malformed)
+    if kind == "results" and state.older is not None:
+        unreadable += state.older.unreadable
     if not unreadable:
         return headline
     words = Cell(f"{unreadable:,} unreadable", "waiting")

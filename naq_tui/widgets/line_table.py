@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from textual import events
-from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
-from naq_tui import hints, keys
-from naq_tui.store.state import EMPTY, State
+from naq_tui import hints
+from naq_tui.store.state import State
 from naq_tui.text import fit, wrap
 from naq_tui.views.arranging import Arrangement, arranged, judge
 from naq_tui.views.called_with import known
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens, TableView, lay_out
 from naq_tui.widgets.marks import Marks
-from naq_tui.widgets.painted import Lines, cut_cells, thumb
+from naq_tui.widgets.painted import cut_cells, thumb
+from naq_tui.widgets.row_cursor import RowCursor
 
 Item = TypeVar("Item")
 _MARGIN = 2
@@ -27,22 +25,11 @@ _SUGGESTED_FROM = 1_000
 """Rows whose values are suggested in a filter."""
 
 
-class LineTable(Lines, Generic[Item], can_focus=True):
+class LineTable(RowCursor[Item]):
     """Rows of a `TableView`. The cursor holds on to a row's key, so it stays on it through every refresh."""
 
-    BINDINGS = keys.bindings("list")
-
-    class Opened(Message):
-        """`enter` on a row."""
-
-        def __init__(self, view_name: str, key: str) -> None:
-            super().__init__()
-            self.view_name = view_name
-            self.key = key
-
     def __init__(self, view: TableView[Item]) -> None:
-        super().__init__(id=f"list-{view.name}")
-        self.view = view
+        super().__init__(view)
         self.sort_column = view.default_sort
         self.is_reversed = False
         self.fields = view.field_names()
@@ -54,13 +41,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.marks = Marks()
         self.hidden: frozenset[str] = frozenset()
         """Ids of columns that are not shown, however much room there is."""
-        self._state: State = EMPTY
         self._lens: Lens | None = None
-        self._items: Sequence[Item] = ()
-        self._cursor_key: str | None = None
-        """None is the first row, whichever that is."""
-        self._cursor = 0
-        self._top = 0
         self._depends_on: tuple[object, ...] = ()
         self._layout_of: tuple[int, list[tuple[int, int, int]]] = (-1, [])
 
@@ -82,16 +63,6 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self._items, self.unjudged = arranged(self.view, items, lens, asked)
         self._find_cursor()
         self.repaint()
-
-    @property
-    def selected(self) -> Item | None:
-        """The row under the cursor."""
-        return self._items[self._cursor] if 0 <= self._cursor < len(self._items) else None
-
-    @property
-    def selected_key(self) -> str | None:
-        item = self.selected
-        return None if item is None else self.view.key(item)
 
     @property
     def row_count(self) -> int:
@@ -192,65 +163,6 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         self.is_reversed = not self.is_reversed
         self.again()
 
-    # keys and mouse
-
-    def action_list_up(self) -> None:
-        self._move(self._cursor - 1)
-
-    def action_list_down(self) -> None:
-        self._move(self._cursor + 1)
-
-    def action_list_page_up(self) -> None:
-        self._move(self._cursor - self._height)
-
-    def action_list_page_down(self) -> None:
-        self._move(self._cursor + self._height)
-
-    def action_list_first(self) -> None:
-        self._move(0)
-
-    def action_list_last(self) -> None:
-        self._move(len(self._items) - 1)
-
-    def action_list_open(self) -> None:
-        key = self.selected_key
-        if key is not None:
-            self.post_message(self.Opened(self.view.name, key))
-
-    def on_click(self, event: events.Click) -> None:
-        y = event.y - self._above
-        if y <= 0:
-            if y == 0:
-                self._click_head(event.x)
-            return
-        place = self._top + y - 1
-        if place >= len(self._items):
-            return
-        is_again = place == self._cursor and event.chain == 2
-        self._move(place)
-        if is_again:
-            self.action_list_open()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(-3)
-
-    def on_focus(self) -> None:
-        self.repaint()
-        if isinstance(self.parent, Widget):
-            self.parent.refresh()  # its frame shows the focus
-
-    def on_blur(self) -> None:
-        self.on_focus()
-
-    def on_resize(self) -> None:
-        self._find_cursor()
-        super().on_resize()
-
     # painting
 
     def line(self, y: int) -> Strip:
@@ -283,16 +195,6 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             room -= gap + cell_width
         line.append((" " * max(0, room), ""))
         return self.strip([*line, *self._bar(y, thumb_only=True)], under)
-
-    @property
-    def _height(self) -> int:
-        """Rows that fit below the head."""
-        return max(1, self.size.height - 1 - self._above)
-
-    @property
-    def _above(self) -> int:
-        """Lines above the head."""
-        return 1 if self.view.has_top_line else 0
 
     def _layout(self) -> list[tuple[int, int, int]]:
         if self._layout_of[0] != self.line_width:
@@ -333,7 +235,7 @@ class LineTable(Lines, Generic[Item], can_focus=True):
         lines = wrap(text, max(8, self.line_width - 4))
         return self.strip([("  ", ""), (lines[y], "muted")] if y < len(lines) else [])
 
-    # moving
+    # order
 
     def again(self) -> None:
         """Choose and order the same rows anew."""
@@ -341,38 +243,6 @@ class LineTable(Lines, Generic[Item], can_focus=True):
             self._depends_on = ()
             lens, self._lens = self._lens, None
             self.show(self._state, lens)
-
-    def _find_cursor(self) -> None:
-        """Put the cursor back on its row, at the same height of the screen; where the row is gone, on its neighbour."""
-        last = max(0, len(self._items) - 1)
-        offset = self._cursor - self._top
-        if self._cursor_key is None:
-            self._cursor = 0
-        else:
-            here = self._items[self._cursor] if self._cursor <= last and self._items else None
-            if here is None or self.view.key(here) != self._cursor_key:
-                place = next((i for i, item in enumerate(self._items) if self.view.key(item) == self._cursor_key), None)
-                self._cursor = min(self._cursor, last) if place is None else place
-        if self._cursor_key is not None or self._top:
-            self._top = self._cursor - offset
-        self._top = min(max(0, self._top), max(0, len(self._items) - self._height))
-
-    def _move(self, place: int) -> None:
-        if not self._items:
-            return
-        self._cursor = min(max(0, place), len(self._items) - 1)
-        self._cursor_key = None if self._cursor == 0 else self.selected_key
-        if self._cursor < self._top:
-            self._top = self._cursor
-        elif self._cursor >= self._top + self._height:
-            self._top = self._cursor - self._height + 1
-        self.repaint()
-
-    def _scroll(self, rows: int) -> None:
-        self._top = min(max(0, self._top + rows), max(0, len(self._items) - self._height))
-        if self._cursor_key is None and self._top:
-            self._cursor_key = self.selected_key
-        self.repaint()
 
     def _sort_by(self, column_id: str) -> None:
         column = next((column for column in self.view.columns if column.id == column_id), None)
