@@ -52,6 +52,7 @@ async def clone(
     is_packed: bool = False,
     reason: str | None = None,
     action_id: str | None = None,
+    new_id: str | None = None,
     program: str = "naq",
 ) -> Job:
     """Enqueue the call of `job_id` again under a new id; its limits, retries and tags go with it.
@@ -61,6 +62,7 @@ async def clone(
     Args:
         args, kwargs: other arguments than it had; None keeps them.
         queue_name: another queue; None keeps it.
+        new_id: the id of the new job, drawn before: the same once more is the same job; None draws one.
         is_packed: whether the arguments are in packed form already (`naq.codec`), as records hold them.
 
     Raises:
@@ -77,7 +79,7 @@ async def clone(
         job = edited(job, args, kwargs, queue_name)
     fresh = replace(
         job,
-        job_id=uuid7(),
+        job_id=new_id or uuid7(),
         enqueued_at=utcnow(),
         schedule_id=None,
         run_at=None,
@@ -85,7 +87,7 @@ async def clone(
         unique_for=None,
         depends_on=(),
         pass_results=None,
-        is_id_given=False,
+        is_id_given=new_id is not None,
         retry_seqs=(),
         earlier_attempts=0,
         wire_bytes=0,
@@ -95,4 +97,5 @@ async def clone(
         extra["reason"] = reason
     if action_id is not None:
         extra["action_id"] = action_id
-    return await Queue(fresh.queue_name, connection, results).store(fresh, extra=extra)
+    queue = Queue(fresh.queue_name, connection, results)
+    return await (queue.store if new_id is None else queue.store_once)(fresh, extra=extra)

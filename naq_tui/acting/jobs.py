@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -134,8 +135,17 @@ class ActingOnJobs(Asking):
             self.app.say("Its arguments are no longer stored, so it can't be cloned.", severity="warning")
             return
 
+        sent: tuple[str, str, str] | None = None
+
         async def enqueue(wanted: Wanted) -> str:
-            new_id = await commands.clone_job(job_id, wanted.args, wanted.kwargs, reason=wanted.reason)
+            nonlocal sent
+            told = json.dumps(wanted)  # 1, 1.0 and true are equal, and yet not the same
+            if sent is None or sent[0] != told:  # as for one from scratch
+                sent = told, uuid7(), uuid7()
+            _, new_id, action_id = sent
+            await commands.clone_job(
+                job_id, wanted.args, wanted.kwargs, new_id=new_id, reason=wanted.reason, action_id=action_id
+            )
             return f"Enqueued as a new job, {safe(short(new_id))}."
 
         await self.app.push_screen_wait(CloneScreen(targets[0], payload, enqueue))

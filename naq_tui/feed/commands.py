@@ -141,9 +141,18 @@ class NatsCommands:
         await self._client().delete_job(job_id, **_why(reason, action_id))
 
     async def clone_job(
-        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+        self,
+        job_id: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        new_id: str,
+        reason: str | None = None,
+        action_id: str | None = None,
     ) -> str:
-        job = await self._client().clone_job(job_id, args=args, kwargs=kwargs, is_packed=True, **_why(reason))
+        job = await self._client().clone_job(
+            job_id, args=args, kwargs=kwargs, new_id=new_id, is_packed=True, **_why(reason, action_id)
+        )
         return job.job_id
 
     async def stop_worker(

@@ -315,11 +315,18 @@ class FakeCommands:
         self._note("delete", job_id, reason, action_id)
 
     async def clone_job(
-        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+        self,
+        job_id: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        new_id: str,
+        reason: str | None = None,
+        action_id: str | None = None,
     ) -> str:
-        self._note("clone", job_id, reason)
+        self._note("clone", job_id, reason, action_id)
         self.clones.append((job_id, list(args), dict(kwargs)))
-        return f"{job_id[:-4]}beef"
+        return new_id
 
     async def stop_worker(
         self, worker_id: str, *, now: bool = False, reason: str | None = None, action_id: str | None = None

@@ -202,9 +202,19 @@ class Commands(Protocol):
         ...
 
     async def clone_job(
-        self, job_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, reason: str | None = None
+        self,
+        job_id: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        new_id: str,
+        reason: str | None = None,
+        action_id: str | None = None,
     ) -> str:
-        """Enqueue its call again as a new job, with these arguments in packed form; returns the new id."""
+        """Enqueue its call again as the job `new_id`, with these arguments in packed form; returns that id.
+
+        The same once more is the same job.
+        """
         ...
 
     async def stop_worker(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Never
 
 from naq import codec
@@ -63,10 +64,45 @@ def _put_back(edited: Any, shown: Any, original: Any) -> Any:
             key: _put_back(value, shown[key], original[key]) if key in shown and key in original else value
             for key, value in edited.items()
         }
-    if isinstance(edited, list) and isinstance(shown, list) and len(edited) == len(shown):
-        return [_put_back(*parts) for parts in zip(edited, shown, original, strict=True)]
+    if isinstance(edited, list) and isinstance(shown, list) and isinstance(original, list | tuple):
+        return _put_back_in_list(edited, shown, original)
     # 1, 1.0 and true are equal, and yet not the same
     return original if type(edited) is type(shown) and edited == shown else edited
+
+
+def _put_back_in_list(edited: list[Any], shown: list[Any], original: Sequence[Any]) -> list[Any]:
+    """Items have no names, and may have changed places. What is hidden in one is put back where its looks tell which
+    it is: none of the others looks so, or all of them still stand where they stood. One that is changed itself is
+    taken for the one that was there, where no other place with something hidden has changed."""
+    looks, before = [_look(item) for item in edited], [_look(item) for item in shown]
+    pairs = enumerate(zip_longest(looks, before, fillvalue=""))
+    changed = [place for place, (now, was) in pairs if now != was and masking.MASK in now + was]
+    were, are = _places(before), _places(looks)
+    found: list[Any] = []
+    for place, (item, look) in enumerate(zip(edited, looks, strict=True)):
+        alike = were.get(look, [])
+        if alike == are[look]:
+            found.append(original[place])
+        elif alike and len({_look(original[other]) for other in alike}) == 1:
+            found.append(original[alike[0]])
+        elif not alike and changed == [place] and len(edited) == len(shown):
+            found.append(_put_back(item, shown[place], original[place]))
+        else:
+            found.append(item)
+    return found
+
+
+def _look(value: Any) -> str:
+    """What tells it from any that is not the same: 1, 1.0 and true are equal."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _places(looks: Sequence[str]) -> dict[str, list[int]]:
+    """Where each of them stands."""
+    found: dict[str, list[int]] = {}
+    for place, look in enumerate(looks):
+        found.setdefault(look, []).append(place)
+    return found
 
 
 def _has_mask(value: Any) -> bool:

@@ -61,7 +61,7 @@ async def test_every_act_on_one_record_has_an_action_id_of_its_own(client: Async
         (lambda: console.pause_queue(QUEUE, reason="why"), ["QUEUE_PAUSED"]),
         (lambda: console.resume_queue(QUEUE, reason="why"), ["QUEUE_RESUMED"]),
         (lambda: console.purge_queue(QUEUE, reason="why"), ["CANCELLED", "QUEUE_PURGED"]),
-        (lambda: console.clone_job(first.job_id, [3, 4], {}, reason="why"), ["ENQUEUED"]),
+        (lambda: console.clone_job(first.job_id, [3, 4], {}, new_id=uuid7(), reason="why"), ["ENQUEUED"]),
         (lambda: console.cancel_job(first.job_id, reason="why"), ["CANCELLED"]),
         (lambda: console.retry_job(first.job_id, reason="why"), ["RETRY_SCHEDULED"]),
         (lambda: console.cancel_job(second.job_id, reason="why"), ["CANCELLED"]),
@@ -103,6 +103,18 @@ async def test_a_job_that_is_sent_twice_from_a_form_is_one(client: AsyncClient, 
     assert await console.enqueue_job(call, options) == await console.enqueue_job(call, options) == options["job_id"]
     (stats,) = [stats for stats in await client.inspector.queues() if stats.queue == QUEUE]
     assert stats.waiting == 1
+
+
+async def test_a_clone_that_is_sent_twice_from_a_form_is_one(client: AsyncClient, console: Commands) -> None:
+    first, new_id = await client.enqueue(tasks.add, 1, 2, queue_name=QUEUE), uuid7()
+    for _ in range(2):
+        assert await console.clone_job(first.job_id, [3, 4], {}, new_id=new_id, action_id="act-1") == new_id
+    (stats,) = [stats for stats in await client.inspector.queues() if stats.queue == QUEUE]
+    assert stats.waiting == 2
+    told = [stored.event for stored in await client.job_history(new_id) if stored.event]
+    assert [(event.type, event.action_id, event.details) for event in told] == [
+        ("ENQUEUED", "act-1", {"cloned_from": first.job_id})
+    ]
 
 
 async def test_what_a_worker_ends_for_an_operator_has_the_action_id_too(

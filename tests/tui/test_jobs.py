@@ -362,6 +362,38 @@ async def test_a_clone_is_edited() -> None:
         assert commands_of(console).reasons == ["wrong year"]
 
 
+class DoubtfulCommands(FakeCommands):
+    """Never says that a clone is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str]] = []
+
+    async def clone_job(self, *_call: Any, new_id: str, action_id: str | None = None, **_how: Any) -> str:
+        self.asked.append((new_id, action_id or ""))
+        raise EnqueueError("no answer: it may be stored")
+
+
+async def test_the_same_clone_once_more_is_the_same_job() -> None:
+    """So that a yes after an answer that did not come never makes two of it."""
+    commands = DoubtfulCommands()
+    console = fake_console(commands=commands)
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "C")
+        await shown(pilot, CloneScreen)
+        for count, text in enumerate(('{"args": [1]}', '{"args": [1]}', '{"args": [true]}'), 1):
+            console.screen.query_one(TextArea).text = text
+            await pilot.pause()
+            await pilot.press("ctrl+s")
+            async with asyncio.timeout(5):
+                while len(commands.asked) < count or "no answer" not in text_on(pilot):
+                    await pilot.pause(0.02)
+    first, again, other = commands.asked
+    assert first == again
+    assert not set(first) & set(other)
+
+
 async def test_a_clone_needs_no_reason() -> None:
     console = fake_console()
     async with console.run_test(size=(120, 40)) as pilot:
@@ -411,11 +443,82 @@ def test_hidden_values_left_alone_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [[{"token": masking.MASK}, 1, 2], [{"key": masking.MASK}, 1], [masking.MASK, 1], [{"token": "x•••"}, 1]]
+    "args",
+    [[{"token": masking.MASK, "to": "a"}, 1, 2], [{"key": masking.MASK}, 1], [masking.MASK, 1], [{"token": "x•••"}, 1]],
 )
 def test_a_hidden_value_that_would_be_lost_is_refused(args: list[Any]) -> None:
     with pytest.raises(ValueError, match="can't be kept where it stands now"):
         put_back(args, [{"token": "t0p"}, 1])
+
+
+ANN, BOB = {"name": "a", "pin_token": "s-a", "n": 1}, {"name": "b", "pin_token": "s-b", "n": 1}
+"""Two that look different with their secrets hidden."""
+PIN, PAN = {"token": "s-p"}, {"token": "s-q"}
+"""Two that look the same."""
+
+
+def hidden_of(*items: Any, **changes: Any) -> list[Any]:
+    """As they are shown, all with these changes."""
+    shown = loads(editable(list(items)))
+    return [{**item, **changes} for item in shown] if changes else shown
+
+
+@pytest.mark.parametrize(
+    ("original", "edited", "whole"),
+    [
+        pytest.param([ANN, BOB], hidden_of(BOB, ANN), [BOB, ANN], id="changed places"),
+        pytest.param([ANN, BOB], hidden_of(BOB), [BOB], id="one left out"),
+        pytest.param(
+            [ANN, BOB], [{"name": "c"}, *hidden_of(ANN, BOB)], [{"name": "c"}, ANN, BOB], id="one put in front"
+        ),
+        pytest.param(
+            [ANN, BOB, 1], [*hidden_of(ANN), *hidden_of(BOB, n=2), 1], [ANN, {**BOB, "n": 2}, 1], id="one changed"
+        ),
+        pytest.param([PIN, PAN, 1], [*hidden_of(PIN, PAN), 2], [PIN, PAN, 2], id="alike, where they were"),
+        pytest.param([PIN, PIN, 1], [2, *hidden_of(PIN)], [2, PIN], id="the same secret"),
+        pytest.param([[PIN, 1], [PIN, 2]], hidden_of([PIN, 2], [PIN, 1]), [[PIN, 2], [PIN, 1]], id="lists in it"),
+    ],
+)
+def test_a_hidden_value_goes_with_what_it_belongs_to(original: Any, edited: Any, whole: Any) -> None:
+    assert put_back(edited, original) == whole
+
+
+@pytest.mark.parametrize(
+    ("original", "edited"),
+    [
+        pytest.param([ANN, BOB], hidden_of(BOB, ANN, n=2), id="changed, and perhaps places too"),
+        pytest.param([ANN, BOB], hidden_of(ANN, BOB, n=2), id="all changed"),
+        pytest.param([PIN, PAN], hidden_of(PAN), id="one of two alike left out"),
+        pytest.param([PIN, PAN], [*hidden_of(PAN), {"token": "new"}], id="one of two alike is left"),
+        pytest.param([PIN, PAN, 1], [1, *hidden_of(PAN, PIN)], id="alike, and moved"),
+        pytest.param([ANN], [*hidden_of(ANN, n=2), 1], id="changed, and another put in"),
+    ],
+)
+def test_where_it_can_not_be_told_which_hidden_value_is_meant_it_is_asked_for(original: Any, edited: Any) -> None:
+    with pytest.raises(ValueError, match="type it out"):
+        put_back(edited, original)
+
+
+SECRETS = st.lists(
+    st.fixed_dictionaries({"name": st.sampled_from("ab"), "token": st.sampled_from(["s-1", "s-2", "s-3"])}), max_size=4
+)
+
+
+@given(SECRETS, st.data())
+def test_no_secret_comes_to_stand_where_another_was(original: list[dict[str, str]], data: st.DataObject) -> None:
+    """Items left out and put into any order: either each has its own, or it is refused."""
+    order = data.draw(st.lists(st.sampled_from(range(len(original))), unique=True)) if original else []
+    wanted = [original[place] for place in order]
+    try:
+        whole = put_back(hidden_of(*wanted), original)
+    except ValueError:
+        return
+    for place, (item, mine) in enumerate(zip(whole, wanted, strict=True)):
+        were, are = (
+            [at for at, one in enumerate(items) if one["name"] == mine["name"]] for items in (original, wanted)
+        )
+        # those that look alike are where they were, as far as anybody can see
+        assert item == (original[place] if were == are else mine)
 
 
 def test_what_is_put_back_is_in_packed_form() -> None:
