@@ -153,18 +153,36 @@ class Firer:
         return schedule.next_run_at is not None and fires_at(schedule, schedule.next_run_at) <= before
 
     async def _recover(self, schedule: Schedule, now: datetime) -> Schedule | None:
-        """Count the runs that an earlier leader made from the next run on; the same object where it made none."""
+        """Count the runs that an earlier leader made, skipped or held back from the next run on.
+
+        The same object where there are none.
+        """
         outcome = Outcome(buffered_at=schedule.buffered_at)
         due = schedule.next_run_at
-        while due is not None and fires_at(schedule, due) <= now and len(outcome.dues) < MAX_CAP:
+        judged = 0
+        while due is not None and fires_at(schedule, due) <= now and judged < MAX_CAP:
             found = await self._found(schedule, due)
-            if found is None:
+            if found is not None:
+                await self._count(schedule, due, found, outcome)
+            elif not await self._was_held_back(schedule, due, outcome):
                 break
-            await self._count(schedule, due, found, outcome)
             due = following(schedule, due)
-        if not outcome.dues:
+            judged += 1
+        if not judged:
             return schedule
         return await self._save(schedule, after(schedule, outcome, due), outcome, is_looked_for=True)
+
+    async def _was_held_back(self, schedule: Schedule, due: datetime, outcome: Outcome) -> bool:
+        """Whether this run is told as skipped or buffered; it is so in `outcome` then."""
+        if schedule.overlap_policy == OverlapPolicy.ALLOW:
+            return False
+        if await self._is_told(JobEventType.SCHEDULE_SKIPPED, schedule, due):
+            outcome.skipped += 1
+            return True
+        if outcome.buffered_at is None and await self._is_told(JobEventType.SCHEDULE_BUFFERED, schedule, due):
+            outcome.buffered_at = due
+            return True
+        return False
 
     async def _pass_over(self, schedule: Schedule, firing: Firing) -> Schedule | None:
         """Save which runs are missed, before one is made up for: the first of those is due next."""

@@ -218,6 +218,29 @@ async def test_a_buffered_run_of_the_dead_is_not_made_again(
     assert len([s for s in await all_events(client) if s.event and s.event.type == "STARTED"]) == 2
 
 
+@pytest.mark.parametrize("overlap", ["skip", "buffer_one"])
+async def test_a_run_that_the_dead_told_as_held_back_is_not_missed_too(
+    client: AsyncClient, settings: Settings, overlap: str
+) -> None:
+    """It died before it saved that, and the next leader comes when that run is too late by its policy."""
+    await client.schedule(
+        tasks.add, 1, 2, interval=0.4, overlap=overlap, misfire="run_once", misfire_grace_s=0.5, schedule_id="s"
+    )
+    await dies(settings, "before the save", 2)
+    async with running_scheduler(settings):
+        await record_when(client, "s", lambda record: record.misfire_count > 0)
+        await client.pause_scheduled_job("s")
+    held = await client.schedules.get("s")
+    skipped, missed = await told(client, "s", "SCHEDULE_SKIPPED"), await told(client, "s", "SCHEDULE_MISFIRED")
+    buffered = await told(client, "s", "SCHEDULE_BUFFERED")
+    assert (len(skipped), len(buffered)) == (held.skip_count, int(overlap == "buffer_one"))
+    assert sum((event.details or {})["missed"] for event in missed) == held.misfire_count
+    assert held.last_run_at is not None
+    assert held.next_run_at is not None
+    later = round((held.next_run_at - held.last_run_at).total_seconds() / 0.4)
+    assert held.skip_count + len(buffered) + held.misfire_count == later - 1, "each time was held back or missed"
+
+
 @pytest.mark.parametrize("change", ["paused and resumed", "given another interval", "paused"])
 async def test_a_change_before_the_next_leader_comes_does_not_lose_count(
     client: AsyncClient, settings: Settings, change: str
