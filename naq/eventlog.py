@@ -43,6 +43,8 @@ class StreamRange(NamedTuple):
     """first_seq - 1 where the stream is empty."""
     messages: int
     size_bytes: int
+    made_at: str = ""
+    """When the stream was made, as the server writes it: another time is another stream."""
 
 
 async def direct_batch(connection: Connection, stream: str, request: Mapping[str, Any]) -> Page:
@@ -160,7 +162,8 @@ async def read_page(connection: Connection, stream: str, request: Mapping[str, A
 
 async def stream_range(connection: Connection, stream: str) -> StreamRange:
     """What `stream` holds now."""
-    state = (await connection.api(f"STREAM.INFO.{stream}")).get("state", {})
+    info = await connection.api(f"STREAM.INFO.{stream}")
+    state = info.get("state", {})
     first = codec.whole(state, "first_seq", 0)
     last = codec.whole(state, "last_seq", 0)
     return StreamRange(
@@ -168,6 +171,7 @@ async def stream_range(connection: Connection, stream: str) -> StreamRange:
         last_seq=last,
         messages=codec.whole(state, "messages", 0),
         size_bytes=codec.whole(state, "bytes", 0),
+        made_at=str(info.get("created", "")),
     )
 
 

@@ -33,7 +33,6 @@ class Frame:
         self._taken = asyncio.Event()
         self._events: deque[StoredEvent] = deque()
         self._failures: FailuresFound | None = None
-        self._ranges: list[EventsRange] = []
         self._single: dict[type, Update] = {}
         self._records: dict[str, dict[str, Any]] = {"workers": {}, "schedules": {}, "results": {}}
         self._removed: dict[str, dict[str, None]] = {"workers": {}, "schedules": {}, "results": {}}
@@ -42,6 +41,7 @@ class Frame:
         self._total_results: int | None = None
         self._told_total: int | None = None
         self._told_range: tuple[int, int] | None = None
+        self._is_other_store = False
 
     async def wait(self) -> None:
         """Return when there is something to take."""
@@ -61,7 +61,9 @@ class Frame:
         self._failures = FailuresFound(found, is_all)
         self._changed.set()
 
-    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | ResultsFollowed) -> None:
+    def put(
+        self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | EventsRange | ResultsFollowed
+    ) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()
@@ -70,17 +72,23 @@ class Frame:
         self._events.extend(events)
         self._changed.set()
 
-    def range(self, first_seq: int, last_seq: int, *, is_new_log: bool) -> None:
+    def range(self, first_seq: int, last_seq: int) -> None:
         """What the log holds; a range that was told before is no news."""
-        if not is_new_log and self._told_range == (first_seq, last_seq):
-            return
-        self._told_range = (first_seq, last_seq)
-        if is_new_log:
-            self._events.clear()
-            self._ranges.clear()
-        elif self._ranges and not self._ranges[-1].is_new_log:
-            self._ranges.pop()
-        self._ranges.append(EventsRange(first_seq, last_seq, is_new_log))
+        if self._told_range != (first_seq, last_seq):
+            self._told_range = (first_seq, last_seq)
+            self.put(EventsRange(first_seq, last_seq))
+
+    def other_store(self) -> None:
+        """Another store is read from now on: what has not been taken is of the one before, as all that has been."""
+        self._events.clear()
+        self._failures = None
+        self._single = {kind: update for kind, update in self._single.items() if kind in (LinkChanged, ClusterSeen)}
+        for kept in (*self._records.values(), *self._removed.values()):
+            kept.clear()
+        self._malformed.clear()
+        self._known.clear()
+        self._total_results = self._told_total = self._told_range = None
+        self._is_other_store = True
         self._changed.set()
 
     def record(self, where: str, key: str, record: Any) -> None:
@@ -115,7 +123,10 @@ class Frame:
 
     def take(self, max_events: int) -> tuple[Update, ...]:
         """Everything collected (of events at most `max_events`, the rest stays for the next frame)."""
-        batch: list[Update] = [*self._single.values(), *self._ranges]
+        if self._is_other_store:  # by itself: whoever holds more than the state sees the log at its beginning
+            self._is_other_store = False
+            return (EventsRange(1, 0, is_new_store=True),)
+        batch: list[Update] = [*self._single.values()]
         if self._events:
             count = min(max_events, len(self._events))
             batch.append(EventsAppended(tuple(self._events.popleft() for _ in range(count))))
@@ -132,7 +143,7 @@ class Frame:
                 ResultsChanged(tuple(records["results"].values()), tuple(removed["results"]), self._total_results)
             )
         batch.extend(self._malformed.values())
-        self._single, self._ranges, self._malformed, self._total_results = {}, [], {}, None
+        self._single, self._malformed, self._total_results = {}, {}, None
         self._known.clear()
         for kept in (*records.values(), *removed.values()):
             kept.clear()

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from naq.client import AsyncClient
-from naq.connection import LinkState
+from naq.connection import JetStreamError, LinkState
 from naq.errors import NaqException, PermissionDeniedError, SerializationError
-from naq.eventlog import StreamRange, read_page, stream_range
+from naq.eventlog import StreamRange, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
 from naq.models.event import StoredEvent
@@ -25,6 +25,7 @@ from naq.models.times import utcnow
 from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
+from naq.topology import STREAM_NOT_FOUND, ensure_topology
 from naq_tui.feed import large, past
 from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
@@ -32,8 +33,8 @@ from naq_tui.feed.frame import Frame
 from naq_tui.feed.lag import Lag
 from naq_tui.feed.log import LogReader
 from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
-from naq_tui.feed.results import FIRST, read_results
-from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, ResultsFollowed, Update
+from naq_tui.feed.results import read_results
+from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ FRAME_S = 0.15
 """Shortest time between two frames."""
 EVENTS_PER_FRAME = 5_000
 PAST_EVENTS = 1_000
-PAST_RESULTS = 500
 SAMPLE_S = 1.0
 IDLE_SAMPLE_S = 5.0
 """How often queues are counted while nothing happens."""
@@ -64,6 +64,10 @@ class NatsFeed:
         self._frame = Frame()
         self._cluster = ClusterWatch(self._frame)
         self._lag = Lag()
+        self._log_held: StreamRange | None = None
+        """What the log held when it was last looked at."""
+        self._is_other_store = asyncio.Event()
+        """Set where the store is no longer the one that is read: made anew, or without what it stored last."""
         self._active = asyncio.Event()
         self._has_newest = asyncio.Event()
         """Set once the newest events are here, or can't be had for now."""
@@ -176,20 +180,44 @@ class NatsFeed:
         self._client.connection.on_state(self._on_state)
         await self._measure()
         self._tell_link("connecting")  # ages of events need the server's clock
-        # the newest events are asked for first: they are what is looked at
-        self._tasks.append(asyncio.create_task(self._keep_reading(self._follow_events), name="feed-events"))
-        await self._look_at_permissions()
-        self._tell_link("live")
-        for name, read in (
-            ("workers", self._watch_workers),
-            ("schedules", self._watch_schedules),
-            ("results", self._watch_results),
-            ("queues", self._sample_queues),
-            ("link", self._watch_link),
-        ):
-            self._tasks.append(asyncio.create_task(self._keep_reading(read), name=f"feed-{name}"))
-        self._tasks.append(asyncio.create_task(self._read_past(), name="feed-past"))
-        self._tasks.append(asyncio.create_task(self._cluster.run(self._client.connection), name="feed-cluster"))
+        while True:
+            await self._read_store()
+            self._frame.other_store()
+            try:
+                await ensure_topology(self._client.connection)
+            except NaqException as exc:
+                log.debug("what is missing can't be made: %s", exc)
+                await self._pause_after(exc)
+
+    async def _read_store(self) -> None:
+        """Run all readers, until it is another store."""
+        self._is_other_store.clear()
+        self._log_held, self._has_results, self._lag = None, False, Lag()
+        readers: list[asyncio.Task[None]] = []
+
+        def begin(name: str, reading: Coroutine[Any, Any, None]) -> None:
+            readers.append(asyncio.create_task(reading, name=f"feed-{name}"))
+
+        try:
+            # the newest events are asked for first: they are what is looked at
+            begin("events", self._keep_reading(self._follow_events))
+            await self._look_at_permissions()
+            self._tell_link("live")
+            for name, read in (
+                ("workers", self._watch_workers),
+                ("schedules", self._watch_schedules),
+                ("results", self._watch_results),
+                ("queues", self._sample_queues),
+                ("link", self._watch_link),
+            ):
+                begin(name, self._keep_reading(read))
+            begin("past", self._read_past())
+            begin("cluster", self._cluster.run(self._client.connection))
+            await self._is_other_store.wait()
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
 
     async def _look_at_permissions(self) -> None:
         from naq.doctor.permissions import forbids_acting
@@ -235,6 +263,8 @@ class NatsFeed:
                 await read()
             except NaqException as exc:
                 log.debug("reader %s begins anew: %s", read.__name__, exc)
+                if isinstance(exc, JetStreamError) and exc.code == STREAM_NOT_FOUND:
+                    self._is_other_store.set()
                 await self._pause_after(exc)
             else:
                 await asyncio.sleep(RETRY_S)
@@ -242,7 +272,8 @@ class NatsFeed:
     async def _follow_events(self) -> None:
         held = await self._client.log.range()
         start = max(held.first_seq, held.last_seq - PAST_EVENTS + 1)
-        self._frame.range(held.first_seq, held.last_seq, is_new_log=False)
+        self._log_held = self._log_held or held
+        self._frame.range(held.first_seq, held.last_seq)
         self._lag.begin(held.last_seq)
         if not held.messages:
             self._has_newest.set()
@@ -253,9 +284,9 @@ class NatsFeed:
             if not batch.events:
                 continue
             self._active.set()
-            if batch.events[0].seq < expected:
-                # the stream was made anew: its numbers begin again
-                self._frame.range(batch.events[0].seq, batch.events[-1].seq, is_new_log=True)
+            if batch.events[0].seq < expected:  # numbers that stood for others
+                self._is_other_store.set()
+                return
             expected = batch.events[-1].seq + 1
             self._frame.events(batch.events)
             now = self._client.connection.server_now()
@@ -286,7 +317,10 @@ class NatsFeed:
     async def _watch_results(self) -> None:
         bucket = self._client.results.bucket
         held = await stream_range(self._client.connection, bucket.stream)
-        await self._read_past_results(held)
+        followed, entries = await past.newest_results(self._client, held)
+        self._frame.put(followed)
+        for entry in entries:
+            self._decode("results", entry, record_of)
         self._frame.total_results(held.messages)
         self._has_results = True
         async for entries in self._client.results.watch(held.last_seq + 1):
@@ -295,19 +329,6 @@ class NatsFeed:
                     self._frame.remove("results", entry.key)
                 else:
                     self._decode("results", entry, record_of)
-
-    async def _read_past_results(self, held: StreamRange) -> None:
-        bucket, first = self._client.results.bucket, max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
-        entries: list[Entry] = []
-        if held.messages:
-            request = {"seq": first, "batch": PAST_RESULTS, "next_by_subj": f"$KV.{bucket.name}.>"}
-            page = await read_page(self._client.connection, bucket.stream, request)
-            entries = [bucket.entry_of(message) for message in page.messages if message.seq <= held.last_seq]
-        has_removed = any(entry.is_deleted for entry in entries)
-        self._frame.put(ResultsFollowed(FIRST if first == held.first_seq else first, has_removed))
-        for entry in entries:
-            if not entry.is_deleted:
-                self._decode("results", entry, record_of)
 
     async def _sample_queues(self) -> None:
         while True:
@@ -319,8 +340,8 @@ class NatsFeed:
                 if self._has_results:
                     held = await stream_range(connection, self._client.results.bucket.stream)
                     self._frame.total_results(held.messages)
-                log_range = await self._client.log.range()
-                self._frame.range(log_range.first_seq, log_range.last_seq, is_new_log=False)
+                log_range = await self._look_at_log()
+                self._frame.range(log_range.first_seq, log_range.last_seq)
                 if self._lag.holds(log_range.last_seq):
                     self._tell_lag()
             await asyncio.sleep(SAMPLE_S)
@@ -329,6 +350,14 @@ class NatsFeed:
                     await self._active.wait()
             except TimeoutError:
                 continue
+
+    async def _look_at_log(self) -> StreamRange:
+        """What the log holds now; notices where it is no longer the one that is read."""
+        held = await self._client.log.range()
+        before, self._log_held = self._log_held or held, held
+        if held.made_at != before.made_at or held.last_seq < before.last_seq:
+            self._is_other_store.set()
+        return held
 
     async def _watch_link(self) -> None:
         while True:

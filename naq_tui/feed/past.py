@@ -13,15 +13,20 @@ from naq.client import AsyncClient
 from naq.clone import payload
 from naq.dependencies.waiting import Waiting
 from naq.errors import ConflictError, JobNotFoundError, SerializationError
+from naq.eventlog import StreamRange, read_page
 from naq.jobfilter import JobFilter
+from naq.kv import Entry
 from naq.models.event import Entity, JobEventType, StoredEvent
 from naq.models.job import Job, JobStatus
 from naq.models.result import JobResult
 from naq.tail import TailMessage
 from naq_tui.feed.log import backwards
+from naq_tui.feed.results import FIRST
 from naq_tui.store.failures import FAILURES_KEPT
+from naq_tui.store.updates import ResultsFollowed
 
 WAITING_READ = 500
+PAST_RESULTS = 500
 FAILURES_SINCE = timedelta(days=1)
 _PIECE = 1_000
 
@@ -35,6 +40,18 @@ async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
         except SerializationError:
             continue
     return tuple(found)
+
+
+async def newest_results(client: AsyncClient, held: StreamRange) -> tuple[ResultsFollowed, list[Entry]]:
+    """The results stored last of those that their bucket holds, oldest first, and what is told before them."""
+    bucket, first = client.results.bucket, max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
+    entries: list[Entry] = []
+    if held.messages:
+        wanted = {"seq": first, "batch": PAST_RESULTS, "next_by_subj": f"$KV.{bucket.name}.>"}
+        page = await read_page(client.connection, bucket.stream, wanted)
+        entries = [bucket.entry_of(message) for message in page.messages if message.seq <= held.last_seq]
+    kept = [entry for entry in entries if not entry.is_deleted]
+    return ResultsFollowed(FIRST if first == held.first_seq else first, len(kept) < len(entries)), kept
 
 
 async def past_failures(client: AsyncClient) -> AsyncIterator[tuple[StoredEvent, ...]]:

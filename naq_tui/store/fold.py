@@ -290,8 +290,15 @@ def _cluster(seen: ClusterSeen) -> ClusterSeen:
 
 
 def _range(state: State, held: EventsRange) -> State:
-    if held.is_new_log:
-        state = replace(state, events=(), last_seq=0, running={}, jobs={}, failures={}, figures=None)
+    if held.is_new_store:
+        state = State(
+            link=state.link,
+            cluster=state.cluster,
+            stale_since=state.stale_since,
+            resumed_at=state.resumed_at,
+            processes=state.processes,
+            loaded=state.loaded & {"processes"},
+        )
     last_seq = max(held.last_seq, state.events[-1].seq if state.events else 0)
     return replace(state, first_seq=held.first_seq, last_seq=last_seq, loaded=state.loaded | {"events"})
 

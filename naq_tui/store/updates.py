@@ -77,8 +77,9 @@ class EventsRange:
 
     first_seq: int
     last_seq: int
-    is_new_log: bool = False
-    """Whether this is another log than the one before (the stream was made anew): known events are forgotten."""
+    is_new_store: bool = False
+    """Whether this is another store than the one before (made anew, or without what it stored last): all that is known
+    from that one is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,7 @@ async def test_another_log_under_the_same_address_is_counted_from_its_beginning(
     async with console.run_test(size=(120, 40)) as pilot:
         await open_figures(pilot, console)
         feed.events.clear()
-        feed.push(EventsRange(1, 1, is_new_log=True), EventsAppended((ended(1),)))
+        feed.push(EventsRange(1, 1, is_new_store=True), EventsAppended((ended(1),)))
         await until(pilot, lambda: is_read(console) and [*done(console)] == ["new:f"])
 
 

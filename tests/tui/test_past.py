@@ -294,7 +294,7 @@ async def test_another_log_or_a_lost_connection_is_told() -> None:
         feed.push(link(state="lost", at=T0, message="the server is gone"))
         await until(pilot, lambda: console.state.link.state == "lost")
         assert at(console) == MIDDLE
-        feed.push(EventsRange(1, 0, is_new_log=True))
+        feed.push(EventsRange(1, 0, is_new_store=True))
         await until(pilot, lambda: not console.is_past)
         assert console.state.last_seq == 0
 

@@ -60,7 +60,7 @@ def test_events_seen_before_are_not_taken_twice() -> None:
 
 
 def test_a_new_log_forgets_the_old_one() -> None:
-    state = apply(EMPTY, [EventsAppended((event(900, "COMPLETED"),)), EventsRange(1, 0, is_new_log=True)])
+    state = apply(EMPTY, [EventsAppended((event(900, "COMPLETED"),)), EventsRange(1, 0, is_new_store=True)])
     assert state.events == ()
     assert [row.seq for row in apply(state, [EventsAppended((event(1, "STARTED"),))]).events] == [1]
 
