@@ -7,10 +7,10 @@ values asks here: reports, lists, copies and exports. `revealed` lifts the rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 MASK: Final = "•••"
 """Stands in place of what is hidden."""
@@ -32,20 +32,75 @@ _NAMES = (
 """Hidden wherever they are part of a name, whatever joins its words: `X-Api-Key`, `userPassword`."""
 _WORDS = ("pwd", "auth", "creds")
 """Hidden where they are a whole word of the name."""
-_KEY_MARKS = ("sa", "sc", "sn", "so", "su", "sx", "akia", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "xox", "sk-")
-_PATTERNS = {
+_PIECE = 16_384
+"""Characters of a long text that are searched between two pauses."""
+
+
+class _Pattern(NamedTuple):
+    """Something to hide in running text; all that tells where it may be is in lower case."""
+
+    regex: re.Pattern[str]
+    begins: tuple[str, ...]
+    """With one of these it begins, or with what `leads` takes of the text before one: a plain search costs a hundredth
+    of a pattern's."""
+    needs: tuple[str, ...] = ()
+    """One of these is in every text it is found in; of none, one of `begins`."""
+    leads: re.Pattern[str] | None = None
+    """Read backwards."""
+
+    def may_be_in(self, folded: str) -> bool:
+        return any(need in folded for need in self.needs or self.begins)
+
+    def starts(self, folded: str, first: int, end: int) -> list[int]:
+        """Where from `first` to before `end` it may begin, in order."""
+        found: set[int] = set()
+        longest = 0 if self.leads is None else _SCHEME
+        for begin in self.begins:
+            at = folded.find(begin, first, end + longest + len(begin) - 1)
+            while at >= 0:
+                if self.leads is None:
+                    found.add(at)
+                else:
+                    lead = self.leads.match(folded[max(0, at - longest) : at][::-1])
+                    found.update(range(max(first, at - (lead.end() if lead else 0)), min(at, end)))
+                at = folded.find(begin, at + 1, end + longest + len(begin) - 1)
+        return sorted(found)
+
+
+_SCHEME = 21
+"""Most characters of the scheme of an address."""
+_PATTERNS = (
     # possessive, here and below: what is anybody's text must not be gone through more than once
-    r"(?P<url>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)"
-    r"(?:[^\s/@:\"']{0,200}+:(?!\d+[/?#])[^\s@\"']{0,300}+|[^\s/@\"']{1,300}+)@": ("@",),
-    r"(?P<scheme>\b(?i:bearer)\s+|\b(?i:basic)\s+(?=[a-z+/]*[0-9A-Z=]))[A-Za-z0-9._~+/=-]{6,}": ("bearer", "basic"),
-    r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}": ("eyj",),
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END[A-Z0-9 ]{0,40}-----)?": (
-        "private key",
+    _Pattern(
+        re.compile(
+            r"(?P<url>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)"
+            r"(?:[^\s/@:\"']{0,200}+:(?!\d+[/?#])[^\s@\"']{0,300}+|[^\s/@\"']{1,300}+)@"
+        ),
+        ("://",),
+        ("@",),
+        re.compile(r"[a-z0-9+.-]{0,21}"),
     ),
-    r"\b(?:S[ACNOUX][A-Z2-7]{56}|AKIA[0-9A-Z]{16}|gh[oprsu]_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,})": _KEY_MARKS,
-}
-"""Logins in addresses, bearer and basic credentials, JWTs, private keys, NATS seeds and the keys of some services; each
-with what is in every text it is found in, in lower case: a plain search costs a hundredth of a pattern's."""
+    _Pattern(
+        re.compile(r"(?P<scheme>\b(?i:bearer)\s+|\b(?i:basic)\s+(?=[a-z+/]*[0-9A-Z=]))[A-Za-z0-9._~+/=-]{6,}"),
+        ("bearer", "basic"),
+    ),
+    _Pattern(re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"), ("eyj",)),
+    _Pattern(
+        re.compile(
+            r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+            r"[^-]*+(?:-(?!----END)[^-]*+)*+(?:-----END[A-Z0-9 ]{0,40}-----)?"
+        ),
+        ("-----begin ",),
+        ("private key",),
+    ),
+    _Pattern(
+        re.compile(
+            r"\b(?:S[ACNOUX][A-Z2-7]{56}|AKIA[0-9A-Z]{16}|gh[oprsu]_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,})"
+        ),
+        ("sa", "sc", "sn", "so", "su", "sx", "akia", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "xox", "sk-"),
+    ),
+)
+"""Logins in addresses, bearer and basic credentials, JWTs, private keys, NATS seeds and the keys of some services."""
 _NAME = re.compile(r"[\w.-]*")
 _GIVEN = r"[\w.-]{0,40}+(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
 _SECRET = (
@@ -74,9 +129,8 @@ class Rules:
             [*(name.replace("_", r"[_\-. ]?") for name in _NAMES), *(rf"\b{re.escape(name)}" for name in keys)]
         )
         self._named = re.compile(rf"((?:{names}){_GIVEN})({_SECRET})", re.IGNORECASE)
-        self._begins = tuple(name.split("_")[0] for name in _NAMES) + tuple(map(_folded, keys))
-        self._is_plain = all(name.isascii() for name in keys)
-        self._patterns = [(re.compile(pattern), needs) for pattern, needs in _PATTERNS.items()]
+        begins = tuple(name.split("_")[0] for name in _NAMES) + tuple(map(_folded, keys))
+        self._named_plainly = _Pattern(self._named, begins) if all(name.isascii() for name in keys) else None
         self._own = [re.compile(pattern) for pattern in patterns]
 
     def hides(self, key: Any) -> bool:
@@ -105,34 +159,44 @@ class Rules:
         return text
 
     def passes(self, text: str) -> Iterator[str]:
-        """`text` after each thing that is looked for in it, the last time all is hidden.
+        """`text` after each thing that is looked for in it, the last time all is hidden; as it was where that takes
+        long.
 
-        For texts so long that whoever goes through them has to pause.
+        For texts so long that whoever goes through them has to pause. Patterns of one's own are looked for in one go.
         """
         folded = _folded(text)
-        for pattern, needs in self._patterns:
-            if any(need in folded for need in needs):
-                text = pattern.sub(self._hide_match, text)
+        for pattern in _PATTERNS:
+            if len(text) > _PIECE:
                 yield text
-        text = self._without_named(text)
-        yield text
-        for pattern in self._own:
-            text = pattern.sub(self._hide_match, text)
+            if pattern.may_be_in(folded):
+                for passed in self._without(pattern, text, folded, self._hide_match):
+                    yield passed
+                text, folded = passed, folded if passed is text else _folded(passed)
+        if self._named_plainly is None:
+            text = self._named.sub(self._hide_named, text)
+            yield text
+        else:
+            for passed in self._without(self._named_plainly, text, folded, self._hide_named):
+                yield passed
+            text = passed
+        for own in self._own:
+            text = own.sub(self._hide_match, text)
             yield text
 
-    def _without_named(self, text: str) -> str:
-        """Values behind a name hidden; looks only where a name may begin, as text can be of megabytes."""
-        if not self._is_plain:
-            return self._named.sub(self._hide_named, text)
-        folded = _folded(text)
+    @staticmethod
+    def _without(pattern: _Pattern, text: str, folded: str, hide: Callable[[re.Match[str]], str]) -> Iterator[str]:
+        """What is found hidden in the last one; looks only where it may begin, as text can be of megabytes."""
         kept: list[str] = []
         done = 0
-        for at in sorted({at for name in self._begins for at in _places(name, folded)}):
-            found = self._named.match(text, at) if at >= done else None
-            if found is not None:
-                kept += (text[done:at], self._hide_named(found))
-                done = found.end()
-        return "".join((*kept, text[done:])) if kept else text
+        for first in range(0, len(text), _PIECE):
+            if first:
+                yield text
+            for at in pattern.starts(folded, first, first + _PIECE):
+                found = pattern.regex.match(text, at) if at >= done else None
+                if found is not None:
+                    kept += (text[done:at], hide(found))
+                    done = found.end()
+        yield "".join((*kept, text[done:])) if kept else text
 
     def _hide_match(self, found: re.Match[str]) -> str:
         groups = found.groupdict()
@@ -223,13 +287,6 @@ def _folded(text: str) -> str:
     if not text.isascii():
         text = text.replace("\u0130", "i").replace("\u0131", "i").replace("\u017f", "s")
     return text.lower()
-
-
-def _places(part: str, text: str) -> Iterator[int]:
-    at = text.find(part)
-    while at >= 0:
-        yield at
-        at = text.find(part, at + 1)
 
 
 def _joined(name: str) -> str:

@@ -113,6 +113,11 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
     def record_to_copy(self) -> Any:
         return self._record
 
+    @property
+    def extra(self) -> Extra:
+        """What was read for it."""
+        return self._extra
+
     def parts_to_copy(self) -> list[Part]:
         with masking.revealed(self.is_revealed):
             return parts_of(self._record, self._extra)

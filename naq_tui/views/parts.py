@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from naq.errors import NaqException
@@ -47,6 +48,10 @@ KEYS = {
 """The key of each field, the same in every report."""
 
 
+LARGE = 100_000
+"""Bytes that are made into the text of a copy at once."""
+
+
 class Part(NamedTuple):
     """One thing to copy."""
 
@@ -54,6 +59,27 @@ class Part(NamedTuple):
     label: str
     text: str
     """As it is copied: hostile as ever, secrets hidden by the rules of the moment."""
+
+
+def is_large(record: Any, extra: Extra = NOTHING) -> bool:
+    """Whether a copy of the record takes so long to make that it would be felt."""
+    stored, left = getattr(record, "record", None), LARGE
+    values: list[Any] = [extra.payload, extra.aside.value if extra.aside is not None else None]
+    if isinstance(record, EventRow):
+        values.append(record.raw.raw)
+    if isinstance(stored, JobResult):
+        values += [stored.value, stored.job, stored.error and stored.error.traceback, stored.logs]
+    while values and left > 0:
+        value = values.pop()
+        left -= 20
+        if isinstance(value, str | bytes):
+            left -= len(value)
+        elif isinstance(value, Mapping):
+            left -= 20 * len(value)
+            values += islice(value.values(), LARGE)
+        elif isinstance(value, list | tuple):
+            values += value[:LARGE]
+    return left <= 0
 
 
 def parts_of(record: Any, extra: Extra = NOTHING) -> list[Part]:

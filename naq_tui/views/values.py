@@ -28,6 +28,8 @@ SHORT = 60
 """Characters of an object or a list that stands on one row."""
 LONG = 4_000
 """Characters from which on a text is made ready in pieces."""
+PAUSES = 12
+"""Pieces of long texts that are searched for secrets, at most, before what there is of rows is shown."""
 _WHOLE = 1 << 30
 _NARROWEST = 24
 _COLON: Span = (": ", "muted")
@@ -116,7 +118,8 @@ class ValueRows:
         return self._rest_at() is None
 
     def lay(self, seconds: float = math.inf, at_least: int = 0) -> tuple[int, int] | None:
-        """Make rows for about that long, and `at_least` so many, where the next are to come.
+        """Make rows for about that long, and `at_least` so many, where the next are to come; fewer of a text that is
+        so long that they would take long.
 
         Returns the place of the first and by how many there are more behind it now; None where nothing is to come.
         """
@@ -126,11 +129,14 @@ class ValueRows:
         walk, until = self.rows[at].rest, perf_counter() + seconds
         assert walk is not None
         found: list[Row] = []
+        pauses = 0
         with masking.using(self.shown.rules):
             for row in walk:
                 if row is not None:
                     found.append(row)
-                if len(found) >= at_least and perf_counter() >= until:
+                else:
+                    pauses += 1
+                if (len(found) >= at_least or pauses > PAUSES) and perf_counter() >= until:
                     self.rows[at:at] = found
                     self._rest_from = at + len(found)
                     return at, len(found)

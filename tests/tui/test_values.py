@@ -252,11 +252,11 @@ async def test_what_is_told_again_leaves_folds_and_cursor_where_they_are() -> No
         assert at == '"lines": ['
         again = json.loads(json.dumps(INVOICE))
         record = replace(results()[-1], job_id=JOB, status="COMPLETED", error=None, value=again)
-        console.take((ResultsChanged((replace(record, logs=(), revision=99),), total=10),))
+        console.take((ResultsChanged((replace(record, logs=(), revision=99_999),), total=10),))
         await pilot.pause()
         assert (seen(document), under_cursor(document)) == (before, at)
         changed = {**INVOICE, "paid": 1}  # equal, and not the same
-        console.take((ResultsChanged((replace(record, logs=(), revision=100, value=changed),), total=10),))
+        console.take((ResultsChanged((replace(record, logs=(), revision=100_000, value=changed),), total=10),))
         await pilot.pause()
         assert any('"paid": 1' in line for line in seen(document))
 

@@ -1,0 +1,126 @@
+"""What takes long is done in pieces, or beside the keys: no step of the loop is long, whatever is opened or copied."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.events
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naq_tui import collecting, masking
+from naq_tui.clipboard import MOST_BYTES
+from naq_tui.screens.copying import CopyScreen
+from tests.tui.conftest import settle, shown
+from tests.tui.test_values import console_with, opened
+
+LONGEST_S = 0.05
+"""Processor time that the loop may be held for: a key pressed meanwhile is answered after it."""
+
+
+@contextmanager
+def steps_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The processor time, in seconds, of each step of the loop within the block."""
+    found: list[float] = []
+    run = asyncio.events.Handle._run
+
+    def timed(handle: asyncio.events.Handle) -> None:
+        begun = time.thread_time()
+        run(handle)
+        found.append(time.thread_time() - begun)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.events.Handle, "_run", timed)
+        yield found
+
+
+VALUES: dict[str, Any] = {
+    "one text": "x " * 650_000,
+    "a text of secrets": "password=hunter2 " * 80_000,
+    "a text of addresses": "http://example.com/path/ a@b " * 46_000,
+    "a text of names": "such a sample of text, sad as it is: token " * 30_000,
+    "many parts": [
+        {"id": n, "name": f"name of {n}", "note": "as many words as are too long for one row"} for n in range(14_000)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+async def test_a_large_value_opens_in_short_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = console_with(VALUES[name])
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "g")
+        await pilot.pause()
+        collecting.collect_rarely()
+        with steps_of_the_loop(monkeypatch) as steps:
+            document = await opened(pilot, None)
+            await pilot.press("G")
+            while not document._laid_out.is_whole:
+                await pilot.pause()
+    assert len(document._laid_out) > 5_000
+    assert max(steps) < LONGEST_S
+
+
+async def test_a_large_value_is_copied_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    what = VALUES["many parts"]
+    console = console_with(what[:5_000])
+    async with console.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, None)
+        collecting.collect_rarely()
+        with steps_of_the_loop(monkeypatch) as steps:
+            await pilot.press("y")
+            await shown(pilot, CopyScreen)
+            await pilot.press("r")
+            await pilot.pause()
+        assert '"id": 4999' in console.clipboard
+        assert max(steps) < LONGEST_S
+        assert any("Many terminals take 73 KiB at most." in note.message for note in console._notifications)
+
+
+async def test_what_no_terminal_takes_is_not_copied_and_said() -> None:
+    console = console_with("x" * (MOST_BYTES + 1))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, None)
+        await pilot.press("y")
+        await shown(pilot, CopyScreen)
+        await pilot.press("r")
+        await pilot.pause()
+        assert not console.clipboard
+        (told,) = [note.message for note in console._notifications if note.message.startswith("Not copied")]
+        assert told == "Not copied: the result is 700 KiB, and terminals take 700 KiB at most: x writes it to a file."
+
+
+PARTS = (
+    "a@",
+    "://",
+    "user:pw@",
+    "http",
+    "bearer ",
+    "basic Zm9v",
+    "eyJhbGciOiJIUzI1",
+    "token=",
+    "x",
+    " ",
+    "\n",
+    "'",
+    "é",
+)
+KEY = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-", "SAAKIA" + "A" * 60, "sk-" + "a" * 20, "ı")
+
+
+@given(st.lists(st.sampled_from((*PARTS, *KEY)), max_size=30).map("".join))
+def test_what_is_hidden_of_a_text_does_not_depend_on_its_pieces(text: str) -> None:
+    whole = masking.Rules().text(text)
+    with pytest.MonkeyPatch.context() as patched:
+        for piece in (1, 7, 32):
+            patched.setattr(masking, "_PIECE", piece)
+            assert masking.Rules().text(text) == whole
+    for pattern in masking._PATTERNS:
+        found = [match.start() for match in pattern.regex.finditer(text)]
+        assert set(found) <= set(pattern.starts(masking._folded(text), 0, len(text)))
