@@ -6,6 +6,8 @@ where that finds nothing (another maker's clock, another kind of id) is everythi
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -80,31 +82,36 @@ async def waiting_jobs(connection: Connection, queue: str, first_seq: int) -> li
     return await _page(connection, {"seq": first_seq}, connection.names.queue_subject(queue))
 
 
-async def oldest_jobs(connection: Connection, count: int) -> list[WaitingJob]:
-    """The oldest stored jobs of all queues, up to `count` of them."""
-    found: list[WaitingJob] = []
-    held = await stream_range(connection, connection.names.jobs)
-    while held.messages and len(found) < count:
-        page = await _page(
-            connection, {"seq": found[-1].seq + 1 if found else held.first_seq}, connection.names.queue_wildcard
-        )
-        if not page:
-            break
-        found += page
-    return found[:count]
-
-
-async def stored_job_ids(connection: Connection) -> set[str]:
-    """The ids of all jobs stored in any queue, those that run or wait for a retry included."""
-    found: set[str] = set()
+async def pages(connection: Connection) -> AsyncIterator[list[WaitingJob]]:
+    """All jobs stored in any queue by now, the oldest first, page by page; those that run or wait for a retry are
+    among them."""
     held = await stream_range(connection, connection.names.jobs)
     first = held.first_seq
     while held.messages and first <= held.last_seq:
         page = await _page(connection, {"seq": first}, connection.names.queue_wildcard)
         if not page:
             break
-        found.update(job_id for job_id in (_id_of(job.data) for job in page) if job_id is not None)
+        yield page
         first = page[-1].seq + 1
+
+
+async def oldest_jobs(connection: Connection, count: int) -> list[WaitingJob]:
+    """The oldest stored jobs of all queues, up to `count` of them."""
+    found: list[WaitingJob] = []
+    async with aclosing(pages(connection)) as read:  # type: ignore[type-var]
+        async for page in read:
+            found += page
+            if len(found) >= count:
+                break
+    return found[:count]
+
+
+async def stored_job_ids(connection: Connection) -> set[str]:
+    """The ids of all jobs stored in any queue, those that run or wait for a retry included."""
+    found: set[str] = set()
+    async with aclosing(pages(connection)) as read:  # type: ignore[type-var]
+        async for page in read:
+            found.update(job_id for job_id in (_id_of(job.data) for job in page) if job_id is not None)
     return found
 
 

@@ -18,6 +18,9 @@ from naq_tui.store.seen import functions_seen
 from naq_tui.text import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from naq_tui.acting.matching import Matching
     from naq_tui.acting.verb import Act
     from naq_tui.feed.protocol import Commands
 
@@ -99,9 +102,13 @@ class AddingJobs(Asking):
 class ActingOnJobs(Asking):
     """Mixed into the main screen and into the report on a job."""
 
-    async def job_targets(self) -> tuple[Target, ...]:
-        """The jobs that a key is about now. Raises NaqException where they have to be read and can't be."""
+    def job_targets(self) -> tuple[Target, ...]:
+        """The jobs that a key is about now, as far as they are held."""
         raise NotImplementedError
+
+    def jobs_matching(self, statuses: frozenset[str]) -> Matching | None:
+        """The search for the jobs that a key is about, those in one of `statuses`; None where `job_targets` are all."""
+        return None
 
     @work(group="acting", exit_on_error=False)
     async def action_retry_jobs(self) -> None:
@@ -119,7 +126,7 @@ class ActingOnJobs(Asking):
     async def action_clone_jobs(self) -> None:
         from naq_tui.screens.clone import CloneScreen, Wanted
 
-        commands, targets = self._commands(), await self._targets()
+        commands, targets = self._commands(), self.job_targets()
         if commands is None or not targets:
             return
         if len(targets) > 1:
@@ -150,22 +157,27 @@ class ActingOnJobs(Asking):
 
         await self.app.push_screen_wait(CloneScreen(targets[0], payload, enqueue))
 
-    async def _targets(self) -> tuple[Target, ...]:
-        try:
-            return await self.job_targets()
-        except NaqException as exc:
-            self.app.say(str(exc), severity="error")
-            return ()
-
     async def _act_on_jobs(self, verb: JobVerb) -> None:
         commands = self._commands()
         if commands is None:
             return
-        chosen = await self._targets()
-        targets = tuple(target for target in chosen if target.status in verb.statuses)
+        chosen: Sequence[Target]
+        matching = self.jobs_matching(verb.statuses)
+        if matching is None:
+            chosen = self.job_targets()
+            targets: Sequence[Target] = tuple(target for target in chosen if target.status in verb.statuses)
+            left_out = len(chosen) - len(targets)
+        else:
+            from naq_tui.screens.collect import CollectScreen
+
+            if not await self.app.push_screen_wait(CollectScreen(matching)):
+                return
+            targets, left_out = matching.targets, matching.left_out
         if not targets:
-            if chosen:
+            if left_out:
                 self.app.say(verb.nothing, severity="warning")
+            elif matching is not None:
+                self.app.say("Nothing that is stored now matches.", severity="warning")
             return
         from naq_tui.screens.bulk import BulkScreen
 
@@ -178,8 +190,10 @@ class ActingOnJobs(Asking):
             verb.act(commands),
             commands,
             question=f"{verb.name.capitalize()} {which}?",
-            left_out=len(chosen) - len(targets),
-            not_held=self._not_held() if len(chosen) > 1 else 0,
+            left_out=left_out,
+            not_held=self._not_held() if matching is None and len(targets) + left_out > 1 else 0,
+            unjudged=matching.unjudged if matching is not None else 0,
+            is_cut=matching is not None and matching.is_cut,
         )
         not_done = await self.app.push_screen_wait(screen)
         if not_done is not None:

@@ -10,6 +10,7 @@ from naq.models.result import JobResult
 from naq_tui.format import count
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.rows import ResultRow, result_row
+from naq_tui.text import width
 
 SAMPLE = 3
 
@@ -41,8 +42,11 @@ def _target(item: JobRow | ResultRow | JobResult) -> Target:
     return Target(row.job_id, row.job, row.status, row.function, row.queue, kind, row.text)
 
 
-def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
-    """`("queues", "reports 400 · mail 12")` and so on, for what they differ in or what is worth knowing."""
+def breakdown(targets: Sequence[Target], room: int = 47) -> list[tuple[str, str]]:
+    """`("queues", "reports 400 · mail 12")` and so on, for what they differ in or what is worth knowing.
+
+    The most frequent ones are named, as many as there is room for.
+    """
     lines: list[tuple[str, str]] = []
     for title, values in (
         ("queues", Counter(target.queue for target in targets)),
@@ -51,10 +55,19 @@ def breakdown(targets: Sequence[Target]) -> list[tuple[str, str]]:
         ("states", Counter(target.status.lower() for target in targets)),
     ):
         if any(values) and not (title == "states" and len(values) == 1):
-            shown = " · ".join(f"{name or '-'} {count(number)}" for name, number in values.most_common(3))
-            more = len(values) - 3
-            lines.append((title, f"{shown} · {more} more" if more > 0 else shown))
+            lines.append((title, _counted(values, room)))
     return lines
+
+
+def _counted(values: Counter[str], room: int) -> str:
+    text = ""
+    for named in range(min(3, len(values)), 0, -1):
+        text = " · ".join(f"{name or '-'} {count(number)}" for name, number in values.most_common(named))
+        if named < len(values):
+            text += f" · {count(len(values) - named)} more"
+        if width(text) <= room:
+            break
+    return text
 
 
 def sample(targets: Sequence[Target]) -> list[str]:

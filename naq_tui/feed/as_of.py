@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from naq.models.event import StoredEvent
+from naq.models.job import Job
 from naq.models.result import JobResult, ValueRef
 from naq_tui.feed.protocol import Feed, Pages
 from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
@@ -55,6 +56,11 @@ class PagesAsOf(Pages):
             async for piece in pieces:
                 yield replace(piece, results=tuple(filter(self._was_stored, piece.results)))
 
+    async def stored_jobs(self) -> AsyncIterator[tuple[Job, ...]]:
+        async with aclosing(self._feed.stored_jobs()) as pieces:  # type: ignore[type-var]
+            async for jobs in pieces:
+                yield tuple(job for job in jobs if job.enqueued_at is not None and job.enqueued_at <= self._at)
+
     async def read_result(self, job_id: str) -> JobResult | None:
         record = await self._feed.read_result(job_id)
         return record if record is not None and self._was_stored(record) else None
@@ -64,11 +70,6 @@ class PagesAsOf(Pages):
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         return await self._feed.read_payload(job_id)  # what a job is called with does not change
-
-    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
-        return tuple(
-            record for record in await self._feed.read_failed(fingerprint, error_type) if self._was_stored(record)
-        )
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         return tuple(stored for stored in await self._feed.job_events(job_id) if stored.seq <= self._last_seq)

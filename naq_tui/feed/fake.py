@@ -12,13 +12,15 @@ from naq.calls import Call
 from naq.errors import NaqException
 from naq.figures import COUNTED
 from naq.models.event import StoredEvent
+from naq.models.job import Job
 from naq.models.result import JobResult, ValueRef
 from naq_tui.feed import sample
 from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
 from naq_tui.feed.sample import old_event, process, results, workers
-from naq_tui.feed.sample_failures import failed_result, failures, payload, waiting_jobs
+from naq_tui.feed.sample_failures import failures, payload, waiting_jobs
 from naq_tui.feed.sample_figures import counted_event
 from naq_tui.feed.sample_jobs import T0, before, job_id
+from naq_tui.feed.sample_results import result_of, stored_result
 from naq_tui.format import many
 from naq_tui.launcher import LaunchSpec, OutputPage, ProcessView, Recipe
 from naq_tui.launcher.supervisor import CloseMode
@@ -26,9 +28,7 @@ from naq_tui.store.updates import EventsAppended, EventsRange, FailuresFound, Jo
 
 __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "first_batch"]
 
-
-SCAN_STEP = 2_000
-RESULTS_PIECE = 50
+SCAN_STEP, RESULTS_PIECE = 2_000, 50
 
 
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
@@ -71,9 +71,8 @@ class FakeFeed:
         """Reading one of them waits, once so many bytes have come, until it is given up."""
         self.value_fails: NaqException | None = None
         self.results_read: list[tuple[int, int]] = []
-        """Where stored results were read from, and which way."""
         self.results_stall = False
-        """Reading those waits until it is given up."""
+        """Reading stored results waits until it is given up."""
         self.results_fail: NaqException | None = None
         self.is_closed = False
 
@@ -157,13 +156,15 @@ class FakeFeed:
             if self.results_fail is not None:
                 raise self.results_fail
             end = min(max(1, start + step * (RESULTS_PIECE - 1)), sample.RESULTS_STORED)
-            seqs = range(min(start, end), max(start, end) + 1)
-            yield ResultsPiece(tuple(sample.stored_result(seq) for seq in seqs), end)
+            yield ResultsPiece(tuple(map(stored_result, range(min(start, end), max(start, end) + 1))), end)
             await asyncio.sleep(0)
             start = end + step
 
+    async def stored_jobs(self) -> AsyncIterator[tuple[Job, ...]]:
+        yield waiting_jobs()
+
     async def read_result(self, job_id: str) -> JobResult | None:
-        return self.results.get(job_id) or failed_result(job_id) or sample.older_result(job_id)
+        return self.results.get(job_id) or result_of(job_id)
 
     async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
         if self.value_fails is not None:
@@ -187,17 +188,6 @@ class FakeFeed:
         told += [event.function for event in events if event.function]
         told += [jobs[job_id] for jobs in (running, waiting) if job_id in jobs]
         return payload(job_id, told[0] if told else None)
-
-    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
-        past = [failed_result(item.event.job_id) for item in failures() if item.event and item.event.job_id]
-        return tuple(
-            result
-            for result in (*results(), *past)
-            if result is not None
-            and result.error is not None
-            and result.error.type == error_type
-            and fingerprint in (None, result.error.fingerprint)
-        )
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         return tuple(item for item in self.events.values() if item.event is not None and item.event.job_id == job_id)

@@ -20,6 +20,7 @@ from naq.eventlog import StreamRange, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
 from naq.models.event import StoredEvent
+from naq.models.job import Job
 from naq.models.result import JobResult, ValueRef
 from naq.models.times import utcnow
 from naq.results import record_of
@@ -132,6 +133,10 @@ class NatsFeed:
         """See `Feed.stored_results`."""
         return read_results(lambda: self._client, start, step)
 
+    def stored_jobs(self) -> AsyncIterator[tuple[Job, ...]]:
+        """See `Feed.stored_jobs`."""
+        return past.stored_jobs(self._client)
+
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Feed.read_result`."""
         return await self._client.results.get_record(job_id)
@@ -143,10 +148,6 @@ class NatsFeed:
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         """See `Feed.read_payload`."""
         return await past.read_payload(self._client, job_id)
-
-    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
-        """See `Feed.read_failed`."""
-        return await past.failed_jobs(self._client, fingerprint, error_type)
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
         """See `Feed.job_events`."""

@@ -14,11 +14,9 @@ from naq.clone import payload
 from naq.dependencies.waiting import Waiting
 from naq.errors import ConflictError, JobNotFoundError, SerializationError
 from naq.eventlog import StreamRange, read_page
-from naq.jobfilter import JobFilter
 from naq.kv import Entry
 from naq.models.event import Entity, JobEventType, StoredEvent
-from naq.models.job import Job, JobStatus
-from naq.models.result import JobResult
+from naq.models.job import Job
 from naq.tail import TailMessage
 from naq_tui.feed.log import backwards
 from naq_tui.feed.results import FIRST
@@ -33,8 +31,19 @@ _PIECE = 1_000
 
 async def waiting_jobs(client: AsyncClient) -> tuple[Job, ...]:
     """The oldest jobs that lie in the queues; what can't be read is left out, a worker will tell of it."""
+    return _jobs(await backlog.oldest_jobs(client.connection, WAITING_READ))
+
+
+async def stored_jobs(client: AsyncClient) -> AsyncIterator[tuple[Job, ...]]:
+    """See `Pages.stored_jobs`."""
+    async with aclosing(backlog.pages(client.connection)) as pages:  # type: ignore[type-var]
+        async for page in pages:
+            yield _jobs(page)
+
+
+def _jobs(stored: Iterable[backlog.WaitingJob]) -> tuple[Job, ...]:
     found: list[Job] = []
-    for waiting in await backlog.oldest_jobs(client.connection, WAITING_READ):
+    for waiting in stored:
         try:
             found.append(Job.from_wire(waiting.data))
         except SerializationError:
@@ -114,12 +123,3 @@ async def _waiting_child(client: AsyncClient, job_id: str) -> Mapping[str, Any] 
     except SerializationError:
         return None
     return None if child is None else child.job.to_record()
-
-
-async def failed_jobs(client: AsyncClient, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
-    """Every stored failure of one cause."""
-    wanted = JobFilter.of(status=JobStatus.FAILED, fingerprint=fingerprint, error_type=error_type)
-    found: list[JobResult] = []
-    async for chunk in client.letters.find(wanted):
-        found += chunk
-    return tuple(found)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from naq.models.event import StoredEvent
+from naq.models.job import Job
 from naq.models.result import JobResult, ValueRef
 from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
 from naq_tui.store.updates import Update
@@ -69,6 +70,11 @@ class Pages(Protocol):
         """
         ...
 
+    def stored_jobs(self) -> AsyncIterator[tuple[Job, ...]]:
+        """The jobs that are stored in any queue, the oldest first, some with each item; those under way are among them.
+        Close it with `aclose` to stop. Raises NaqException."""
+        ...
+
     async def read_result(self, job_id: str) -> JobResult | None:
         """The stored result of a job, None where there is none. Raises NaqException."""
         ...
@@ -82,13 +88,6 @@ class Pages(Protocol):
 
     async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
         """The job's own record, what it was called with; None where that is not stored. Raises NaqException."""
-        ...
-
-    async def read_failed(self, fingerprint: str | None, error_type: str) -> tuple[JobResult, ...]:
-        """The stored results of all jobs that failed so and have not been retried, oldest first.
-
-        `fingerprint` None finds them by `error_type` alone. Raises NaqException.
-        """
         ...
 
     async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:

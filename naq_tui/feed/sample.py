@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import RunningJob, WorkerRecord
 from naq_tui.feed.sample_jobs import (
-    CLOSED,
     INVOICE,
     POLL,
     QUEUE_OF,
@@ -28,8 +26,6 @@ from naq_tui.feed.sample_jobs import (
     job_id,
     lives,
     running_of,
-    tags_of,
-    value_of,
 )
 from naq_tui.feed.sample_schedules import earlier_runs, triggered
 from naq_tui.launcher import ProcessStatus, ProcessView
@@ -50,8 +46,6 @@ FIRST_SEQ = 183_801
 LATELY_S = 120
 RESULTS_STORED = 12_480
 """Sequences of the bucket of results, each with one of them."""
-OLDER_RESULTS = 40_000
-"""The number of the job before those that ended longer ago."""
 
 
 def stored(seq: int, at: datetime, event: JobEvent) -> StoredEvent:
@@ -166,60 +160,6 @@ def results() -> tuple[JobResult, ...]:
     found = sorted((record for record in ended if record.saved_at), key=lambda record: record.saved_at or T0)
     first = RESULTS_STORED - len(found) + 1
     return tuple(replace(record, revision=first + place) for place, record in enumerate(found))
-
-
-@lru_cache(maxsize=1)
-def _newest_results() -> tuple[JobResult, ...]:
-    return results()
-
-
-def stored_result(seq: int) -> JobResult:
-    """The result at this sequence of the bucket."""
-    newest = _newest_results()
-    first = newest[0].revision
-    return newest[seq - first] if seq >= first else _old_result(seq, first)
-
-
-def _old_result(seq: int, first: int) -> JobResult:
-    """One from before the last two minutes, when there was one every three seconds."""
-    number = OLDER_RESULTS + seq
-    function = (INVOICE, RECEIPT, RESIZE, INVOICE, POLL)[seq % 5]
-    queue, at = QUEUE_OF[function], before(LATELY_S + 3.0 * (first - seq))
-    error = CLOSED if function == INVOICE and seq % 97 == 0 else None
-    run_ms, wait_ms = RUN_MS[function] * (0.7 + seq * 37 % 70 / 100), 2.0 + seq * 13 % 40
-    started_at = at - timedelta(milliseconds=run_ms)
-    return JobResult(
-        job_id=job_id(number),
-        status="COMPLETED" if error is None else "FAILED",
-        function=function,
-        queue=queue,
-        value=value_of(number, function) if error is None else None,
-        error=error,
-        enqueued_at=started_at - timedelta(milliseconds=wait_ms),
-        started_at=started_at,
-        finished_at=at,
-        wait_ms=wait_ms,
-        run_ms=round(run_ms, 1),
-        attempt=1 if error is None else 3,
-        worker_id=WORKER_OF[queue],
-        job=call_of(number, function),
-        tags=tags_of(number, function),
-        saved_at=at,
-        revision=seq,
-        size=412 + number % 97,
-    )
-
-
-def older_result(wanted: str) -> JobResult | None:
-    """The result of one of these jobs, from before the last two minutes; None for any other."""
-    first = _newest_results()[0].revision
-    seq = _older_by_id().get(wanted)
-    return None if seq is None else _old_result(seq, first)
-
-
-@lru_cache(maxsize=1)
-def _older_by_id() -> dict[str, int]:
-    return {job_id(OLDER_RESULTS + seq): seq for seq in range(1, _newest_results()[0].revision)}
 
 
 def schedules() -> tuple[Schedule, ...]:

@@ -25,6 +25,8 @@ from naq_tui.widgets.consent import ConsentFields
 from naq_tui.widgets.course_lines import CourseLines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from naq_tui.app import NaqConsole
     from naq_tui.feed.protocol import Commands
 
@@ -43,6 +45,8 @@ class BulkScreen(Dialog[frozenset[str] | None]):
         typed: how many of what it is about: ten or more have to be typed. None is the targets.
         left_out: how many of those chosen it can't be done to.
         not_held: where all that is held was chosen, how many more there are at most.
+        unjudged: how many may be among those chosen, which can't be told.
+        is_cut: whether there are more of those chosen than one action is about.
     """
 
     app: NaqConsole
@@ -57,7 +61,7 @@ class BulkScreen(Dialog[frozenset[str] | None]):
     def __init__(
         self,
         verb: Verb,
-        targets: tuple[Target, ...],
+        targets: Sequence[Target],
         act: Act,
         commands: Commands,
         *,
@@ -65,10 +69,12 @@ class BulkScreen(Dialog[frozenset[str] | None]):
         typed: tuple[int, str] | None = None,
         left_out: int = 0,
         not_held: int = 0,
+        unjudged: int = 0,
+        is_cut: bool = False,
     ) -> None:
         super().__init__()
         self.verb, self.targets, self.left_out, self.question = verb, targets, left_out, question
-        self.not_held = not_held
+        self.not_held, self.unjudged, self.is_cut = not_held, unjudged, is_cut
         self._act = act
         self._commands = commands
         self._fields = ConsentFields(*(typed or (len(targets), verb.nouns)))
@@ -106,13 +112,17 @@ class BulkScreen(Dialog[frozenset[str] | None]):
             target = self.targets[0]
             said = f"\n{fit('last said', 11)}{target.text}" if target.text else ""
             return f"{fit('queue', 11)}{target.queue}{said}"
-        lines = [f"{fit(title, 11)}{values}" for title, values in breakdown(self.targets)]
+        lines = [f"{fit(title, 11)}{cut(values, 47)}" for title, values in breakdown(self.targets)]
         for place, line in enumerate(sample(self.targets)):
             lines.append(f"{fit('such as' if place == 0 else '', 11)}{cut(line, 47)}")
         if self.left_out:
             lines.append(f"{fit('left out', 11)}{plural(self.left_out, self.verb.noun)} it can't be done to")
         if self.not_held:
             lines.append(f"{fit('not held', 11)}up to {count(self.not_held)} more, which stay as they are")
+        if self.unjudged:
+            lines.append(f"{fit('not known', 11)}whether {count(self.unjudged)} more match: they stay as they are")
+        if self.is_cut:
+            lines.append(f"{fit('too many', 11)}the oldest of them: what is left takes another time")
         return "\n".join(lines)
 
     @on(Choice.Chosen)

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from naq.errors import NaqException
 from naq_tui import keys, masking
 from naq_tui.acting.jobs import ActingOnJobs
+from naq_tui.acting.matching import Matching, of_causes
 from naq_tui.acting.targets import Target, targets_of
 from naq_tui.feed.kin import STEPS, kin_of
 from naq_tui.feed.schedule_runs import job_as_told, older_runs
@@ -122,13 +123,12 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
         with masking.revealed(self.is_revealed):
             return parts_of(self._record, self._extra)
 
-    async def job_targets(self) -> tuple[Target, ...]:
-        if self.kind == "error":
-            group = self._record
-            found = await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
-            return targets_of(found)
+    def job_targets(self) -> tuple[Target, ...]:
         row = self.app.state.jobs.get(self.key)
         return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
+
+    def jobs_matching(self, statuses: frozenset[str]) -> Matching | None:
+        return of_causes([self._record], self.app.live, statuses) if self.kind == "error" else None
 
     def compared_rows(self) -> tuple[Any, ...]:
         row = self.app.state.jobs.get(self.key) or self.app.state.results.get(self.key)

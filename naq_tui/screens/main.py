@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from naq_tui import hints, keys
 from naq_tui.acting.jobs import ActingOnJobs, AddingJobs
+from naq_tui.acting.matching import Matching, of_causes, of_list
 from naq_tui.acting.processes import ActingOnProcesses
 from naq_tui.acting.queues import ActingOnQueues
 from naq_tui.acting.schedules import ActingOnSchedules
@@ -34,7 +35,7 @@ from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
-from naq_tui.views.table import Cell, Lens, spread, with_unreadable
+from naq_tui.views.table import Cell, Lens, marked_words, spread, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
 from naq_tui.widgets.event_log import EventLog
@@ -49,7 +50,6 @@ from naq_tui.widgets.tab_line import TabLine
 from naq_tui.widgets.truth_line import TruthLine
 
 if TYPE_CHECKING:
-    from naq.models.result import JobResult
     from naq_tui.app import NaqConsole
     from naq_tui.views.detail import Kind
 
@@ -205,19 +205,16 @@ class MainScreen(
         pane.chips = log.needle.chips
 
     def _footing(self, table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
-        unmarked = table.not_marked if table.marks else 0
         is_results = table.view.name == "results"
+        is_part = (table.needle or table.facet) and not is_results
         parts = [
-            Cell(f"{count(len(table.marks))} marked", "accent") if table.marks else None,
-            Cell(f"up to {count(unmarked)} more are not held", "waiting") if unmarked else None,
-            Cell(f"{count(table.row_count)} shown", "muted")
-            if (table.needle or table.facet) and not is_results
-            else None,
+            *marked_words(len(table.marks), table.not_marked, table.not_held if table.takes_all else None),
+            Cell(f"{count(table.row_count)} shown", "muted") if is_part else None,
             Cell(f"{count(table.unjudged)} more without known {_unknown(table)}", "waiting")
             if table.unjudged
             else None,
         ]
-        more = self.results_footing() if is_results else ()
+        more = self.results_footing() if is_results and (self._reading or not table.has_marks) else ()
         told = spread(parts)
         return (*told, *((Cell(" · ", "muted"),) if told and more else ()), *more)
 
@@ -337,7 +334,7 @@ class MainScreen(
         if (place == "events" and self.stop_reading()) or (place == "results" and self.stop_results()):
             return
         table = self.tables.get(place)
-        if table is not None and table.marks:
+        if table is not None and table.has_marks:
             table.unmark()
             self._refresh_views()
             return
@@ -359,15 +356,19 @@ class MainScreen(
     def _event_opened(self, message: EventLog.Opened) -> None:
         self.post_message(Open("event", str(message.seq)))
 
-    async def job_targets(self) -> tuple[Target, ...]:
-        """The marked jobs, or the one under the cursor; of a group of errors all jobs that still stand failed."""
-        items = self.tables[self.place].targets
-        if self.place != "errors":
-            return targets_of(items)
-        found: list[JobResult] = []
-        for group in items:
-            found += await self.app.pages.read_failed(group.key if group.has_fingerprint else None, group.type)
-        return targets_of(found)
+    def job_targets(self) -> tuple[Target, ...]:
+        """The marked jobs, or the one under the cursor."""
+        return targets_of(self.tables[self.place].targets)
+
+    def jobs_matching(self, statuses: frozenset[str]) -> Matching | None:
+        """All jobs of the causes that are marked, or all that match what the list is asked for, once that is chosen."""
+        table, app = self.tables[self.place], self.app
+        if self.place == "errors":
+            return of_causes(table.targets, app.live, statuses)
+        if not table.takes_all:
+            return None
+        asked = (table.facet, table.needle)
+        return of_list(table.view, asked, app.lens(), lambda: app.live, lambda: table.items, statuses)
 
     def _not_held(self) -> int:
         return self.tables[self.place].not_marked

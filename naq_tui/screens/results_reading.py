@@ -115,7 +115,7 @@ class ResultsReading:
 
     def _to_oldest(self) -> None:
         state = self.app.live
-        if self._results.marks:
+        if self._results.has_marks:
             self._to_older()  # what is marked stays in sight of the keys that act
         elif state.results_from and not state.has_oldest_result:
             self._stop_reads()

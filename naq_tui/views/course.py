@@ -9,7 +9,7 @@ from naq_tui.jsontext import Span
 from naq_tui.status import Look
 from naq_tui.text import cut, width
 
-HEIGHT = 6
+HEIGHT, SEARCH_HEIGHT = 6, 4
 STATES = {
     "running": Look("▸", ">", "under way", "running"),
     "paused": Look("❚", "=", "paused", "waiting"),
@@ -36,6 +36,27 @@ class Course(NamedTuple):
     @property
     def is_over(self) -> bool:
         return self.state in ("stopped", "done", "refused")
+
+
+class Search(NamedTuple):
+    """The way to all that an action is about, at one moment."""
+
+    whole: int
+    looked_at: int
+    found: int
+
+
+def search_lines(search: Search, room: int, *, ascii_only: bool = False) -> list[tuple[Span, ...]]:
+    """`SEARCH_HEIGHT` lines of at most `room` cells: how far it has come, a bar, and how many are found."""
+    head = f"{STATES['running'].mark(ascii_only)} looking"
+    of = f"{count(search.looked_at)} of {count(search.whole)}"
+    figures = len(count(search.whole))
+    return [
+        ((head, "running"), (" " * max(2, room - width(head) - len(of)), ""), (of, "strong")),
+        bar(Course("running", search.whole, search.looked_at, 0, ""), room, ascii_only=ascii_only),
+        (),
+        ((f"{count(search.found):>{figures}}", "strong" if search.found else "muted"), ("  found", "")),
+    ]
 
 
 def lines(course: Course, room: int, *, ascii_only: bool = False) -> list[tuple[Span, ...]]:

@@ -121,7 +121,7 @@ class JobsView(TableView[JobRow]):
         ended = max(0, state.results_total - sum(held[name] for name in FINAL_STATUSES))
         if not facet:
             return waiting + ended
-        return waiting if facet == "PENDING" else ended if facet in FINAL_STATUSES else 0
+        return waiting if facet == "PENDING" else ended if facet in FINAL_STATUSES or facet == "RETRY" else 0
 
     def fields(self, item: JobRow, lens: Lens) -> Mapping[str, str]:
         error = item.text if item.status in ("FAILED", "RETRY") else ""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from naq_tui import hints
+from naq_tui.format import count
 from naq_tui.status import Look
 from naq_tui.store.state import State
 from naq_tui.text import cut_id, fit
@@ -241,6 +243,26 @@ def spread(parts: Sequence[Cell | None], between: str = " · ") -> tuple[Cell, .
                 cells.append(Cell(between, "muted"))
             cells.append(part)
     return tuple(cells)
+
+
+def marked_words(marked: int, not_marked: int, not_held: int | None) -> tuple[Cell | None, ...]:
+    """What the frame says of marks.
+
+    Args:
+        marked: how many rows are.
+        not_marked: where all that are shown are marked, how many more there may be.
+        not_held: that, where those are taken as well; None where they are not.
+    """
+    if not_held is not None:
+        return Cell("all that match", "accent"), Cell(f"up to {count(not_held)} beside those shown", "waiting")
+    if not marked:
+        return ()
+    takes = hints.hint("list.mark_all", "{} takes them too")
+    return (
+        Cell(f"{count(marked)} marked", "accent"),
+        Cell(f"up to {count(not_marked)} more are not held", "waiting") if not_marked else None,
+        Cell(takes, "muted") if not_marked and takes else None,
+    )
 
 
 def with_unreadable(headline: tuple[Cell, ...], state: State, kind: str) -> tuple[Cell, ...]:

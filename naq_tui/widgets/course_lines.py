@@ -1,33 +1,37 @@
-"""How far an action on many has come."""
+"""How far an action on many has come, or the search for what it is about."""
 
 from __future__ import annotations
 
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from naq_tui.views.course import HEIGHT, Course, lines
+from naq_tui.jsontext import Span
+from naq_tui.views.course import HEIGHT, SEARCH_HEIGHT, Course, Search, lines, search_lines
 from naq_tui.widgets.painted import Painted, cut_cells
 
 
 class CourseLines(Painted):
     """Always as high as it is made: nothing moves while the figures change."""
 
-    course: reactive[Course | None] = reactive(None)
+    course: reactive[Course | Search | None] = reactive(None)
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_search: bool = False) -> None:
         super().__init__()
-        self.styles.height = HEIGHT
+        self.styles.height = SEARCH_HEIGHT if is_search else HEIGHT
 
     @property
     def text(self) -> str:
         """All of it as plain lines."""
+        return "\n".join("".join(text for text, _ in line) for line in self._lines())
+
+    def _lines(self) -> list[tuple[Span, ...]]:
+        room, ascii_only = self.size.width, getattr(self.app, "ascii_only", False)
         if self.course is None:
-            return ""
-        made = lines(self.course, self.size.width, ascii_only=getattr(self.app, "ascii_only", False))
-        return "\n".join("".join(text for text, _ in line) for line in made)
+            return []
+        if isinstance(self.course, Search):
+            return search_lines(self.course, room, ascii_only=ascii_only)
+        return lines(self.course, room, ascii_only=ascii_only)
 
     def render_line(self, y: int) -> Strip:
-        if self.course is None or y >= HEIGHT:
-            return self.strip([])
-        made = lines(self.course, self.size.width, ascii_only=getattr(self.app, "ascii_only", False))
-        return self.strip(cut_cells(made[y], self.size.width))
+        made = self._lines()
+        return self.strip(cut_cells(made[y], self.size.width) if y < len(made) else [])

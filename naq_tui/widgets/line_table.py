@@ -39,6 +39,8 @@ class LineTable(RowCursor[Item]):
         self.facet = ""
         """The part of the list that is shown; empty is all of it."""
         self.marks = Marks()
+        self.takes_all = False
+        """Whether what acts is about all that match, those that are not held as well."""
         self.hidden: frozenset[str] = frozenset()
         """Ids of columns that are not shown, however much room there is."""
         self._lens: Lens | None = None
@@ -74,13 +76,24 @@ class LineTable(RowCursor[Item]):
         marked = [item for item in self._items if self.view.key(item) in self.marks]
         return marked or ([self.selected] if self.selected is not None else [])
 
+    @property
+    def has_marks(self) -> bool:
+        return self.takes_all or len(self.marks) > 0
+
+    @property
+    def not_held(self) -> int:
+        """How many rows there may be beside those that are held, in the part of the list that is shown."""
+        return self.view.not_held(self._state, self.facet)
+
     def mark(self) -> None:
         """Mark the row under the cursor, or unmark it, and move on."""
+        self.takes_all = False
         if self.selected_key is not None:
             self.marks.toggle(self.selected_key)
             self._move(self._cursor + 1)
 
     def mark_range(self) -> None:
+        self.takes_all = False
         if self._items:
             self.marks.range([self.view.key(item) for item in self._items], self._cursor)
             self.repaint()
@@ -90,19 +103,27 @@ class LineTable(RowCursor[Item]):
         """Where all rows shown are marked: how many more there may be that are not held here, and so are not."""
         if not self._items or not all(self.view.key(item) in self.marks for item in self._items):
             return 0
-        return self.view.not_held(self._state, self.facet)
+        return self.not_held
 
     def mark_all(self) -> None:
-        self.marks.all(self.view.key(item) for item in self._items)
+        """Mark all rows shown; where they are, take those that are not held as well; then none."""
+        if self.takes_all:
+            self.unmark()
+            return
+        self.takes_all = self.not_marked > 0 or (not self._items and self.not_held > 0)
+        if not self.takes_all:
+            self.marks.all(self.view.key(item) for item in self._items)
         self.repaint()
 
     def keep_marks(self, keys: Iterable[str]) -> None:
         """Take the marks off all rows but these."""
+        self.takes_all = False
         if self.marks:
             self.marks.keep(keys)
             self.repaint()
 
     def unmark(self) -> None:
+        self.takes_all = False
         self.marks.clear()
         self.repaint()
 
@@ -114,7 +135,7 @@ class LineTable(RowCursor[Item]):
         self.show_facet(names[(here + step) % len(names)])
 
     def show_facet(self, facet: str) -> None:
-        self.facet = facet
+        self.facet, self.takes_all = facet, False
         self._cursor_key, self._cursor, self._top = None, 0, 0
         self.again()
 
@@ -131,6 +152,7 @@ class LineTable(RowCursor[Item]):
 
     def filter(self, text: str) -> None:
         """Show only rows that match; empty text shows all."""
+        self.takes_all = self.takes_all and text == self.needle.text
         self.needle = Needle(text, self.fields)
         self.again()
 
@@ -182,7 +204,7 @@ class LineTable(RowCursor[Item]):
         item = self._items[place]
         under = "cursor" if place == self._cursor and self.has_focus else ""
         cells = self.view.cells(item, self._lens)
-        is_marked = len(self.marks) > 0 and self.view.key(item) in self.marks
+        is_marked = self.takes_all or (len(self.marks) > 0 and self.view.key(item) in self.marks)
         mark = "*" if self._lens.ascii_only else "▌"
         line: list[tuple[str, str]] = [(mark if is_marked else " ", "accent" if is_marked else "")]
         room = self.line_width - _MARGIN

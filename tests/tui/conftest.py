@@ -98,10 +98,11 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 
 async def shown(pilot: Pilot[Any], kind: type) -> None:
-    """Wait until a screen of this kind is in front."""
+    """Wait until a screen of this kind is in front, with all that is on it."""
     async with asyncio.timeout(5):
         while not isinstance(pilot.app.screen, kind):
             await pilot.pause(0.02)
+    await pilot.pause()
 
 
 async def gone(pilot: Pilot[Any], kind: type) -> None:

@@ -1,4 +1,4 @@
-"""`a` marks what is held: of what is stored beyond that it says how much there is, and that it is left alone."""
+"""`a` marks what is held, and tells how much there is beyond that; once more it takes that as well."""
 
 from __future__ import annotations
 
@@ -32,11 +32,18 @@ async def test_all_results_that_are_held_are_marked_and_those_that_are_not_are_t
         await pilot.press("7", "a")
         await pilot.pause()
         more = stored - HELD
-        assert footing(console, "results") == ("30 marked · up to 99,970 more are not held" if more else "30 marked")
+        told = "30 marked · up to 99,970 more are not held · a takes them too"
+        assert footing(console, "results") == (told if more else "30 marked")
         await pilot.press("space")
         await pilot.pause()
         assert footing(console, "results") == "29 marked", "who takes one mark off does not ask for all"
         await pilot.press("a", "a")
+        await pilot.pause()
+        assert footing(console, "results") == ("all that match · up to 99,970 beside those shown" if more else "")
+        await pilot.press("space")
+        await pilot.pause()
+        assert footing(console, "results").startswith("29 marked" if more else "1 marked"), "a choice of one's own"
+        await pilot.press(*("a", "a", "a") if more else ("a", "a"))
         await pilot.pause()
         assert footing(console, "results") == "", "none is marked"
 
@@ -50,7 +57,7 @@ async def test_jobs_of_a_state_are_told_by_what_is_stored_of_them() -> None:
         await settle(pilot)
         await pilot.press("3", "a")
         await pilot.pause()
-        assert footing(console, "jobs") == "30 marked · up to 96,970 more are not held"
+        assert footing(console, "jobs") == "30 marked · up to 96,970 more are not held · a takes them too"
         await pilot.press("right")
         await pilot.pause()
         assert "up to 89,970 more are not held" in footing(console, "jobs")
