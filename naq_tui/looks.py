@@ -52,9 +52,13 @@ class LooksApp(SwitchingApp):
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        self.app_resume_signal.subscribe(self, lambda _: self._tell_title())
+        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
         self._tell_title()
         self.call_after_refresh(self._restore)
+
+    def _resumed(self) -> None:
+        self._tell_title()
+        self.screen.refresh()  # the terminal shows nothing of it any more, whatever has not changed meanwhile
 
     async def _shutdown(self) -> None:
         self.remember()
