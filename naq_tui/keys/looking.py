@@ -312,7 +312,7 @@ LOOKING: tuple[Action, ...] = (
         call="fold_here",
         owner="report",
         where=OPENING,
-        footer=49,
+        footer=78,
     ),
     Action(
         id="report.unfold",

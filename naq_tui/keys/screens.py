@@ -51,7 +51,7 @@ SCREEN_KEYS: tuple[Action, ...] = (
         group="Screens",
         call="go_back",
         owner="app",
-        footer=66,
+        footer=79,
         where=LISTS | REPORTS,
         footer_where=REPORTS,
     ),

@@ -30,7 +30,7 @@ from naq_tui.views.figures_report import row_of
 from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
-from naq_tui.views.values import Value
+from naq_tui.views.values import Traceback, Value
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.past_line import PastLine
@@ -206,7 +206,7 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
         self.document.show(report.lines, report.links)
         can_open = bool(self.related_line.items or report.links)
-        has_values = any(isinstance(line, Value) for line in report.lines)
+        has_values = any(isinstance(line, Value) and not isinstance(line, Traceback) for line in report.lines)
         self.key_line.idle = (NOTHING_IDLE if can_open else OPENING_KEYS) | (
             NOTHING_IDLE if has_values else FOLDING_KEYS
         )

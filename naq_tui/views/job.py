@@ -21,6 +21,7 @@ from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import LARGEST_SHOWN, Aside, Extra
 from naq_tui.views.jobs import took
 from naq_tui.views.kin import runs_after, runs_before
+from naq_tui.views.related import Related
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import timeline
@@ -161,7 +162,11 @@ def _facts(report: Report, row: JobRow, record: JobResult | None, payload: Mappi
     function = record.function if record is not None else payload.get("function")
     report.fact("function", safe(function, 300) if isinstance(function, str) else row.function)
     report.fact("queue", row.queue)
-    report.fact("worker", row.worker)
+    is_told = record is not None and safe(record.worker_id, 100) == row.worker
+    worker_id = record.worker_id if record is not None and is_told else row.worker
+    if row.worker:
+        report.fact("worker", row.worker)
+        report.link(Related("worker", worker_id))
     retries = codec.whole(payload, "max_retries", 0)
     allowed = f" of {retries + 1:,} at most" if retries > 0 else ""
     report.fact("attempt", f"{row.attempt:,}{allowed}" if row.attempt else None)
@@ -171,6 +176,8 @@ def _facts(report: Report, row: JobRow, record: JobResult | None, payload: Mappi
     report.fact("unique", safe(unique, 200) if isinstance(unique, str) else None)
     if record is not None:
         report.fact("schedule", safe(record.schedule_id or "", 200))
+        if record.schedule_id:
+            report.link(Related("schedule", record.schedule_id))
         report.fact("tags", safe(", ".join(record.tags), 300))
         report.fact("reason", told(record.reason or ""))
         died = f"{record.crashes:,} runs died with their worker" if record.crashes else ""

@@ -13,7 +13,7 @@ from naq_tui.jsontext import Span
 from naq_tui.text import fit, safe, safe_lines, width
 from naq_tui.views.extra import FOLD_ALL
 from naq_tui.views.related import Related
-from naq_tui.views.values import Value
+from naq_tui.views.values import Traceback, Value
 
 LABEL = 14
 """Cells of the column of labels."""
@@ -60,11 +60,7 @@ class Report:
 
     def traceback(self, text: str) -> None:
         """A traceback: places muted, the code plain, the error last and red."""
-        lines = safe_lines(masking.active().text(text).rstrip())
-        for place, line in enumerate(lines):
-            is_place = line.lstrip().startswith(('File "', "Traceback "))
-            is_error = not line.startswith(" ") and place > 0
-            self.lines.append((("  ", ""), (line, "muted" if is_place else "failed" if is_error else "")))
+        self.lines.append(Traceback("traceback", text, FOLD_ALL, masking.active()))
 
     def link(self, item: Related) -> None:
         """The line added last opens a record."""

@@ -63,6 +63,12 @@ class Value:
         return all(one is another or _is_same(one, another) for one, another in pairs)
 
 
+class Traceback(Value):
+    """The text of a traceback: laid out line by line as values are part by part, as it can have as many."""
+
+    __slots__ = ()
+
+
 def _is_same(one: Any, another: Any) -> bool:
     """1, 1.0 and true are equal, and yet not the same."""
     try:
@@ -223,6 +229,9 @@ class _Walk:
             frame = self._frames[-1]
             for key, value in frame.pairs:
                 frame.left -= 1
+                if isinstance(self._rows.shown, Traceback):
+                    self._begun = self._traced(value)
+                    return next(self._begun)
                 self._begun = self._part(key, value, frame.depth, "," if frame.left else "")
                 return next(self._begun)
             self._frames.pop()
@@ -282,6 +291,19 @@ class _Walk:
             yield Row((*lead, (text, tone), (tail, "muted")), depth)
         else:
             yield from self._poured(lead, [text], tone, tail, depth)
+
+    def _traced(self, text: str) -> Iterator[Row | None]:
+        for shown in masking.active().passes(text):
+            text = shown
+            yield None
+        room = max(8, self._rows.cells - len(MARGIN))
+        for place, line in enumerate(text.rstrip().replace("\r\n", "\n").split("\n")):
+            line = safe(line)
+            is_place = line.lstrip().startswith(('File "', "Traceback "))
+            is_error = not line.startswith(" ") and place > 0
+            tone = "muted" if is_place else "failed" if is_error else ""
+            for row in wrap(line, room):
+                yield Row(((MARGIN, ""), (row, tone)), 0)
 
     def _poured(
         self, lead: Line, pieces: Iterable[str | None], tone: str, tail: str, depth: int

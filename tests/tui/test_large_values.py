@@ -69,7 +69,7 @@ async def test_it_is_read_when_its_report_opens_and_shown_as_any_other() -> None
         assert "hunter2" not in text_on(pilot)
         await pilot.press("v")
         await told(pilot, '"password": "hunter2"')
-        await pilot.press("v", "j", "j", "space")
+        await pilot.press("v", "j", "j", "j", "space")
         await told(pilot, '"customer": {… 3 keys},')
         await pilot.press("y", "r")
         await pilot.pause()
@@ -106,7 +106,7 @@ async def test_a_larger_one_is_not_read_but_written_to_a_file_whole(
         for name in ("whole.json", "whole.csv"):
             await pilot.press("x")
             await shown(pilot, ExportScreen)
-            await pilot.press("ctrl+u", *name, "enter", "enter")
+            await pilot.press("ctrl+u", *name, "enter")
             await gone(pilot, ExportScreen)
     assert_whole(tmp_path)
 

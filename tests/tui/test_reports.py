@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from naq_tui.store.failures import groups
 from naq_tui.store.kin import MOST, Descendants, tree
 from naq_tui.store.schedule_runs import RUNS, ScheduleRun, ScheduleRuns
 from naq_tui.store.state import EMPTY, State
-from naq_tui.store.updates import EventsAppended, Update
+from naq_tui.store.updates import EventsAppended, ResultsChanged, Update
 from naq_tui.views.detail import LATELY
 from naq_tui.views.error_group import JOBS_SHOWN
 from naq_tui.views.related import Related
@@ -467,3 +468,21 @@ async def test_children_are_looked_for_further_when_that_is_asked_for(monkeypatc
         await pilot.press("shift+tab")
         await pilot.press("enter")
         await until(pilot, lambda: "archive" in text_on(pilot))
+
+
+async def test_the_worker_and_the_schedule_of_a_job_are_opened_from_its_report() -> None:
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        record = next(row.record for row in console.state.results.values() if row.record.worker_id == "w-3")
+        console.take((ResultsChanged((replace(record, schedule_id="digest", revision=99_999),), total=10),))
+        for steps, title in ((0, "Worker"), (1, "Schedule")):
+            report = await opened(pilot, "job", record.job_id)
+            await read(pilot, report)
+            await pilot.press(*["tab"] * steps, "enter")
+            await until(pilot, lambda report=report: console.screen is not report)
+            await pilot.pause()
+            assert title in text_on(pilot).split("\n")[0]
+            await pilot.press("escape")
+            await until(pilot, lambda report=report: console.screen is report)
+            await pilot.press("escape")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
+from naq.models.result import JobError
 from naq_tui import masking
 from naq_tui.feed.fake import first_batch
 from naq_tui.feed.sample import results
@@ -189,6 +190,7 @@ async def opened(pilot: Pilot[None], what: Any) -> Document:
     await pilot.pause()
     screen = pilot.app.screen
     assert isinstance(screen, DetailScreen)
+    await pilot.press("j")  # the worker can be opened; on to the values
     return screen.document
 
 
@@ -281,7 +283,7 @@ async def test_a_hundred_thousand_parts_are_read_from_the_first_to_the_last_whil
         assert any("the very last" in line for line in seen(document)), "the end was waited for"
         await pilot.press("g")
         assert seen(document)[0].startswith("✓ done")
-        await pilot.press("j", "space")
+        await pilot.press("j", "j", "space")
         assert len(document._laid_out) < 60
         await pilot.press("space", "G")
         while not document._laid_out.is_whole:
@@ -348,3 +350,27 @@ async def test_without_colours_every_kind_is_told_by_its_letters(monkeypatch: py
         assert any('"paid": true,' in line for line in shown)
         assert any('"vat": null' in line for line in shown)
         assert under_cursor(document) == '"customer": {', "the cursor is a ground, not a hue"
+
+
+async def test_a_traceback_is_whole_however_long() -> None:
+    frame = '  File "/srv/shop/reports.py", line {}, in build\n    return self.render(chart, token="s3cret")\n'
+    text = (
+        "Traceback (most recent call last):\n" + "".join(frame.format(n) for n in range(6_000)) + "ValueError: the end"
+    )
+    error = JobError(type="ValueError", message="no", traceback=text)
+    record = replace(results()[-1], job_id=JOB, status="FAILED", error=error, value=None, logs=())
+    console = fake_console(first_batch(), (ResultsChanged((record,), total=10),))
+    async with console.run_test(size=(100, 40)) as pilot:
+        document = await opened(pilot, None)
+        assert any("reports.py:5999" in line for line in seen(document)), "the innermost frame first"
+        assert len(document._laid_out) < 2 * FIRST_ROWS or document._laying is not None
+        await pilot.press("G")
+        while not document._laid_out.is_whole:
+            await pilot.pause()
+        assert len(document._laid_out) > 12_000
+        assert any("ValueError: the end" in line for line in seen(document))
+        rows = ["".join(text for text, _ in row) for row in document._laid_out]
+        assert sum("line 3000, in build" in row for row in rows) == 1
+        assert not any("s3cret" in row for row in rows)
+        await pilot.press("k", "space", "enter")  # nothing in it folds
+        assert len(document._laid_out) > 12_000
