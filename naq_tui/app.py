@@ -320,7 +320,9 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
             self.run_worker(tell_log(self, "launch processes", views), group="acting", exit_on_error=False)
         self._look_at_processes()
         names = [row.name for row in self.state.processes if row.process_id in started]
-        self.say(f"{', '.join(names)} started: 8 shows {'its' if len(names) == 1 else 'their'} output.")
+        whose = "its" if len(names) == 1 else "their"
+        shows = "enter" if self.place == "processes" else "8"
+        self.say(f"{', '.join(names)} started: {shows} shows {whose} output.")
 
     @on(Open)
     def _open(self, message: Open) -> None:

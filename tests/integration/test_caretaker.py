@@ -11,6 +11,7 @@ import pytest
 from naq import caretaker
 from naq.caretaker import LEASE, Caretaker
 from naq.client import AsyncClient
+from naq.eventlog import stream_range
 from naq.kv import Bucket
 from naq.settings import Settings
 
@@ -63,7 +64,8 @@ async def test_one_is_on_duty_and_a_stopped_one_passes_it_on(
     assert await log.next() == "began"
     second = asyncio.create_task(two.run())
     locks = Bucket(client.connection, client.connection.names.locks)
-    async for batch in locks.watch(LEASE, only_new=True):
+    held = await stream_range(client.connection, locks.stream)
+    async for batch in locks.watch(LEASE, from_revision=held.last_seq + 1):
         if batch.entries:  # renewed while the other stood by
             break
     assert one.is_on_duty

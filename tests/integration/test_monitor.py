@@ -15,6 +15,7 @@ import pytest
 from naq import codec
 from naq.caretaker import LEASE
 from naq.client import AsyncClient
+from naq.eventlog import stream_range
 from naq.events import Events
 from naq.examples import tasks
 from naq.inspector import worker_of
@@ -53,7 +54,9 @@ async def all_beat(client: AsyncClient, times: int, workers: int) -> None:
     beats: dict[str, int] = {}
 
     async def count() -> None:
-        async for batch in workers_bucket(client).watch(only_new=True):
+        bucket = workers_bucket(client)
+        held = await stream_range(client.connection, bucket.stream)
+        async for batch in bucket.watch(from_revision=held.last_seq + 1):
             for entry in batch.entries:
                 beats[entry.key] = beats.get(entry.key, 0) + 1
             if sum(count >= times for count in beats.values()) >= workers:
