@@ -239,8 +239,8 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
             elif self.kind == "schedule":
                 await self._read_runs()
             else:
-                newest = self._record.job_ids[-1]
-                self._extra = replace(self._extra, result=await self.app.pages.read_result(newest))
+                result = await self.app.pages.read_result(self._record.job_ids[-1])
+                self._extra = replace(self._extra, result=result)
             self._extra = replace(self._extra, problem="", is_read=True)
             if self.kind == "job":
                 self._show()
@@ -261,14 +261,16 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
             self._extra = replace(self._extra, event=row)
         event = self._extra.event.raw.event if self._extra.event is not None else None
         if event is not None and event.job_id:
-            self._extra = replace(self._extra, events=await feed.job_events(event.job_id))
+            events = await feed.job_events(event.job_id)
+            self._extra = replace(self._extra, events=events)
 
     async def _read_job(self, job_id: str) -> None:
         feed = self.app.pages
         result = await feed.read_result(job_id)
         payload = result.job if result is not None and result.job is not None else await feed.read_payload(job_id)
         self._extra = replace(self._extra, result=result, payload=payload)
-        self._extra = replace(self._extra, events=await feed.job_events(job_id))
+        events = await feed.job_events(job_id)  # first: what others read meanwhile is in the extra then
+        self._extra = replace(self._extra, events=events)
 
     async def _read_kin(self) -> None:
         """What the job waits for and what waits for it; what was read before stays until all of it has been anew."""

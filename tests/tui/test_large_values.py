@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from naq.errors import JobNotFoundError, NaqConnectionError, SerializationError
+from naq.models.event import StoredEvent
 from naq.models.result import ValueRef
 from naq_tui import masking
 from naq_tui.app import NaqConsole
@@ -87,6 +88,27 @@ async def test_what_was_not_read_is_told_and_read_once_the_connection_is_back() 
         feed.value_fails = None
         assert '"customer": {' not in text_on(pilot)
         console.take((link(),))
+        await told(pilot, '"customer": {')
+
+
+async def test_it_stays_where_the_rest_of_the_report_is_longer_in_coming() -> None:
+    console, feed = console_aside()
+    come, job_events = asyncio.Event(), feed.job_events
+
+    async def late(job_id: str) -> tuple[StoredEvent, ...]:
+        await come.wait()
+        return await job_events(job_id)
+
+    feed.job_events = late  # type: ignore[method-assign]
+    async with console.run_test(size=(120, 60)) as pilot:
+        await open_report(pilot)
+        await told(pilot, '"customer": {')
+        come.set()
+        report = console.screen
+        assert isinstance(report, DetailScreen)
+        async with asyncio.timeout(10):
+            while not report._extra.is_read:
+                await pilot.pause(0.02)
         await told(pilot, '"customer": {')
 
 
