@@ -20,6 +20,8 @@ from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, stream_range
 from naq.models.times import format_time
 
 PAGE = 500
+NEAR = 50
+"""Messages looked at around a place where a job is likely."""
 SKEW = timedelta(minutes=1)
 """How far a producer's clock may run ahead of the server's before the whole queue is read."""
 
@@ -32,16 +34,24 @@ class WaitingJob(NamedTuple):
     data: bytes
 
 
-async def find_job(connection: Connection, job_id: str, *, since: datetime | None = None) -> WaitingJob | None:
+async def find_job(
+    connection: Connection, job_id: str, *, since: datetime | None = None, near: int | None = None
+) -> WaitingJob | None:
     """The stored message of a job; None where no queue has it.
 
     Args:
         since: it was not stored before that, by the server's clock; None where nothing is known of it.
+        near: a sequence beside which it may well be, which is looked at first: the last one found, for many in a row.
     """
     stream = connection.names.jobs
     held = await stream_range(connection, stream)
     if held.messages == 0:
         return None
+    if near is not None and connection.server_version >= DIRECT_BATCH_SINCE:
+        start = {"seq": max(held.first_seq, near - NEAR // 2)}
+        for job in await _page(connection, start, connection.names.queue_wildcard, NEAR):
+            if _is_of(job, job_id):
+                return job
     if since is not None and connection.server_version >= DIRECT_BATCH_SINCE:
         return await _search(connection, job_id, {"start_time": format_time(since)}, held.last_seq)
     made_at = ids.time_of(job_id)
@@ -116,23 +126,26 @@ async def stored_job_ids(connection: Connection) -> set[str]:
 
 
 async def _search(connection: Connection, job_id: str, start: dict[str, Any], last_seq: int) -> WaitingJob | None:
-    needle = job_id.encode()
     while True:
         page = await _page(connection, start, connection.names.queue_wildcard)
         for job in page:
-            if needle in job.data and _id_of(job.data) == job_id:
+            if _is_of(job, job_id):
                 return job
         if not page or page[-1].seq >= last_seq:
             return None
         start = {"seq": page[-1].seq + 1}
 
 
-async def _page(connection: Connection, start: dict[str, Any], subject: str) -> list[WaitingJob]:
-    """Up to a page of stored jobs; a work queue can't be read by a second consumer, so by direct reads."""
+def _is_of(job: WaitingJob, job_id: str) -> bool:
+    return job_id.encode() in job.data and _id_of(job.data) == job_id
+
+
+async def _page(connection: Connection, start: dict[str, Any], subject: str, messages: int = PAGE) -> list[WaitingJob]:
+    """Up to so many stored jobs; a work queue can't be read by a second consumer, so by direct reads."""
     names = connection.names
     request = {**start, "next_by_subj": subject}
     if connection.server_version >= DIRECT_BATCH_SINCE:
-        found = await direct_batch(connection, names.jobs, {**request, "batch": PAGE})
+        found = await direct_batch(connection, names.jobs, {**request, "batch": messages})
         return [WaitingJob(message.seq, message.subject, message.data) for message in found.messages]
     message = await connection.requests.ask(
         f"$JS.API.DIRECT.GET.{names.jobs}", codec.dumps(request), timeout=connection.settings.connect_timeout_s

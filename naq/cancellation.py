@@ -63,6 +63,8 @@ class Cancellation:
         self._events = Events(connection)
         self._inspector = Inspector(connection)
         self._program = program
+        self._found_at: int | None = None
+        """Where the last job was found that waited: who cancels many goes along a queue."""
 
     async def cancel(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> JobStatus:
         """Cancel a job; returns where it stands now.
@@ -108,7 +110,9 @@ class Cancellation:
         status = await self._ask_workers(job_id, asked)
         if status is not None:
             return status
-        found = await find_job(self._connection, job_id)
+        found = await find_job(self._connection, job_id, near=self._found_at)
+        if found is not None:
+            self._found_at = found.seq
         if found is None and record is None:
             await self._control.remove(CANCEL, job_id)
             if await self._record(job_id) is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 import naq
+from naq import backlog, cancellation
 from naq.client import AsyncClient
+from naq.eventlog import Page
 from naq.examples import context, tasks
 from naq.models.event import JobEvent
 from naq.models.job import JobStatus
@@ -43,6 +46,27 @@ async def test_a_waiting_job_never_starts(client: AsyncClient, worker: WorkerFac
     assert record is not None
     assert record.job is not None, "its payload is kept"
     assert await client.cancel(job.job_id) == JobStatus.CANCELLED, "harmless to repeat"
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["oldest first", "newest first"])
+async def test_many_waiting_jobs_are_not_each_looked_for_in_the_whole_queue(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    jobs = await client.enqueue_many([(tasks.add, (1, 2))] * 1_500)
+    read, direct_batch = 0, backlog.direct_batch
+
+    async def counted(*args: Any) -> Page:
+        nonlocal read
+        page = await direct_batch(*args)
+        read += len(page.messages)
+        return page
+
+    monkeypatch.setattr(backlog, "direct_batch", counted)
+    monkeypatch.setattr(cancellation, "ANSWER_WITHIN_S", 0.001)  # no worker is there to answer
+    for job in jobs[500:800][::step]:
+        assert await client.cancel(job.job_id) == JobStatus.CANCELLED
+    assert [queue.waiting for queue in await client.list_queues()] == [1_200]
+    assert read <= 1_500 + 300 * backlog.NEAR
 
 
 async def test_a_running_coroutine_stops(client: AsyncClient, worker: WorkerFactory) -> None:
