@@ -246,14 +246,21 @@ class Connection:
         return await self.requests.ask(subject, data, timeout=max(RECONNECT_WAIT_S, left))
 
     async def sync_clock(self) -> timedelta:
-        """Compare clocks with the server (half a round trip exact); keeps and returns the offset."""
+        """Compare clocks with the server (half a round trip exact); keeps and returns the offset.
+
+        An answer that was long in coming, as from a server that has just come up, changes nothing that it leaves
+        possible.
+        """
         before = utcnow()
         answer = await self.api(f"STREAM.INFO.{self.names.events}")
         after = utcnow()
         self._storing_server = codec.text(answer.get("cluster") or {}, "leader", "")
         server = parse_time(answer.get("ts"))
         if server is not None:
-            self._clock_offset = server - (before + (after - before) / 2)
+            half = (after - before) / 2
+            offset = server - (before + half)
+            if abs(offset - self._clock_offset) > half:
+                self._clock_offset = offset
         return self._clock_offset
 
     async def round_trip(self) -> float:
