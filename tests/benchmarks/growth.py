@@ -1,6 +1,7 @@
 """What grows with use and must not: cost of a job with the backlog, memory of the worker with the jobs it has run.
 
-Costs are CPU time of worker and server together, which other programs on the machine change far less than rates.
+Costs are CPU time of worker and server together, which other programs on the machine change far less than rates. The
+machine's own pace may change within minutes, so the large backlog is compared with small ones before and after it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.benchmarks.table import Bound, Row
 
 SMALL = 1_000
 WAVES = 8
-"""Of the small backlog; with what warms the worker up they are 10,000 jobs."""
+"""Of the small backlog, and as many after the large one; with what warms the worker up the first are 10,000 jobs."""
 OBEYED_S = 0.5
 """Until a worker that is told that its queue is paused has surely stopped to take jobs."""
 
@@ -37,10 +38,11 @@ async def _grown(stage: Stage, backlog: int) -> list[Row]:
         async with place.worker(queue.name, "--concurrency", "100") as worker:
             await measures.ready(queue)
             await _cost(server, place, worker, 2 * SMALL)
-            small = [await _cost(server, place, worker, SMALL) for _ in range(WAVES)]
+            before = [await _cost(server, place, worker, SMALL) for _ in range(WAVES)]
             early_mib = rss_mib(worker.pid)
             large = await _cost(server, place, worker, backlog)
             late_mib = rss_mib(worker.pid)
+            after = [await _cost(server, place, worker, SMALL) for _ in range(WAVES)]
             stage.tell(
                 f"{large[1]:.0f} µs a job with {backlog:,} waiting; worker {early_mib:.0f} to {late_mib:.0f} MiB"
             )
@@ -53,10 +55,17 @@ async def _grown(stage: Stage, backlog: int) -> list[Row]:
                 unit="µs/job",
                 values=[large[which]],
                 rival=f"with {SMALL:,}",
-                rival_values=[statistics.median(costs[which] for costs in small)],
+                rival_values=[statistics.median(costs[which] for costs in before + after)],
                 bound=flat,
             )
             for what, which in pairs
+        ),
+        Row(
+            what=f"CPU of drain, of {SMALL:,} jobs after that",
+            unit="µs/job",
+            values=[draining for _, draining in after],
+            rival="before it",
+            rival_values=[draining for _, draining in before],
         ),
         Row(
             what=f"worker RSS after {backlog + 10 * SMALL:,} jobs",

@@ -47,35 +47,47 @@ class Recorder(Middleware):
     def __init__(self, name: str = "", notes: list[Any] | None = None) -> None:
         self.name = name
         self.notes: list[Any] = [] if notes is None else notes
+        self._has_noted = asyncio.Event()
+
+    def note(self, what: Any) -> None:
+        self.notes.append(what)
+        self._has_noted.set()
 
     async def startup(self, worker: Worker) -> None:
-        self.notes.append(f"{self.name}startup")
+        self.note(f"{self.name}startup")
 
     def shutdown(self, worker: Worker) -> None:
-        self.notes.append(f"{self.name}shutdown")
+        self.note(f"{self.name}shutdown")
 
     def on_start(self, run: Run) -> None:
-        self.notes.append((f"{self.name}start", naq.current_job().job_id == run.job.job_id, run.attempt))
+        self.note((f"{self.name}start", naq.current_job().job_id == run.job.job_id, run.attempt))
 
     @asynccontextmanager
     async def around(self, run: Run) -> AsyncIterator[None]:
-        self.notes.append(f"{self.name}enter")
+        self.note(f"{self.name}enter")
         try:
             yield
         except BaseException as exc:
-            self.notes.append(f"{self.name}leave by {type(exc).__name__}")
+            self.note(f"{self.name}leave by {type(exc).__name__}")
             raise
-        self.notes.append(f"{self.name}leave")
+        self.note(f"{self.name}leave")
 
     async def on_success(self, run: Run, value: Any) -> None:
         await asyncio.sleep(0)
-        self.notes.append((f"{self.name}success", value))
+        self.note((f"{self.name}success", value))
 
     def on_failure(self, run: Run, exception: BaseException, will_retry: bool) -> None:
-        self.notes.append((f"{self.name}failure", type(exception).__name__, str(exception), will_retry))
+        self.note((f"{self.name}failure", type(exception).__name__, str(exception), will_retry))
 
     def on_cancel(self, run: Run, reason: str | None) -> None:
-        self.notes.append((f"{self.name}cancel", reason))
+        self.note((f"{self.name}cancel", reason))
+
+    async def noted(self, note: Any) -> None:
+        """Hooks of an end run after it is told: its result may be in hand before, and another job run."""
+        async with asyncio.timeout(10):
+            while note not in self.notes:
+                self._has_noted.clear()
+                await self._has_noted.wait()
 
 
 class Tenant(Middleware):
@@ -145,6 +157,7 @@ async def test_a_failure_says_whether_it_will_be_retried(client: AsyncClient, wo
         job = await client.enqueue(tasks.fail, "no luck", max_retries=1, retry_delay=0.05)
         with pytest.raises(JobExecutionError, match="no luck"):
             await job.result(timeout=10)
+        await recorder.noted(("failure", "RuntimeError", "no luck", False))
         unknown = await client.enqueue("naq.examples.tasks:missing")
         with pytest.raises(JobExecutionError):
             await unknown.result(timeout=10)
@@ -170,9 +183,11 @@ async def test_cancelled_and_self_ended_runs_have_their_own_hook(client: AsyncCl
         await client.cancel(slow.job_id, reason="not needed")
         with pytest.raises(JobExecutionError, match="not needed"):
             await slow.result(timeout=10)
+        await recorder.noted(("cancel", "not needed"))
         ended = await client.enqueue(context_examples.stop_if_unknown, "unknown")
         with pytest.raises(JobExecutionError, match="no such customer"):
             await ended.result(timeout=10)
+        await recorder.noted(("cancel", "no such customer"))
         again = await client.enqueue(context_examples.wait_for_upload, 2)
         assert await again.result(timeout=10) == "ready at attempt 2"
     assert [note for note in recorder.notes if note[0] in ("cancel", "failure", "success")] == [
@@ -223,6 +238,9 @@ async def test_isolated_jobs_have_the_same_hooks(client: AsyncClient, worker: Wo
         failing = await client.enqueue(tasks.fail, "no luck")
         with pytest.raises(JobExecutionError):
             await failing.result(timeout=20)
+        await recorder.noted(
+            ("failure", "JobExecutionError", f"job {failing.job_id} failed: RuntimeError: no luck", False)
+        )
         again = await client.enqueue(context_examples.wait_for_upload, 2)
         assert await again.result(timeout=20) == "ready at attempt 2"
     assert [note for note in recorder.notes if note[0] in ("failure", "success")] == [
