@@ -20,6 +20,8 @@ EXTENDED_EVERY_S = 0.05
 """How often what has come gives the rest more time: a timer for each message would cost as much as reading it."""
 FORGOTTEN_AFTER_S = 10
 """Unused for so long the server drops the consumer by itself: the reader died before it could."""
+_NO_MORE = ("404", "408")
+"""With these the server says that nothing is left; with any other that the consumer is gone, or its server."""
 
 
 class StreamCursor:
@@ -89,7 +91,8 @@ class StreamCursor:
         """The next messages, at most `count`; none where there are no more.
 
         Raises:
-            NaqConnectionError: no answer in time; what has begun to come may take its time.
+            NaqConnectionError: no answer in time (what has begun to come may take its time), or the server has given
+                the read up: it was restarted, or nothing was taken for some seconds.
         """
         self._wanted = min(count, self.pending)
         if self._wanted <= 0:
@@ -114,9 +117,13 @@ class StreamCursor:
         return self._arrived
 
     def _on_frame(self, subject: bytes, reply: str, data: bytes, block: bytes) -> None:
-        if status_of(block) is not None and not data:
-            self.pending = 0
-            self._end()
+        status = status_of(block)
+        if status is not None and not data:
+            if status in _NO_MORE:
+                self.pending = 0
+                self._end()
+            elif not self._done.done():
+                self._done.set_exception(NaqConnectionError(f"the read of {self._stream} ended before it was through"))
             return
         try:
             parsed, self.pending = parse_delivered(subject, reply, data, block)
