@@ -11,12 +11,10 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import nats.errors
-
 from naq import codec, ids
 from naq.connection import Connection, JetStreamError
-from naq.errors import NaqConnectionError, SerializationError
-from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, stream_range
+from naq.errors import SerializationError
+from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, direct_get, stream_range
 from naq.models.times import format_time
 
 PAGE = 500
@@ -68,14 +66,7 @@ async def is_waiting(connection: Connection, seq: int) -> bool:
     Raises:
         NaqConnectionError: no answer in time.
     """
-    stream = connection.names.jobs
-    try:
-        message = await connection.requests.ask(
-            f"$JS.API.DIRECT.GET.{stream}", codec.dumps({"seq": seq}), timeout=connection.settings.connect_timeout_s
-        )
-    except (TimeoutError, nats.errors.Error) as exc:
-        raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
-    return not (message.headers or {}).get("Status")
+    return await direct_get(connection, connection.names.jobs, {"seq": seq}) is not None
 
 
 async def remove(connection: Connection, seq: int) -> bool:
@@ -147,13 +138,8 @@ async def _page(connection: Connection, start: dict[str, Any], subject: str, mes
     if connection.server_version >= DIRECT_BATCH_SINCE:
         found = await direct_batch(connection, names.jobs, {**request, "batch": messages})
         return [WaitingJob(message.seq, message.subject, message.data) for message in found.messages]
-    message = await connection.requests.ask(
-        f"$JS.API.DIRECT.GET.{names.jobs}", codec.dumps(request), timeout=connection.settings.connect_timeout_s
-    )
-    headers = message.headers or {}
-    if headers.get("Status"):
-        return []
-    return [WaitingJob(int(headers.get("Nats-Sequence", 0)), headers.get("Nats-Subject", ""), message.data)]
+    message = await direct_get(connection, names.jobs, request)
+    return [] if message is None else [WaitingJob(message.seq, message.subject, message.data)]
 
 
 def _id_of(data: bytes) -> str | None:

@@ -81,15 +81,7 @@ async def _read_batch(connection: Connection, stream: str, request: Mapping[str,
         if now - extended_at > EXTENDED_EVERY_S and not end.done() and not has_ended:
             extended_at = now
             limit.reschedule(now + connection.settings.connect_timeout_s)
-        messages.append(
-            TailMessage(
-                seq=int(headers.get("Nats-Sequence", 0)),
-                stored_at=parse_time(headers.get("Nats-Time-Stamp")) or utcnow(),
-                subject=headers.get("Nats-Subject", ""),
-                data=message.data,
-                headers=headers,
-            )
-        )
+        messages.append(_stored(message.data, headers))
 
     subject = f"$JS.API.DIRECT.GET.{stream}"
     subscription = await client.receive(inbox, on_message)
@@ -108,6 +100,31 @@ async def _read_batch(connection: Connection, stream: str, request: Mapping[str,
     if status == "503":
         raise JetStreamUnavailableError(f"stream {stream} does not answer; does it exist?")
     return Page(messages, int(headers.get("Nats-Num-Pending", 0) or 0))
+
+
+async def direct_get(connection: Connection, stream: str, request: Mapping[str, Any]) -> TailMessage | None:
+    """One direct read of one message: by `seq`, or the next of `next_by_subj` from there on; None where there is none.
+
+    Raises:
+        NaqConnectionError: no answer in time.
+    """
+    try:
+        answer = await connection.requests.ask(
+            f"$JS.API.DIRECT.GET.{stream}", codec.dumps(request), timeout=connection.settings.connect_timeout_s
+        )
+    except (TimeoutError, nats.errors.Error) as exc:
+        raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
+    return None if answer.headers.get("Status") else _stored(answer.data, answer.headers)
+
+
+def _stored(data: bytes, headers: dict[str, str]) -> TailMessage:
+    return TailMessage(
+        seq=int(headers.get("Nats-Sequence", 0)),
+        stored_at=parse_time(headers.get("Nats-Time-Stamp")) or utcnow(),
+        subject=headers.get("Nats-Subject", ""),
+        data=data,
+        headers=headers,
+    )
 
 
 class EventLog:

@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import nats.errors
-
 from naq import codec
 from naq.backlog import find_job
 from naq.connection import Connection
-from naq.errors import JobNotFoundError, SerializationError
+from naq.errors import JobNotFoundError, NaqConnectionError, PermissionDeniedError, SerializationError
+from naq.eventlog import direct_get
 from naq.kv import Bucket, BucketBatch, Entry
 from naq.models.job import JobStatus
 from naq.models.queue import QueuePause, QueueStats
 from naq.models.schedule import ScheduleStatus
-from naq.models.times import parse_time
 from naq.models.worker import WorkerRecord
 from naq.queues import QueueControl
 from naq.results import record_of
@@ -106,24 +104,18 @@ class Inspector:
         status = record_of(entry).status
         return JobStatus(status) if status in JobStatus.__members__ else JobStatus.PENDING
 
-    async def _next_stored(self, first: int, subject: str) -> Any:
-        message = await self._connection.requests.ask(
-            f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
-            codec.dumps({"seq": first, "next_by_subj": subject}),
-            timeout=self._connection.settings.connect_timeout_s,
-        )
-        headers = message.headers or {}
-        return None if headers.get("Status") else message
-
     async def _oldest(self, queues: list[str]) -> dict[str, datetime]:
         names = self._connection.names
 
         async def of(queue: str) -> datetime | None:
             try:
-                message = await self._next_stored(1, names.queue_subject(queue))
-            except (TimeoutError, nats.errors.Error):
+                request = {"seq": 1, "next_by_subj": names.queue_subject(queue)}
+                message = await direct_get(self._connection, names.jobs, request)
+            except PermissionDeniedError:
+                raise
+            except NaqConnectionError:
                 return None
-            return None if message is None else parse_time(message.headers.get("Nats-Time-Stamp"))
+            return None if message is None else message.stored_at
 
         moments = await asyncio.gather(*(of(queue) for queue in queues[:200]))
         return {queue: moment for queue, moment in zip(queues, moments, strict=False) if moment is not None}

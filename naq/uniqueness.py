@@ -23,11 +23,10 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import nats.errors
-
 from naq import codec
 from naq.connection import Connection
-from naq.errors import ConflictError, JobNotFoundError, NaqConnectionError, NaqException
+from naq.errors import ConflictError, JobNotFoundError, NaqException
+from naq.eventlog import direct_get
 from naq.kv import Bucket, Entry
 from naq.models.job import FINAL_STATUSES, Job, JobStatus
 from naq.models.times import format_time, parse_time
@@ -190,16 +189,8 @@ class Uniqueness:
 
     async def _lies_at(self, seq: int, job_id: str) -> bool:
         """Whether the jobs stream holds this job at `seq`."""
-        try:
-            message = await self._connection.requests.ask(
-                f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
-                codec.dumps({"seq": seq}),
-                timeout=self._connection.settings.connect_timeout_s,
-            )
-        except (TimeoutError, nats.errors.Error) as exc:
-            raise NaqConnectionError(f"no answer to a read of {self._connection.names.jobs}: {exc}") from exc
-        headers = message.headers or {}
-        return not headers.get("Status") and job_id.encode() in message.data
+        message = await direct_get(self._connection, self._connection.names.jobs, {"seq": seq})
+        return message is not None and job_id.encode() in message.data
 
     def _ttl_s(self, until: datetime | None) -> float | None:
         """Where the server can, it removes a claim some time after its period."""

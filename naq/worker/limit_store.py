@@ -12,11 +12,9 @@ import random
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import nats.errors
-
 from naq import codec
 from naq.connection import Connection
-from naq.errors import ConflictError, NaqConnectionError, SerializationError
+from naq.errors import ConflictError, SerializationError
 from naq.inspector import Inspector
 from naq.kv import Bucket, Entry
 from naq.limits import ConcurrencyLimit, RateLimit, reserve
@@ -94,18 +92,6 @@ class LimitStore:
             ttl_s = None if holders else IDLE_TTL_S
             if await self._write(entry, limit.bucket_key, {**_record(entry), "holders": holders}, ttl_s, attempt):
                 return
-
-    async def is_stored(self, stream_seq: int) -> bool:
-        """Whether the jobs stream still holds the message. Raises NaqConnectionError."""
-        try:
-            message = await self._connection.requests.ask(
-                f"$JS.API.DIRECT.GET.{self._connection.names.jobs}",
-                codec.dumps({"seq": stream_seq}),
-                timeout=self._connection.settings.connect_timeout_s,
-            )
-        except (TimeoutError, nats.errors.Error) as exc:
-            raise NaqConnectionError(f"no answer to a read of {self._connection.names.jobs}: {exc}") from exc
-        return not (message.headers or {}).get("Status")
 
     async def _write(
         self, entry: Entry | None, key: str, record: dict[str, Any], ttl_s: float | None, attempt: int

@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 
 import nats.errors
 
-from naq import codec
+from naq import backlog, codec
 from naq.connection import Connection
 from naq.delivery import Received
 from naq.errors import NaqException
@@ -104,7 +104,7 @@ class Limiter:
         """
         if received.reply in self._has_waited:
             self._has_waited.discard(received.reply)
-            if not await self._store.is_stored(received.delivery.stream_seq):
+            if not await backlog.is_waiting(self._connection, received.delivery.stream_seq):
                 self._let_go(received)  # purged or deleted while it waited: whoever did has told it
                 return False
         slots = sorted((li for li in job.limits if isinstance(li, ConcurrencyLimit)), key=lambda li: li.bucket_key)

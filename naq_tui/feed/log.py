@@ -12,15 +12,12 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TypeVar
 
-import nats.errors
-
 from naq import codec
 from naq.client import AsyncClient
 from naq.cursor import StreamCursor
-from naq.errors import NaqConnectionError
+from naq.eventlog import direct_get
 from naq.figures import COUNTED
 from naq.models.event import Entity, StoredEvent
-from naq.models.times import parse_time
 from naq.tail import TailMessage
 from naq_tui.feed.query import Counted, Query, Scanned
 
@@ -55,21 +52,8 @@ class LogReader:
 
     async def _read_one(self, seq: int) -> StoredEvent | None:
         connection = self._client().connection
-        stream = connection.names.events
-        try:
-            message = await connection.requests.ask(
-                f"$JS.API.DIRECT.GET.{stream}",
-                codec.dumps({"seq": seq}),
-                timeout=connection.settings.connect_timeout_s,
-            )
-        except (TimeoutError, nats.errors.Error) as exc:
-            label = connection.settings.server_label
-            raise NaqConnectionError(f"no answer from {label} to a read of {stream}") from exc
-        headers = message.headers or {}
-        stored_at = parse_time(headers.get("Nats-Time-Stamp"))
-        if stored_at is None or headers.get("Nats-Sequence") != str(seq):
-            return None
-        return StoredEvent.from_stream(seq, stored_at, headers.get("Nats-Subject", ""), message.data)
+        found = await direct_get(connection, connection.names.events, {"seq": seq})
+        return None if found is None else StoredEvent.from_stream(seq, found.stored_at, found.subject, found.data)
 
     async def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
         """See `Feed.scan`."""
