@@ -35,7 +35,7 @@ from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
-from naq_tui.views.table import Cell, Lens, marked_words, spread, with_unreadable
+from naq_tui.views.table import Cell, Lens, marked_words, spread, there, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
 from naq_tui.widgets.event_log import EventLog
@@ -193,11 +193,11 @@ class MainScreen(
             pane.headline = (Cell(words, "muted"),) if state.events else ()
         else:
             new, row = log.new_count, log.selected
-            pane.headline = spread(
+            pane.headline = there(
                 [
                     # the rows tell the time of day only
                     Cell(f"{row.at:%a %d %b}", "strong") if row is not None and row.at.date() != today else None,
-                    Cell(f"+{count(new)} new" if new else "not following", "waiting"),
+                    Cell(f"{f'+{count(new)} new' if new else 'not following':>13}", "waiting"),
                     Cell(hints.hint("list.last", "{}"), "muted"),
                 ]
             )

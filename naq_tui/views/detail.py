@@ -144,6 +144,16 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
         (every, "muted"),
     )
     report.fact("version", row.version)
+    if row.jobs:
+        report.section("It had when it was last heard of" if current == "DEAD" else "Running now")
+        report.table(
+            ("job", "function", "queue", "since"),
+            [
+                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
+                for (job, function, since), running in zip(row.jobs, record.running, strict=True)
+            ],
+            [Related("job", running.job_id, "running") for running in record.running],
+        )
     if not row.is_scheduler:
         report.section("Jobs")
         beside = len(record.running) - record.busy
@@ -159,16 +169,6 @@ def _worker(state: State, key: str, lens: Lens) -> Report:
     report.fact("  cpu", None if record.cpu_percent is None else f"{record.cpu_percent:.0f} % of one core")
     report.fact("  memory", None if record.rss_bytes is None else size(record.rss_bytes))
     report.fact("  loop lag", milliseconds(record.loop_lag_ms))
-    if row.jobs:
-        report.section("It had when it was last heard of" if current == "DEAD" else "Running now")
-        report.table(
-            ("job", "function", "queue", "since"),
-            [
-                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
-                for (job, function, since), running in zip(row.jobs, record.running, strict=True)
-            ],
-            [Related("job", running.job_id, "running") for running in record.running],
-        )
     _lately(report, state, row, lens)
     return report
 

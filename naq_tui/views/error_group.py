@@ -38,7 +38,7 @@ def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> R
     elif not extra.is_read:
         report.section("Traceback")
         report.note(extra.problem or "reading…")
-    report.section(f"Jobs, the newest {min(JOBS_SHOWN, group.count)} of {group.count:,}")
+    report.section(f"Failures, the newest {min(JOBS_SHOWN, group.count)} of {group.count:,}")
     newest = group.job_ids[: -JOBS_SHOWN - 1 : -1]
     failed = _last_failures(state, newest)
     for job_id in newest:

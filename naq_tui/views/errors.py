@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from naq_tui.format import count, plural, since, sparkline
+from naq_tui.format import count, since, sparkline
 from naq_tui.store.failures import FAILURES_KEPT, ErrorGroup, groups
 from naq_tui.store.state import State
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for
+from naq_tui.views.table import Cell, Column, Lens, TableView, figure, waiting_for
 
 SPARK_CELLS = 12
 SPARK_STEP_MIN = 5
@@ -75,8 +75,8 @@ class ErrorsView(TableView[ErrorGroup]):
         if not state.failures:
             return ()
         number = len(state.failures)
-        some = f"newest {plural(number, 'failure')}" if number >= FAILURES_KEPT else plural(number, "failure")
-        return spread([Cell(some, "muted"), Cell("since a day ago", "muted")])
+        words = "failed, the newest" if number >= FAILURES_KEPT else "failed"
+        return (figure(number, words), Cell("since a day ago", "muted"))
 
 
 def hour(group: ErrorGroup, lens: Lens) -> list[int]:

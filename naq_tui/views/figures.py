@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from naq.figures import Dimension
-from naq_tui.format import count, milliseconds, rate, short_count, sparkline
+from naq_tui.format import milliseconds, rate, short_count, sparkline
 from naq_tui.store.figures import BARS, WINDOWS, FigureRow, Window
 from naq_tui.store.rows import function_name
 from naq_tui.store.rows import name as safe_name
 from naq_tui.store.state import State
 from naq_tui.text import safe
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread
+from naq_tui.views.table import Cell, Column, Lens, TableView, figure, there
 
 OTHERS = "(others)"
 
@@ -110,15 +110,15 @@ class FiguresView(TableView[FigureRow]):
         if told is None:
             return ()
         done, failed = sum(row.done for row in told.rows), sum(row.failed for row in told.rows)
-        return spread(
+        return there(
             [
+                Cell(f"not read on: {told.problem}", "failed") if told.problem else None,
                 Cell(f"read {told.progress:.0%}", "waiting") if told.progress is not None else None,
                 Cell(f"the log begins {milliseconds(_age_ms(told.from_at, lens))} ago", "waiting")
                 if told.log_begins
                 else None,
-                Cell(f"{count(done)} done", "muted"),
-                Cell(f"{count(failed)} failed", "failed" if failed else "muted"),
-                Cell(f"not read on: {told.problem}", "failed") if told.problem else None,
+                figure(done, "done"),
+                figure(failed, "failed", "failed" if failed else "muted"),
             ]
         )
 

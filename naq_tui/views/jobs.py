@@ -9,14 +9,14 @@ from typing import Any
 
 from naq.models.job import FINAL_STATUSES
 from naq_tui import hints, status
-from naq_tui.format import age, at, count, milliseconds, until
+from naq_tui.format import age, at, milliseconds, until
 from naq_tui.store.identity import Same
 from naq_tui.store.jobs import JobRow, Jobs
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.called_with import Argument, arguments
 from naq_tui.views.facets import facet_line
-from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, waiting_for
+from naq_tui.views.table import Cell, Column, Facet, Lens, TableView, figure, waiting_for
 
 FACETS = ("PENDING", "RUNNING", "RETRY", "SCHEDULED", "COMPLETED", "FAILED", "CANCELLED")
 _ORDER = {name: place for place, name in enumerate(FACETS)}
@@ -145,7 +145,7 @@ class JobsView(TableView[JobRow]):
         stored = sum(row.stats.waiting for row in state.queues)
         known = _counted(Same(state.jobs))["PENDING"]
         if stored > known:
-            return (Cell(f"{count(stored)} waiting in the queues, {count(known)} of them here", "muted"),)
+            return (figure(stored, "waiting in the queues"), figure(known, "of them here"))
         return (Cell("what was heard of last", "muted"),) if state.jobs else ()
 
 

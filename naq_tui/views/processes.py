@@ -10,7 +10,7 @@ from naq_tui.format import age, duration, size, until
 from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
 from naq_tui.views.output import message
-from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread
+from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, figure, there
 
 
 class ProcessItem(NamedTuple):
@@ -120,11 +120,11 @@ class ProcessesView(TableView[ProcessItem]):
         crashed = sum(row.status == "crashed" for row in state.processes)
         waiting = sum(row.status == "waiting" for row in state.processes)
         running = sum(row.view.is_running for row in state.processes)
-        return spread(
+        return there(
             [
-                Cell(f"{running} running", "muted") if state.processes else None,
-                Cell(f"{waiting} to restart", "waiting") if waiting else None,
-                Cell(f"{crashed} crashed", "failed") if crashed else None,
+                figure(crashed, "crashed", "failed") if crashed else None,
+                figure(waiting, "to restart", "waiting") if waiting else None,
+                figure(running, "running") if state.processes else None,
             ]
         )
 

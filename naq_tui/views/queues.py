@@ -11,7 +11,7 @@ from naq_tui.format import count, duration, rate, since, sparkline
 from naq_tui.store.rows import QueueRow
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.views.judging import served_queues
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for, with_untold
+from naq_tui.views.table import Cell, Column, Lens, TableView, figure, there, waiting_for, with_untold
 
 RATE_WINDOW_S = 5
 PACE_S = 60
@@ -124,11 +124,11 @@ class QueuesView(TableView[QueueItem]):
         served = served_queues(state, lens)
         unserved = sum(is_unserved(row, served) for row in state.queues)
         paused = sum(row.stats.is_paused for row in state.queues)
-        return spread(
+        return there(
             [
-                Cell(f"{count(waiting)} waiting", "muted"),
-                Cell(f"{paused} paused", "waiting") if paused else None,
-                Cell(f"{unserved} without a worker", "waiting") if unserved else None,
+                figure(unserved, "without a worker", "waiting") if unserved else None,
+                figure(paused, "paused", "waiting") if paused else None,
+                figure(waiting, "waiting"),
             ]
         )
 

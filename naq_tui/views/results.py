@@ -13,7 +13,7 @@ from naq_tui.store.state import State
 from naq_tui.text import cut
 from naq_tui.views.called_with import Argument, arguments
 from naq_tui.views.jobs import tag_text
-from naq_tui.views.table import Cell, Column, Lens, TableView, spread, waiting_for, with_untold
+from naq_tui.views.table import Cell, Column, Lens, TableView, figure, spread, waiting_for, with_untold
 
 
 class ResultsView(TableView[ResultRow]):
@@ -120,13 +120,13 @@ class ResultsView(TableView[ResultRow]):
         if not total:
             return ()
         if state.has_all_results or (number == total and not state.results_from):
-            return (Cell(f"{count(number)} stored", "muted"),) if number else ()
+            return (figure(number, "stored"),) if number else ()
         if state.older is not None and not self.begins_here(state):
-            which = "oldest " if state.has_oldest_result else ""
+            which = "oldest" if state.has_oldest_result else "older"
             newest = hints.hint("list.first", "{} to the newest")
-            told = Cell(f"{which}{count(number)} of {stored(state)}", "waiting")
-            return spread([told, Cell(newest, "muted") if newest else None])
-        return (Cell(f"newest {count(number)} of {stored(state)}", "muted"),)
+            told = (figure(number, which, "waiting", cells=5), _of_all(state, "waiting"))
+            return (*told, Cell(newest, "muted")) if newest else told
+        return (figure(number, "newest", cells=5), _of_all(state, "muted"))
 
 
 def held(state: State) -> int:
@@ -138,10 +138,9 @@ def held(state: State) -> int:
     return number + len(state.results) if older.joins(state.results_from) else number
 
 
-def stored(state: State) -> str:
-    """`12,480`; `up to 12,480` where deleted ones are among them."""
-    total = count(max(state.results_total, held(state)))
-    return f"up to {total}" if state.results_removed else total
+def _of_all(state: State, tone: str) -> Cell:
+    """How many are stored, or at most are, where deleted ones are among them."""
+    return figure(max(state.results_total, held(state)), "at most" if state.results_removed else "stored", tone)
 
 
 def footing(state: State, found: int, *, reading: str, problem: str, is_filtered: bool) -> tuple[Cell, ...]:

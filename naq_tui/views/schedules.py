@@ -17,6 +17,7 @@ from naq_tui.views.table import Cell, Column, Lens, TableView, waiting_for, with
 
 OVERDUE = timedelta(seconds=10)
 """How long after its time a schedule may fire without a word."""
+_NEXT_CELLS = len("in 11 h 53 min")
 _ORDER = {name: place for place, name in enumerate(status.SCHEDULE_ORDER)}
 
 
@@ -101,7 +102,7 @@ class SchedulesView(TableView[ScheduleRow]):
         moment = next_run(state)
         if moment is None:
             return (Cell("none active", "muted"),) if state.schedules else ()
-        return (Cell(f"next {until(moment, lens.now)}", "muted"),)
+        return (Cell("next", "muted"), Cell(f"{until(moment, lens.now):>{_NEXT_CELLS}}", "muted"))
 
 
 def next_run(state: State) -> datetime | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from naq_tui import hints
-from naq_tui.format import count
+from naq_tui.format import count, short_count
 from naq_tui.status import Look
 from naq_tui.store.state import State
 from naq_tui.text import cut_id, fit
@@ -214,7 +214,11 @@ class TableView(Generic[Item]):
         raise NotImplementedError
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
-        """The few words at the right of the pane's top border."""
+        """The few words at the right of the pane's top border, in parts that stand apart.
+
+        Figures that change stand in places wide enough for any (`figure`), what comes and goes to the left of what
+        stays: then nothing there moves.
+        """
         raise NotImplementedError
 
 
@@ -265,12 +269,21 @@ def marked_words(marked: int, not_marked: int, not_held: int | None) -> tuple[Ce
     )
 
 
+def figure(number: int, words: str, tone: str = "muted", *, cells: int = 7) -> Cell:
+    """A part of a headline: a figure, right-aligned in a place of at least five cells, and what it counts."""
+    exact = count(number)
+    shown = exact if len(exact) <= cells else short_count(number)
+    return Cell(f"{shown:>{cells}} {words}", tone)
+
+
+def there(parts: Sequence[Cell | None]) -> tuple[Cell, ...]:
+    """Those that are."""
+    return tuple(part for part in parts if part is not None)
+
+
 def with_unreadable(headline: tuple[Cell, ...], state: State, kind: str) -> tuple[Cell, ...]:
     """A headline that also tells how many records of this bucket can't be read."""
     unreadable = sum(where == kind for where, _ in state.malformed)
     if kind == "results" and state.older is not None:
         unreadable += state.older.unreadable
-    if not unreadable:
-        return headline
-    words = Cell(f"{unreadable:,} unreadable", "waiting")
-    return (*headline, Cell(" · ", "muted"), words) if headline else (words,)
+    return (figure(unreadable, "unreadable", "waiting"), *headline) if unreadable else headline

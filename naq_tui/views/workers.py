@@ -12,7 +12,7 @@ from naq_tui.store.rows import WorkerRow
 from naq_tui.store.state import State
 from naq_tui.text import safe
 from naq_tui.views.judging import worker_status, worker_statuses
-from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, spread, waiting_for, with_untold
+from naq_tui.views.table import BLANK, Cell, Column, Lens, TableView, figure, there, waiting_for, with_untold
 
 _OF_WORKERS = frozenset({"done", "failed"})
 _ORDER = {name: place for place, name in enumerate(status.WORKER_ORDER)}
@@ -124,13 +124,13 @@ class WorkersView(TableView[WorkerRow]):
         if not state.workers:
             return ()
         counted = worker_counts(state, lens)
-        return spread(
+        return there(
             [
                 Cell("no heartbeats in the log", "muted") if state.as_of is not None else None,
-                Cell(f"{counted['live']} live", "muted"),
-                Cell(f"{counted['blocked']} blocked", "waiting") if counted["blocked"] else None,
-                Cell(f"{counted['dead']} dead", "failed") if counted["dead"] else None,
-                Cell(f"{counted['versions']} versions", "waiting") if counted["versions"] > 1 else None,
+                figure(counted["versions"], "versions", "waiting", cells=5) if counted["versions"] > 1 else None,
+                figure(counted["blocked"], "blocked", "waiting", cells=5) if counted["blocked"] else None,
+                figure(counted["dead"], "dead", "failed", cells=5) if counted["dead"] else None,
+                figure(counted["live"], "live", cells=5),
             ]
         )
 

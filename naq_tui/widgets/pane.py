@@ -27,7 +27,8 @@ class Pane(Painted):
     """
 
     headline: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
-    """At the right of the upper edge."""
+    """At the right of the upper edge, in parts that stand apart: the edge goes on between them, and through the spaces
+    that a part begins with, which keep room for its figure."""
     footing: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the lower edge."""
     chips: reactive[tuple[str, ...]] = reactive((), repaint=False)
@@ -68,12 +69,13 @@ class Pane(Painted):
                     title.append(("… ", "muted"))
                     break
                 title += [(text, "chip"), (" ", "")]
-            return self._edge(title, self.headline, "─╮", edge)
+            room = cells - cells_width(title) - 5
+            return self._edge(title, _apart(self.headline, room, edge), "─╮", edge)
         if y == height - 1:
             return self._edge([("╰─", edge)], self.footing, "─╯", edge)
         return self.strip([("│", edge), (" " * (cells - 2), ""), ("│", edge)])
 
-    def _edge(self, left: list[tuple[str, str]], right: Sequence[Cell], end: str, edge: str) -> Strip:
+    def _edge(self, left: list[tuple[str, str]], right: Sequence[Cell | tuple[str, str]], end: str, edge: str) -> Strip:
         cells = self.size.width
         left = cut_cells(left, cells - 2)
         room = cells - cells_width(left) - width(end)
@@ -82,3 +84,16 @@ class Pane(Painted):
             shown = [(" ", ""), *cut_cells(right, room - 3), (" ", "")]
         line = "─" * max(0, room - cells_width(shown))
         return self.strip([*left, (line, edge), *shown, (end, edge)])
+
+
+def _apart(parts: Sequence[Cell], room: int, edge: str) -> list[tuple[str, str]]:
+    """The parts with the edge between them; where that is too long for `room` no room is kept for figures."""
+    leads = [len(part.text) - len(part.text.lstrip()) for part in parts]
+    if sum(width(part.text) + 3 for part in parts) - sum(leads[:1]) - 3 > room:
+        leads = [0 for _ in parts]
+    cells: list[tuple[str, str]] = []
+    for place, (lead, (text, tone)) in enumerate(zip(leads, parts, strict=True)):
+        if place:
+            cells.append((f" {'─' * (lead + 1)} ", edge))
+        cells.append((text.lstrip(), tone))
+    return cells

@@ -228,3 +228,48 @@ async def test_figures_that_grow_move_no_words(size: tuple[int, int]) -> None:
         assert "failed" in {word for _, _, word in places[1][1]}
         if size == (80, 24):
             assert {"waiting", "running", "workers", "stored"} <= {word for _, _, word in places[0][2]}
+
+
+def many(number: int) -> tuple[Update, ...]:
+    """So many of all that the headlines of the panes count."""
+    live = workers()[0]
+    people = (replace(live, worker_id=f"w-live-{i}") for i in range(number))
+    dead = (replace(live, worker_id=f"w-dead-{i}", beat_at=T0 - timedelta(hours=1)) for i in range(number))
+    samples = tuple(replace(queues()[0], queue=f"q{i}", waiting=10**4 * number, pulls=1) for i in range(number))
+    paused = tuple(replace(stats, queue=f"p{stats.queue}", is_paused=True, paused_at=T0) for stats in samples)
+    first = FIRST_SEQ + 10_000 * number
+    return (
+        EventsAppended(tuple(failed(first + i, "q", "f", "") for i in range(number))),
+        WorkersChanged((*people, *dead)),
+        QueuesSampled((*samples, *paused), T0),
+        ResultsChanged((replace(results()[0], saved_at=T0),), total=10**4 * number),
+        SchedulesChanged(tuple(replace(plan, next_run_at=T0 + timedelta(minutes=number)) for plan in schedules())),
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_headlines_keep_their_words_where_they_are(size: tuple[int, int]) -> None:
+    """The right of each pane's upper edge, while what it counts gains digits."""
+    local = FakeProcesses.usual()
+    console = fake_console(processes=local)
+    async with console.run_test(size=size) as pilot:
+        await settle(pilot)
+        first: dict[str, Any] = {}
+        seen: set[str] = set()
+        for number in (2, 30, 400):
+            local.views[:] = [process(f"p{i}", "worker", i, "") for i in range(number)]
+            console._look_at_processes()
+            await took_in(pilot, console, many(number))
+            for name, (digit, _) in keys.SCREENS.items():
+                await pilot.press(digit)
+                await pilot.pause()
+                for pane in console.main._visible_panes():
+                    edge = console.main.panes[pane].render_line(0).text
+                    seen.add(edge)
+                    # how long until the next run has words of its own; how far it is read comes and goes
+                    moving = ("in", "min", "read")
+                    words = [word for word in worded([edge.replace("─", " ")]) if word[2] not in moving]
+                    assert first.setdefault(f"{name} {pane}", words) == words
+        found = {word for words in first.values() for _, _, word in words}
+        assert found >= {"live", "dead", "waiting", "paused", "newest", "running", "failed", "next"}
+        assert len(seen) >= 20, "the figures did change"
