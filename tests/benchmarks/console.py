@@ -23,7 +23,7 @@ from naq.settings import Settings
 from naq_tui import themes
 from tests.benchmarks import records
 from tests.benchmarks.events import fill
-from tests.benchmarks.stage import Stage, settings_for
+from tests.benchmarks.stage import Stage, idle_percent, settings_for
 from tests.benchmarks.table import Bound, Row
 from tests.benchmarks.terminal import Terminal
 
@@ -32,6 +32,8 @@ SETTLED_S = 3.0
 PAUSE_S = 0.05
 """Between one answered key and the next."""
 RATES = (100, 5_000, 10_000)
+WAKES = 4
+"""Times a second that an idle console wakes: for its clock, and as the server beats."""
 _HEAD = 5
 """Lines above the first row of a list."""
 _DARK = next(theme for theme in themes.THEMES if theme.name == themes.DARK)
@@ -85,8 +87,9 @@ async def _idle(stage: Stage) -> list[Row]:
             async with console(ours.settings, columns, lines) as terminal:
                 await asyncio.sleep(2 * SETTLED_S)
                 seen = await _watched(terminal, seconds)
+            idler = await idle_percent(WAKES, seconds)
             where = f"console idle at {columns}x{lines}"
-            found += _costs(where, seen, Bound(2, at_least=False), Bound(2_000, at_least=False))
+            found += _costs(where, seen, Bound(2, at_least=False), Bound(2_000, at_least=False), idler)
     return found
 
 
@@ -184,9 +187,18 @@ def _row(terminal: Terminal) -> int | None:
     return next((line for line in lines if terminal.screen.ground(line, 10) == _GROUND), None)
 
 
-def _costs(where: str, seen: Watched, cpu: Bound | None = None, written: Bound | None = None) -> list[Row]:
+def _costs(
+    where: str, seen: Watched, cpu: Bound | None = None, written: Bound | None = None, idler: float | None = None
+) -> list[Row]:
     return [
-        Row(what=f"{where}: CPU", unit="% of a core", values=[seen.cpu_percent], bound=cpu),
+        Row(
+            what=f"{where}: CPU",
+            unit="% of a core",
+            values=[seen.cpu_percent],
+            rival=None if idler is None else f"Python that wakes {WAKES} times/s",
+            rival_values=[] if idler is None else [idler],
+            bound=cpu,
+        ),
         Row(what=f"{where}: to the terminal", unit="bytes/s", values=[seen.bytes_s], bound=written),
     ]
 

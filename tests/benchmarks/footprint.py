@@ -10,11 +10,11 @@ import psutil
 
 from naq.bench import measures
 from naq.bench.trial import trial
-from tests.benchmarks.stage import MIB, Stage, cpu_s, rss_mib, settings_for
+from tests.benchmarks.stage import MIB, SETTLED_S, Stage, cpu_s, idle_percent, rss_mib, settings_for
 from tests.benchmarks.table import Bound, Row
 
-SETTLED_S = 2.0
-"""From its first job until it counts as idle."""
+WAKES = 7
+"""Times a second that an idle worker wakes: to beat, to keep its lease and its pulls, and as the server does."""
 
 
 async def rows(stage: Stage) -> list[Row]:
@@ -29,6 +29,7 @@ async def rows(stage: Stage) -> list[Row]:
             await asyncio.sleep(watched_s)
             used = cpu_s(worker.pid) - before
             rss = rss_mib(worker.pid)
+        bare = await idle_percent(WAKES, watched_s)
     helps, pythons = [], []
     for _ in range(stage.size(10, 4)):
         pythons.append(await _seconds("-c", "pass"))
@@ -40,6 +41,8 @@ async def rows(stage: Stage) -> list[Row]:
             what=f"idle worker, CPU over {watched_s} s",
             unit="%",
             values=[100 * used / watched_s],
+            rival=f"Python that wakes {WAKES} times/s",
+            rival_values=[bare],
             bound=Bound(0.5, at_least=False),
         ),
         Row(

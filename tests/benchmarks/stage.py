@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +19,17 @@ from tests.benchmarks.table import Row
 MIB = 2**20
 MICROSECONDS = 1e6
 """In a second."""
+SETTLED_S = 2.0
+"""From the start of something, or from its last work, until it counts as idle."""
+_IDLER = """
+import asyncio, sys
+
+async def main():
+    while True:
+        await asyncio.sleep(float(sys.argv[1]))
+
+asyncio.run(main())
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,19 @@ def cpu_s(*pids: int) -> float:
     """Seconds of CPU that these processes have used since they began, user and system."""
     spent = (psutil.Process(pid).cpu_times() for pid in pids)
     return float(sum(times.user + times.system for times in spent))
+
+
+async def idle_percent(wakes: float, seconds: float) -> float:
+    """What a Python uses of a core that wakes so often a second and does nothing: what idling costs on this machine."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _IDLER, str(1 / wakes))
+    try:
+        await asyncio.sleep(SETTLED_S)
+        before = cpu_s(process.pid)
+        await asyncio.sleep(seconds)
+        return 100 * (cpu_s(process.pid) - before) / seconds
+    finally:
+        process.kill()
+        await process.wait()
 
 
 def rss_mib(pid: int) -> float:
