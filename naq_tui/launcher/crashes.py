@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,25 @@ class Run:
     """Minus the number of the signal that ended it; None where nobody could tell."""
     was_asked: bool
     """Whether somebody here had asked it to end."""
+
+    @property
+    def is_crash(self) -> bool:
+        return not self.was_asked and self.exit_code not in (0, None)
+
+    @property
+    def how(self) -> str:
+        """`exit code 3`, `SIGKILL`, `exit code unknown`."""
+        if self.exit_code is None:
+            return "exit code unknown"
+        return signal_name(-self.exit_code) if self.exit_code < 0 else f"exit code {self.exit_code}"
+
+
+def signal_name(number: int) -> str:
+    """Its name as in SIGKILL, or "signal 77" where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def wants_restart(policy: RestartPolicy, exit_code: int | None) -> bool:

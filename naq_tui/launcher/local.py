@@ -8,10 +8,13 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from naq.models.times import format_time, utcnow
 from naq.server.watch import end_with_parent, process_identity
+from naq_tui.format import duration
+from naq_tui.launcher.crashes import Run
 from naq_tui.launcher.process import WatchedProcess
 from naq_tui.launcher.record import ProcessRecord, record_path
 from naq_tui.launcher.spec import LaunchError, LaunchSpec
@@ -124,6 +127,8 @@ class LocalProcess(WatchedProcess):
         process.tail.path = record.log_path
         process.is_owned = False
         process.restarts = record.restarts
+        if record.last_run is not None:
+            process.runs.append(record.last_run)
         process.tail.catch_up()
         return process
 
@@ -176,6 +181,8 @@ class LocalProcess(WatchedProcess):
             # the time of its last words is the nearest there is to that of its end
             lived = record.log_path.stat().st_mtime - record.started_at.timestamp()
             self._born, self._died = 0.0, max(0.0, lived)
+        ended_at = record.started_at + timedelta(seconds=self.uptime)
+        self.runs.append(Run(record.started_at, ended_at, None, record.is_stop_asked))
 
     def _read_variables(self, record: ProcessRecord) -> None:
         """The values of its variables, which no file holds, are the process's own to tell."""
@@ -204,6 +211,14 @@ class LocalProcess(WatchedProcess):
             self._kill_group()
         return self._child.wait()
 
+    def _how_it_ended(self) -> str:
+        """`exit code 1 after 41 s, `: behind the last line of a run, before the first of the next."""
+        if not self.runs:
+            return ""
+        run = self.runs[-1]
+        asked = "asked to end, " if run.was_asked else ""
+        return f"{asked}{run.how} after {duration((run.ended_at - run.started_at).total_seconds())}, "
+
     def _unlink_record(self) -> None:
         with contextlib.suppress(OSError):
             record_path(self._folder, self.process_id).unlink(missing_ok=True)
@@ -216,7 +231,7 @@ class LocalProcess(WatchedProcess):
                 path.replace(self.tail.rotated)
             log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             if self.pid:
-                os.write(log, f"── started again at {format_time(utcnow())} ──\n".encode())
+                os.write(log, f"── {self._how_it_ended()}started again at {format_time(utcnow())} ──\n".encode())
                 self.tail.poll()
             return log
         except OSError as exc:
@@ -240,6 +255,7 @@ class LocalProcess(WatchedProcess):
             connection=tuple({*(self.connection or ()), *address}),
             is_stop_asked=self.is_stop_asked,
             restarts=self.restarts,
+            last_run=self.runs[-1] if self.runs else None,
         )
         with contextlib.suppress(OSError):  # a full disk costs the adoption later, not the process now
             record.save(self._folder)

@@ -18,7 +18,7 @@ from typing import Any
 from naq.models.times import utcnow
 from naq.server import EmbeddedServer
 from naq.server.watch import process_identity, watch_exit
-from naq_tui.launcher.crashes import Crashes, Run
+from naq_tui.launcher.crashes import Crashes, Run, signal_name
 from naq_tui.launcher.output import OutputTail
 from naq_tui.launcher.view import ProcessStatus, ProcessView
 
@@ -220,11 +220,3 @@ class ServerProcess(WatchedProcess):
 
     def _reap(self) -> int | None:
         return None if self._child is None else self._child.wait()
-
-
-def signal_name(number: int) -> str:
-    """Its name as in SIGKILL, or "signal 77" where it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

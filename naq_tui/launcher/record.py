@@ -13,6 +13,7 @@ from typing import Any
 from naq.models.times import format_time, parse_time
 from naq.server.watch import process_identity
 from naq.settings import mask_url
+from naq_tui.launcher.crashes import Run
 from naq_tui.launcher.spec import HANGUP_POLICIES, RESTART_POLICIES, LaunchSpec
 
 
@@ -36,6 +37,8 @@ class ProcessRecord:
     """Names of those by which it finds its server."""
     is_stop_asked: bool = False
     restarts: int = 0
+    last_run: Run | None = None
+    """Its last life that ended."""
 
     @property
     def is_running(self) -> bool:
@@ -78,6 +81,7 @@ class ProcessRecord:
                 "connection": self.connection,
                 "is_stop_asked": self.is_stop_asked,
                 "restarts": self.restarts,
+                "last_run": None if self.last_run is None else _told(self.last_run),
             }
         )
         path = record_path(folder, self.process_id)
@@ -96,6 +100,29 @@ def read_records(folder: Path) -> Iterator[tuple[Path, ProcessRecord | None]]:
     """The state files of a folder, oldest first, each with its record, None where it isn't one."""
     records = ((path, _read(path)) for path in folder.glob("*.json"))
     yield from sorted(records, key=lambda item: item[1].started_at.timestamp() if item[1] else 0.0)
+
+
+def _told(run: Run) -> dict[str, Any]:
+    return {
+        "started_at": format_time(run.started_at),
+        "ended_at": format_time(run.ended_at),
+        "exit_code": run.exit_code,
+        "was_asked": run.was_asked,
+    }
+
+
+def _run_of(values: Any) -> Run | None:
+    """The run that was told so; None where there is none, or it can't be read."""
+    if not isinstance(values, dict):
+        return None
+    started_at, ended_at, code = (
+        parse_time(values.get("started_at")),
+        parse_time(values.get("ended_at")),
+        values.get("exit_code"),
+    )
+    if started_at is None or ended_at is None or not (code is None or type(code) is int):
+        return None
+    return Run(started_at, ended_at, code, values.get("was_asked") is True)
 
 
 def _read(path: Path) -> ProcessRecord | None:
@@ -134,6 +161,7 @@ def _read(path: Path) -> ProcessRecord | None:
             connection=tuple(map(str, values.get("connection", ()))),
             is_stop_asked=values.get("is_stop_asked") is True,
             restarts=int(values.get("restarts", 0)),
+            last_run=_run_of(values.get("last_run")),
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from naq_tui import masking, status
-from naq_tui.format import age, clock, count, duration, exact, plural, size
+from naq_tui.format import age, count, duration, exact, plural, size
 from naq_tui.jsontext import Span
 from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
@@ -44,6 +44,12 @@ def process_report(state: State, row: ProcessRow, lens: Lens) -> Report:
         report.fact("since", exact(view.started_at), (f"   {age(view.started_at, lens.local_now)} ago", "muted"))
         if not view.is_running:
             report.fact("lived", duration(view.uptime))
+        if view.restarts:
+            report.fact("restarts", (count(view.restarts), "waiting"))
+        if view.last_run is not None:
+            run = view.last_run
+            ago = f"   {exact(run.ended_at)}   {age(run.ended_at, lens.local_now)} ago"
+            report.fact("last end", (run.how, "failed" if run.is_crash else ""), (ago, "muted"))
         report.fact("output", safe(str(view.log_path), 500), (f"   {plural(view.output_lines, 'line')}", "muted"))
         report.fact("launched by", "this console" if view.owned else "an earlier console")
     if row.kind != "server":
@@ -71,21 +77,17 @@ def _runs(report: Report, row: ProcessRow) -> None:
     report.section("Earlier runs" if row.view.is_running else "Runs")
     rows: list[Sequence[Span]] = []
     for run in reversed(row.view.runs):
-        code = run.exit_code
-        is_bad = code not in (0, None) and not run.was_asked
-        how = "code unknown" if code is None else f"exit code {code}" if code >= 0 else f"signal {-code}"
         lived = duration((run.ended_at - run.started_at).total_seconds())
         asked = "asked to end" if run.was_asked else "by itself"
         rows.append(
             (
-                (clock(run.started_at), "muted"),
-                (clock(run.ended_at), "muted"),
+                (exact(run.ended_at), "muted"),
                 (lived, ""),
-                (how, "failed" if is_bad else ""),
+                (run.how, "failed" if run.is_crash else ""),
                 (asked, "muted"),
             )
         )
-    report.table(("started", "ended", "lived", "how", ""), rows)
+    report.table(("ended", "after", "how", ""), rows)
 
 
 def _worker(report: Report, worker: WorkerRow, lens: Lens) -> None:

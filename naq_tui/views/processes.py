@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from naq_tui import hints, status
-from naq_tui.format import age, duration, size, until
+from naq_tui.format import age, count, duration, since, size, until
 from naq_tui.store.rows import ProcessRow, WorkerRow
 from naq_tui.store.state import State
 from naq_tui.views.output import message
@@ -39,7 +39,8 @@ class ProcessesView(TableView[ProcessItem]):
         Column(id="output", title="last output", width=16, most=40, grow=9, keep=8, fill=True),
         Column(id="cpu", title="cpu", width=5, right=True, keep=4, starts_descending=True),
         Column(id="memory", title="memory", width=8, right=True, keep=4, starts_descending=True),
-        Column(id="restarts", title="restarts", width=8, right=True, keep=2, starts_descending=True),
+        Column(id="restarts", title="restarts", width=8, right=True, keep=6, starts_descending=True),
+        Column(id="ended", title="last end", width=14, most=24, grow=8, keep=6),
         Column(id="kind", title="kind", width=9, keep=1),
         Column(id="command", title="command", width=50, keep=1, most=70, grow=1),
     )
@@ -73,7 +74,8 @@ class ProcessesView(TableView[ProcessItem]):
             last,
             Cell("" if view.cpu_percent is None else f"{view.cpu_percent:.0f} %", "muted"),
             Cell("" if view.rss_bytes is None else size(view.rss_bytes), "muted"),
-            Cell(str(view.restarts) if view.restarts else "", "waiting"),
+            Cell(count(view.restarts) if view.restarts else "", "waiting"),
+            last_end(row, lens),
             Cell(row.kind, "muted"),
             Cell(row.command, "muted"),
         )
@@ -99,6 +101,8 @@ class ProcessesView(TableView[ProcessItem]):
                 return -1 if view.rss_bytes is None else view.rss_bytes
             case "restarts":
                 return view.restarts
+            case "ended":
+                return -view.last_run.ended_at.timestamp() if view.last_run is not None else 0.0
             case "kind":
                 return row.kind
             case "command":
@@ -160,6 +164,15 @@ def status_cell(row: ProcessRow, lens: Lens) -> Cell:
     if view.restart_at is not None:
         word = f"restarts {until(view.restart_at, lens.local_now)}"
     return Cell(f"{look.mark(lens.ascii_only)} {word}", look.tone)
+
+
+def last_end(row: ProcessRow, lens: Lens) -> Cell:
+    """When its last life ended, and how: `12 s  exit code 1`, `3 min  SIGKILL`."""
+    run = row.view.last_run
+    if run is None:
+        return BLANK
+    how = f"exit {run.exit_code}" if run.exit_code is not None and run.exit_code >= 0 else run.how
+    return Cell(f"{since(run.ended_at, lens.local_now):<6} {how}", "failed" if run.is_crash else "muted")
 
 
 def scale(row: ProcessRow) -> Cell:

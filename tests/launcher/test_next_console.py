@@ -67,6 +67,27 @@ async def test_what_was_left_is_found_watched_and_stopped_by_the_next_console(wa
     await successor.supervisor.close("kill")
 
 
+@pytest.mark.usefixtures("quick_restarts")
+async def test_the_next_console_knows_how_a_process_ended_last(watched: Watched, tmp_path: Path) -> None:
+    """It crashed once, then stays: the count and the last end are with it wherever it goes."""
+    flag = tmp_path / "was-here"
+    code = (
+        f"import pathlib; flag = pathlib.Path({str(flag)!r})\nif not flag.exists(): flag.touch(); raise SystemExit(7)"
+    )
+    process_id = watched.supervisor.launch(script(f"{code}\n{SLEEPER}", restart="on-failure"))
+    row = await watched.until_said(process_id, "up")
+    (note,) = [line for line in watched.text(process_id) if line.startswith("──")]
+    assert note.startswith("── exit code 7 after ")
+    assert (row.restarts, row.last_run and row.last_run.how) == (1, "exit code 7")
+    await watched.supervisor.close("leave")
+
+    successor = Watched(tmp_path / "state")
+    assert successor.supervisor.adopt() == 1
+    again = successor.row(process_id)
+    assert (again.restarts, again.last_run) == (1, row.last_run)
+    await successor.supervisor.close("kill")
+
+
 async def test_processes_survive_a_killed_console_unless_bound_to_it(tmp_path: Path) -> None:
     console = await asyncio.create_subprocess_exec(
         sys.executable,
