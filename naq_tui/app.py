@@ -282,7 +282,8 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         from naq_tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.place))
+            unfit = getattr(self.screen, "unfit", dict)  # of a screen that acts
+            self.push_screen(HelpScreen(self.place, unfit()))
 
     @work(group="export", exclusive=True, exit_on_error=False)
     async def action_export(self) -> None:

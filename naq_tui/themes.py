@@ -31,6 +31,7 @@ THEMES = (
         variables={
             "naq-muted": "#8791a5",
             "naq-faint": "#343c4d",
+            "naq-off": "#566074",
             "naq-strong": "#f2f5fa",
             "naq-cursor": "#263149",
             "naq-bar": "#1b202b",
@@ -59,6 +60,7 @@ THEMES = (
         variables={
             "naq-muted": "#626c7c",
             "naq-faint": "#c9d0db",
+            "naq-off": "#9ba5b4",
             "naq-strong": "#05070a",
             "naq-cursor": "#d8e4f8",
             "naq-bar": "#eceff4",
@@ -88,6 +90,7 @@ THEMES = (
         variables={
             "naq-muted": "#d0d0d0",
             "naq-faint": "#8c8c8c",
+            "naq-off": "#8c8c8c",
             "naq-strong": "#ffffff",
             "naq-cursor": "#003a5c",
             "naq-bar": "#1a1a1a",
@@ -119,6 +122,7 @@ THEMES = (
             **BUILTIN_THEMES["ansi-dark"].variables,
             "naq-muted": "ansi_bright_black",
             "naq-faint": "ansi_bright_black",
+            "naq-off": "ansi_bright_black",
             "naq-strong": "ansi_default",
             "naq-cursor": "ansi_bright_black",
             "naq-bar": "ansi_default",
@@ -144,6 +148,7 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
         return {
             "naq-muted": "ansi_bright_black",
             "naq-faint": "ansi_bright_black",
+            "naq-off": "ansi_bright_black",
             "naq-strong": "ansi_default",
             "naq-cursor": "ansi_bright_black",
             "naq-bar": "ansi_default",
@@ -158,6 +163,7 @@ def variable_defaults(theme: Theme) -> dict[str, str]:
     return {
         "naq-muted": foreground.blend(background, 0.35, 1.0).hex,
         "naq-faint": foreground.blend(background, 0.75, 1.0).hex,
+        "naq-off": foreground.blend(background, 0.6, 1.0).hex,
         "naq-strong": foreground.hex,
         "naq-cursor": background.blend(primary, 0.28, 1.0).hex,
         "naq-bar": colors.get("panel", background.hex),

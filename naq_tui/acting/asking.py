@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from naq.errors import NaqException
 from naq_tui.acting.bulk import BulkAction
+from naq_tui.acting.fitting import fits, why_not
 from naq_tui.acting.verb import named
 from naq_tui.format import many, plural
 from naq_tui.screens.confirm import ConfirmScreen
@@ -29,6 +30,34 @@ class Asking:
         tables: dict[str, LineTable[Any]]
 
         def run_worker(self, *args: Any, **options: Any) -> Any: ...
+
+    @property
+    def place(self) -> str:
+        raise NotImplementedError
+
+    def acted_on(self, action_id: str) -> Sequence[Any] | None:
+        """The records that a key is about now; None where they have to be looked for first."""
+        raise NotImplementedError
+
+    def why_not(self, action_id: str) -> str:
+        """Why an action can't be done now, in a sentence; empty where it can, or only the attempt tells."""
+        records = self.acted_on(action_id)
+        return "" if records is None else why_not(action_id, records, self.app.lens())
+
+    def unfit(self) -> dict[str, str]:
+        """The actions of this place that can't be done now, by id, and why."""
+        here = (action.id for action in self.app.actions if action.acts and action.works_in(self.place))
+        found = {action_id: self.why_not(action_id) for action_id in here if not action_id.startswith("launch.")}
+        return {action_id: reason for action_id, reason in found.items() if reason}
+
+    def _fitting(self, action_id: str) -> list[Any]:
+        """Those of the records that a key is about that it can be done to; where there are none it is said why."""
+        records = self.acted_on(action_id) or ()
+        reason = self.why_not(action_id)
+        if reason:
+            self.app.say(reason, severity="warning")
+            return []
+        return [record for record in records if fits(action_id, record, self.app.lens())]
 
     def _commands(self) -> Commands | None:
         """How to act; None, and said so, where this console only looks."""

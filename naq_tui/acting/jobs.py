@@ -11,6 +11,7 @@ from textual import work
 from naq.errors import NaqException
 from naq.ids import short, uuid7
 from naq_tui.acting.asking import Asking
+from naq_tui.acting.fitting import ENDED_JOB, OPEN_JOB, RETRIABLE, rule_of
 from naq_tui.acting.targets import Target
 from naq_tui.acting.verb import Verb
 from naq_tui.format import plural
@@ -31,8 +32,6 @@ class JobVerb(Verb):
 
     statuses: frozenset[str]
     """Only jobs in one of these can be acted on so."""
-    nothing: str
-    """What to say where none can."""
 
     def act(self, commands: Commands) -> Act:
         """What does it to one job."""
@@ -47,8 +46,7 @@ RETRY = JobVerb(
     "put back into the queue",
     "Each goes back into its queue under its own id; its attempts are kept.",
     answer="retry",
-    statuses=frozenset({"FAILED", "CANCELLED"}),
-    nothing="Only failed and cancelled jobs can be retried; any other can be cloned.",
+    statuses=RETRIABLE,
 )
 CANCEL = JobVerb(
     "cancel",
@@ -56,8 +54,7 @@ CANCEL = JobVerb(
     "cancelled",
     "What waits never starts; what runs is stopped, or told to stop where it runs in a thread.",
     answer="cancel",
-    statuses=frozenset({"PENDING", "RUNNING", "RETRY", "SCHEDULED", "PAUSED"}),
-    nothing="Only jobs that have not ended can be cancelled.",
+    statuses=OPEN_JOB,
 )
 DELETE = JobVerb(
     "delete",
@@ -65,8 +62,7 @@ DELETE = JobVerb(
     "deleted",
     "Their results, errors and arguments are gone for good. The event log keeps their history.",
     answer="delete",
-    statuses=frozenset({"COMPLETED", "FAILED", "CANCELLED"}),
-    nothing="Only jobs that have ended can be deleted.",
+    statuses=ENDED_JOB,
 )
 
 
@@ -127,10 +123,7 @@ class ActingOnJobs(Asking):
         from naq_tui.screens.clone import CloneScreen, Wanted
 
         commands, targets = self._commands(), self.job_targets()
-        if commands is None or not targets:
-            return
-        if len(targets) > 1:
-            self.app.say("One job at a time is cloned: unmark the others.", severity="warning")
+        if commands is None or not self._fitting("job.clone"):
             return
         job_id = targets[0].key
         try:
@@ -174,9 +167,11 @@ class ActingOnJobs(Asking):
                 return
             targets, left_out = matching.targets, matching.left_out
         if not targets:
-            if left_out:
-                self.app.say(verb.nothing, severity="warning")
-            elif matching is not None:
+            if matching is None:
+                self.app.say(self.why_not(f"job.{verb.name}"), severity="warning")
+            elif left_out:
+                self.app.say(rule_of(f"job.{verb.name}"), severity="warning")
+            else:
                 self.app.say("Nothing that is stored now matches.", severity="warning")
             return
         from naq_tui.screens.bulk import BulkScreen

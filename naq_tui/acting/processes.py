@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from naq.errors import NaqException
-from naq_tui import hints
 from naq_tui.acting.asking import Asking
 from naq_tui.acting.local import running_pids, started_since, tell_log
 from naq_tui.acting.verb import named
@@ -59,13 +58,13 @@ class ActingOnProcesses(Asking):
     def action_details_of_process(self) -> None:
         from naq_tui.screens.detail import DetailScreen
 
-        row = self._row()
-        if row is not None:
-            self.app.push_screen(DetailScreen("process", row.process_id))
+        item = self.tables["processes"].selected
+        if item is not None:
+            self.app.push_screen(DetailScreen("process", item.row.process_id))
 
     @work(group="acting", exit_on_error=False)
     async def action_more_process(self) -> None:
-        row = self._row()
+        row = self._row("process.more")
         if row is None:
             return
         before = running_pids(self.app.supervisor)
@@ -74,11 +73,8 @@ class ActingOnProcesses(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_fewer_process(self) -> None:
-        row = self._row()
+        row = self._row("process.fewer")
         if row is None:
-            return
-        if not row.view.recipe_wanted:
-            self.app.say(f"Nothing of {row.recipe or row.name} runs.")
             return
         what = f"one of the {row.view.recipe_wanted} of {row.recipe}" if row.recipe else row.name
         consent = await self._consent(f"Drain {what}?", _effect(_STOP, [row], is_many=False), "drain it")
@@ -90,13 +86,8 @@ class ActingOnProcesses(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_restart_process(self) -> None:
-        chosen = self._rows()
-        rows = [row for row in chosen if not row.view.is_recipe]
+        rows = self._rows("process.restart")
         if not rows:
-            if chosen:
-                self.app.say(
-                    hints.advice(f"Nothing of {chosen[0].name} runs", hints.hint("process.more", "starts one"))
-                )
             return
         running = [row for row in rows if row.view.is_running]
         effect = _effect(_RESTART, running, len(rows) > 1)
@@ -117,7 +108,7 @@ class ActingOnProcesses(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_stop_process(self) -> None:
-        rows = self._those(lambda row: row.view.is_running or row.view.restart_at is not None, "does not run")
+        rows = self._rows("process.stop")
         waiting = [row for row in rows if row.view.restart_at is not None]
         if len(rows) == 1 and waiting:
             consent = await self._consent(f"Leave {rows[0].name} ended?", "It is not started again.", "leave it")
@@ -133,7 +124,7 @@ class ActingOnProcesses(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_kill_process(self) -> None:
-        rows = self._those(lambda row: row.view.is_running, "does not run")
+        rows = self._rows("process.kill")
         if not rows:
             return
         effect = "It ends at once, with all it started. Its jobs run again elsewhere after their lease."
@@ -145,10 +136,7 @@ class ActingOnProcesses(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_forget_process(self) -> None:
-        rows = self._those(
-            lambda row: not (row.view.is_running or row.view.is_recipe),
-            "stays: only processes that ended can be taken off the list",
-        )
+        rows = self._rows("process.forget")
         if not rows:
             return
         which = f"{rows[0].name} ({rows[0].status_text})" if len(rows) == 1 else named(_names(rows), "process")
@@ -158,22 +146,12 @@ class ActingOnProcesses(Asking):
         if consent is not None:
             await self._do("forget", rows, self.app.supervisor.remove, ("is forgotten", "forgotten"), consent)
 
-    def _row(self) -> ProcessRow | None:
-        item = self.tables["processes"].selected
-        row: ProcessRow | None = None if item is None else item.row
-        return row
+    def _row(self, action_id: str) -> ProcessRow | None:
+        return next(iter(self._rows(action_id)), None)
 
-    def _rows(self) -> list[ProcessRow]:
-        return [item.row for item in self.tables["processes"].targets]
-
-    def _those(self, is_fit: Callable[[ProcessRow], bool], why_not: str) -> list[ProcessRow]:
-        """Those of the rows that it can be done to; where it can be done to none, it is said why."""
-        chosen = self._rows()
-        rows = [row for row in chosen if is_fit(row)]
-        if chosen and not rows:
-            which = chosen[0].name if len(chosen) == 1 else f"Each of {plural(len(chosen), 'process')}"
-            self.app.say(f"{which} {why_not}.")
-        return rows
+    def _rows(self, action_id: str) -> list[ProcessRow]:
+        """Those that it can be done to; where there are none it is said why."""
+        return [item.row for item in self._fitting(action_id)]
 
     async def _ask(self, verb: str, rows: Sequence[ProcessRow], effect: str) -> Consent | None:
         if len(rows) == 1:

@@ -37,7 +37,7 @@ class ActingOnQueues(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_queue(self) -> None:
-        items, commands = self.tables["queues"].targets, self._commands()
+        commands, items = self._commands(), self._fitting("queue.toggle")
         if not items or commands is None:
             return
         # all are brought into the state that the first of them is not in
@@ -50,9 +50,11 @@ class ActingOnQueues(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_purge_queue(self) -> None:
-        items, commands = self.tables["queues"].targets, self._commands()
-        if not items or commands is None:
+        commands = self._commands()
+        if commands is None or not self._fitting("queue.purge"):
             return
+        # of several all are emptied: the figures are a second old
+        items = self.tables["queues"].targets
         targets = [_target(item) for item in items]
         waiting = sum(item.row.stats.waiting for item in items)
         question = f"Delete {plural(waiting, 'waiting job')} of {{}}?"

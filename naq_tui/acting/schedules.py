@@ -9,6 +9,7 @@ from textual import work
 
 from naq.ids import short
 from naq_tui.acting.asking import Asking
+from naq_tui.acting.fitting import GOING
 from naq_tui.acting.targets import Target
 from naq_tui.acting.verb import Verb
 from naq_tui.store.seen import functions_seen
@@ -17,8 +18,6 @@ from naq_tui.text import safe
 if TYPE_CHECKING:
     from naq_tui.store.rows import ScheduleRow
 
-GOING = ("ACTIVE", "PAUSED", "FAILED")
-"""States of a schedule that has not ended."""
 PAUSE = Verb(
     "pause", "schedule", "paused", "It fires nothing until it is resumed.", "They fire nothing until they are resumed."
 )
@@ -65,12 +64,8 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_schedule(self) -> None:
-        rows, commands = self.tables["schedules"].targets, self._commands()
-        rows = [row for row in rows if row.status in GOING]
-        if commands is None:
-            return
-        if not rows:
-            self.app.say("It has ended: there is nothing to pause or resume.")
+        commands, rows = self._commands(), self._fitting("schedule.toggle")
+        if not rows or commands is None:
             return
         # all are brought into the state that the first of them is not in
         pausing = rows[0].status == "ACTIVE"
@@ -82,7 +77,7 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_trigger_schedule(self) -> None:
-        rows, commands = self.tables["schedules"].targets, self._commands()
+        commands, rows = self._commands(), self._fitting("schedule.trigger")
         if not rows or commands is None:
             return
         targets, verb = [_target(row) for row in rows], FIRE
@@ -95,12 +90,10 @@ class ActingOnSchedules(Asking):
     async def action_edit_schedule(self) -> None:
         from naq_tui.screens.edit_schedule import Changes, EditScheduleScreen
 
-        row, commands = self.tables["schedules"].selected, self._commands()
-        if row is None or commands is None:
+        commands, rows = self._commands(), self._fitting("schedule.edit")
+        if not rows or commands is None:
             return
-        if row.status not in GOING:
-            self.app.say("It has ended: there is nothing to edit.")
-            return
+        row: ScheduleRow = rows[0]
 
         async def change(wanted: tuple[Changes, str | None]) -> str:
             changes, reason = wanted
@@ -113,14 +106,9 @@ class ActingOnSchedules(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_cancel_schedule(self) -> None:
-        rows, commands = self.tables["schedules"].targets, self._commands()
-        targets = [_target(row) for row in rows if row.status in GOING]
-        if commands is None:
-            return
-        if not targets:
-            self.app.say("It has ended already.")
-            return
-        await self._do_each(CANCEL, targets, commands.cancel_schedule)
+        commands, rows = self._commands(), self._fitting("schedule.cancel")
+        if rows and commands is not None:
+            await self._do_each(CANCEL, [_target(row) for row in rows], commands.cancel_schedule)
 
 
 def _target(row: ScheduleRow) -> Target:

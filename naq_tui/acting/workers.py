@@ -10,7 +10,7 @@ from naq_tui.acting.asking import Asking
 from naq_tui.acting.targets import Target
 from naq_tui.acting.verb import Verb
 from naq_tui.format import plural
-from naq_tui.views.judging import is_dead, worker_status
+from naq_tui.views.judging import worker_status
 
 if TYPE_CHECKING:
     from naq_tui.store.rows import WorkerRow
@@ -36,27 +36,15 @@ class ActingOnWorkers(Asking):
 
     @work(group="acting", exit_on_error=False)
     async def action_stop_worker(self) -> None:
-        rows, commands = self.tables["workers"].targets, self._commands()
-        if not rows or commands is None:
-            return
-        lens = self.app.lens()
-        living = [row for row in rows if not is_dead(row.record, lens) and not row.is_scheduler]
-        if not living:
-            self.app.say("Only living workers can be asked to stop. A local scheduler is stopped on screen 8.")
-            return
-        await self._do_each(STOP, self._worker_targets(living), commands.stop_worker)
+        commands, living = self._commands(), self._fitting("worker.stop")
+        if living and commands is not None:
+            await self._do_each(STOP, self._worker_targets(living), commands.stop_worker)
 
     @work(group="acting", exit_on_error=False)
     async def action_forget_worker(self) -> None:
-        rows, commands = self.tables["workers"].targets, self._commands()
-        if not rows or commands is None:
-            return
-        lens = self.app.lens()
-        dead = [row for row in rows if is_dead(row.record, lens)]
-        if not dead:
-            self.app.say("Only dead workers can be forgotten.")
-            return
-        await self._do_each(FORGET, self._worker_targets(dead), commands.forget_worker)
+        commands, dead = self._commands(), self._fitting("worker.forget")
+        if dead and commands is not None:
+            await self._do_each(FORGET, self._worker_targets(dead), commands.forget_worker)
 
     def _worker_targets(self, rows: list[WorkerRow]) -> list[Target]:
         lens = self.app.lens()

@@ -38,6 +38,8 @@ from naq_tui.widgets.related_line import RelatedLine
 from naq_tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from naq_tui.app import NaqConsole
 
 RUNS_READ = 20
@@ -127,6 +129,9 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
         row = self.app.state.jobs.get(self.key)
         return targets_of([row] if row is not None else [self._extra.result] if self._extra.result else [])
 
+    def acted_on(self, action_id: str) -> Sequence[Any] | None:
+        return self.job_targets() if self.kind == "job" else None
+
     def jobs_matching(self, statuses: frozenset[str]) -> Matching | None:
         return of_causes([self._record], self.app.live, statuses) if self.kind == "error" else None
 
@@ -210,6 +215,7 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
         self.key_line.idle = (NOTHING_IDLE if can_open else OPENING_KEYS) | (
             NOTHING_IDLE if has_values else FOLDING_KEYS
         )
+        self.key_line.unfit = frozenset(self.unfit())
         self._read_when_changed()
         if self.kind == "job":
             self.read_value_of(self._record)

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from naq_tui import hints, keys
+from naq_tui.acting.fitting import ROW_ONLY
 from naq_tui.acting.jobs import ActingOnJobs, AddingJobs
 from naq_tui.acting.matching import Matching, of_causes, of_list
 from naq_tui.acting.processes import ActingOnProcesses
@@ -50,6 +51,8 @@ from naq_tui.widgets.tab_line import TabLine
 from naq_tui.widgets.truth_line import TruthLine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from naq_tui.app import NaqConsole
     from naq_tui.views.detail import Kind
 
@@ -171,6 +174,7 @@ class MainScreen(
             self.results_shown()
         if self._is_compact:
             self.summary.show(state, lens)
+        self._show_unfit()
 
     def _show_instant(self) -> None:
         self.past.show_instant(self.app.state, self.app.lens(), self.app.reading)
@@ -179,6 +183,10 @@ class MainScreen(
         """The event under the cursor of the log, as it is typed; empty elsewhere."""
         row = self.log_view.selected if self.current == "events" else None
         return f"#{row.seq}" if row is not None and self.is_current else ""
+
+    @on(LineTable.Moved)
+    def _show_unfit(self) -> None:
+        self.key_line.unfit = frozenset(self.unfit())
 
     @on(EventLog.Moved)
     def _log_moved(self) -> None:
@@ -280,6 +288,7 @@ class MainScreen(
 
     def _place_changed(self) -> None:
         self.key_line.place = self.current
+        self._show_unfit()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -359,6 +368,16 @@ class MainScreen(
     def job_targets(self) -> tuple[Target, ...]:
         """The marked jobs, or the one under the cursor."""
         return targets_of(self.tables[self.place].targets)
+
+    def acted_on(self, action_id: str) -> Sequence[Any] | None:
+        table = self.tables.get(self.place)
+        if table is None:
+            return None
+        if action_id in ROW_ONLY:
+            return () if table.selected is None else (table.selected,)
+        # the jobs of a cause, and those that are not held, are looked for when the key is pressed
+        is_told = not (table.takes_all or (self.place == "errors" and table.row_count))
+        return table.targets if is_told else None
 
     def jobs_matching(self, statuses: frozenset[str]) -> Matching | None:
         """All jobs of the causes that are marked, or all that match what the list is asked for, once that is chosen."""

@@ -23,6 +23,9 @@ class KeyLine(Painted):
     place: reactive[str] = reactive("overview", layout=False)
     idle: reactive[frozenset[str]] = reactive(frozenset(), layout=False)
     """Ids of actions that would do nothing now: they are left out."""
+    unfit: reactive[frozenset[str]] = reactive(frozenset(), layout=False)
+    """Ids of actions that can't be done to what they are about: they keep their places, as that changes with the
+    data, and are dimmed."""
 
     def __init__(self, place: str = "overview") -> None:
         super().__init__(classes="keys")
@@ -39,8 +42,10 @@ class KeyLine(Painted):
     def render_line(self, y: int) -> Strip:
         line: list[tuple[str, str]] = [(" ", "")]
         for action in self.shown():
-            line += [(action.key_label, "waiting" if action.acts and action.key_label.isupper() else "key")]
-            line += [(f" {action.label}", "muted"), ("  ", "")]
+            is_unfit = action.id in self.unfit
+            tone = "waiting" if action.acts and action.key_label.isupper() else "key"
+            line += [(action.key_label, "off" if is_unfit else tone)]
+            line += [(f" {action.label}", "off" if is_unfit else "muted"), ("  ", "")]
         return self.strip(line)
 
     async def on_click(self, event: events.Click) -> None:

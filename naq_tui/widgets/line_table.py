@@ -73,7 +73,7 @@ class LineTable(RowCursor[Item]):
     @property
     def targets(self) -> Sequence[Item]:
         """What a key acts on: the marked rows in sight, or the row under the cursor."""
-        marked = [item for item in self._items if self.view.key(item) in self.marks]
+        marked = [item for item in self._items if self.view.key(item) in self.marks] if self.marks else []
         return marked or ([self.selected] if self.selected is not None else [])
 
     @property
@@ -265,6 +265,7 @@ class LineTable(RowCursor[Item]):
             self._depends_on = ()
             lens, self._lens = self._lens, None
             self.show(self._state, lens)
+            self.post_message(self.Moved())
 
     def _sort_by(self, column_id: str) -> None:
         column = next((column for column in self.view.columns if column.id == column_id), None)

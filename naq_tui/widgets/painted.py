@@ -14,7 +14,7 @@ from naq_tui.status import TONES
 from naq_tui.text import cut, width
 from naq_tui.views.table import Cell
 
-EXTRA_TONES = ("cursor", "head", "faint", "key", "chip", "tab", "production", "string", "number", "word")
+EXTRA_TONES = ("cursor", "head", "faint", "off", "key", "chip", "tab", "production", "string", "number", "word")
 
 _ASCII = str.maketrans(
     dict.fromkeys("╭╮╰╯├└┌┐┘┬┴┼", "+")

@@ -30,6 +30,9 @@ class RowCursor(Lines, Generic[Item], can_focus=True):
             self.view_name = view_name
             self.key = key
 
+    class Moved(Message):
+        """The cursor may be on another row."""
+
     class Reached(Message):
         """A key or the wheel has come near an end of the rows."""
 
@@ -183,6 +186,7 @@ class RowCursor(Lines, Generic[Item], can_focus=True):
         elif self._cursor >= self._top + self._height:
             self._top = self._cursor - self._height + 1
         self.repaint()
+        self.post_message(self.Moved())
 
     def _hold(self) -> None:
         """Stay on this row from now on; on the first of all, on whichever that is."""

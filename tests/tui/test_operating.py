@@ -145,7 +145,7 @@ def many_schedules() -> SchedulesChanged:
 
 
 def many_queues() -> QueuesSampled:
-    return QueuesSampled(tuple(replace(queues()[0], queue=f"q-{number:02d}", waiting=0) for number in range(MANY)), T0)
+    return QueuesSampled(tuple(replace(queues()[0], queue=f"q-{number:02d}", waiting=1) for number in range(MANY)), T0)
 
 
 def many_workers() -> WorkersChanged:
@@ -160,7 +160,7 @@ def many_workers() -> WorkersChanged:
         ("6", "T", many_schedules, "trigger", "fire schedules", "Fire 24 schedules now?"),
         ("6", "X", many_schedules, "cancel", "cancel schedules", "Cancel 24 schedules?"),
         ("4", "P", many_queues, "pause queue", "pause queues", "Pause 24 queues?"),
-        ("4", "D", many_queues, "purge", "purge queues", "Delete 0 waiting jobs of 24 queues?"),
+        ("4", "D", many_queues, "purge", "purge queues", "Delete 24 waiting jobs of 24 queues?"),
         ("5", "K", many_workers, "stop", "stop workers", "Stop 24 workers?"),
     ],
 )

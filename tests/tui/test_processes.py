@@ -247,8 +247,8 @@ async def test_a_refusal_is_told() -> None:
     app.supervisor.more = refuse  # type: ignore[method-assign]
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await press(pilot, "8", "plus")
-        assert [note.message for note in app._notifications] == ["nats-server can't be"]
+        await press(pilot, "8", "j", "plus")
+        assert [note.message for note in app._notifications] == ["mail-1 can't be"]
 
 
 async def test_read_only_there_is_no_key_that_acts() -> None:
