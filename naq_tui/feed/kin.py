@@ -30,7 +30,7 @@ Known = Callable[[str], JobRow | None]
 
 
 async def kin_of(
-    pages: Pages, known: Known, job_id: str, parents: Sequence[str], from_seq: int | None, steps: int
+    pages: Pages, known: Known, job_id: str, parents: Sequence[str], from_seq: int | None, steps: int, seen: int
 ) -> AsyncIterator[Kin]:
     """The kin of a job, more with each item.
 
@@ -39,10 +39,11 @@ async def kin_of(
         parents: those that it names itself.
         from_seq: its ENQUEUED event, or one before it; None where that is not known.
         steps: pieces of the log to look for children in.
+        seen: the newest event by now.
 
     Raises NaqException. Close it with `aclose` to stop.
     """
-    kin = Kin(job_id, {job_id: tuple(parents)})
+    kin = Kin(job_id, {job_id: tuple(parents)}, seen=seen)
     yield kin
     async with aclosing(_ancestors(pages, known, kin, parents)) as found:  # type: ignore[type-var]
         async for kin in found:
@@ -102,7 +103,7 @@ async def _descendants(pages: Pages, known: Known, kin: Kin, start: int, steps: 
         async for piece in pieces:
             reached, steps = piece.reached, steps - 1
             told.update(piece.seqs)
-            if steps <= 0 or len(found.found) > 2 * MOST:
+            if steps <= 0 or found.is_full:
                 break
     later = await pages.read_events(reached + 1, 1)
     kin = replace(kin, looked_to=later[0].stored_at if later else None)

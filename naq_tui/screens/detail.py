@@ -201,6 +201,8 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
             self._extra = replace(self._extra, bars=app.main.bars_of(row) if row is not None else ())
         if self._extra.runs is not None:
             self._extra = replace(self._extra, runs=self._extra.runs.followed(app.state))
+        if self._extra.kin is not None:
+            self._extra = replace(self._extra, kin=self._extra.kin.followed(app.state))
         with masking.revealed(self.is_revealed):
             report = detail(app.state, self.kind, self.key, app.lens(), self._extra)
         self._record = report.record or (None if self.app.is_past else self._record)
@@ -285,12 +287,15 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
         details = enqueued.raw.event.details if enqueued is not None and enqueued.raw.event is not None else None
         parents = parents_named(extra.payload) or parents_named(details)
         from_seq = enqueued.seq if enqueued is not None else None
-        is_first = extra.kin is None
-        reading = kin_of(self.app.pages, state.jobs.get, self.key, parents, from_seq, self._kin_steps)
+        before, seen = extra.kin, newest_of(state)
+        reading = kin_of(self.app.pages, state.jobs.get, self.key, parents, from_seq, self._kin_steps, seen)
         async with aclosing(reading) as found:  # type: ignore[type-var]
             async for kin in found:
-                if is_first or not kin.is_reading:
+                if before is None:
                     self._extra = replace(self._extra, kin=kin)
+                    self._show()
+                elif not kin.is_reading:
+                    self._extra = replace(self._extra, kin=kin.read_anew(self._extra.kin or before))
                     self._show()
 
     async def _read_runs(self) -> None:

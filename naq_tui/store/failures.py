@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from naq.figures import NAME_LENGTH, UNNAMED
 from naq_tui.store.copied import copied
 from naq_tui.store.identity import Same
 from naq_tui.store.rows import EventRow, error_text
@@ -18,7 +19,7 @@ FAILURES_KEPT = 20_000
 
 
 class Failure(NamedTuple):
-    """One job that failed for good. Text is safe, but `fingerprint` and `job_id`, which are keys."""
+    """One job that failed for good. Text is safe, but `fingerprint`, `reference` and `job_id`, which are keys."""
 
     seq: int
     at: datetime
@@ -29,6 +30,9 @@ class Failure(NamedTuple):
     """Type and message on one line."""
     queue: str
     function: str
+    """Its own name, without its module."""
+    reference: str
+    """The whole name, `module:qualname`, as figures are told by it."""
     job_id: str
 
 
@@ -74,6 +78,7 @@ def with_failures(failures: Failures, rows: Iterable[EventRow]) -> Failures:
                 _shared(error_text(kind, error.get("message"))),
                 row.queue,
                 row.function,
+                _shared((event.function or UNNAMED)[:NAME_LENGTH]),
                 event.job_id,
             )
     if not found:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from naq_tui import hints, masking, status
-from naq_tui.format import age, clock_ms, count, duration, exact, milliseconds, plural, rate, size
+from naq_tui.format import age, count, exact, milliseconds, plural, rate
 from naq_tui.jsontext import one_line
 from naq_tui.store.failures import groups
-from naq_tui.store.rows import EventRow, QueueRow, WorkerRow, event_row, told
+from naq_tui.store.rows import EventRow, QueueRow, event_row, told
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
 from naq_tui.text import safe
 from naq_tui.views.error_group import error_report
-from naq_tui.views.events import cells as event_cells
 from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.figures_report import figures_report, row_of
 from naq_tui.views.job import job_events, job_report
@@ -23,11 +22,10 @@ from naq_tui.views.related import Related
 from naq_tui.views.report import Report, ago
 from naq_tui.views.schedule_report import schedule_report
 from naq_tui.views.table import Lens
+from naq_tui.views.worker_report import worker_report
 
 Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error", "figures"]
 """What a report can be about."""
-LATELY = 30
-"""Events shown of one worker."""
 
 
 def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
@@ -46,7 +44,7 @@ def _detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra) -> Rep
                 return _event(event_row(row.raw), extra, lens)
         case "worker":
             if key in state.workers:
-                return _worker(state, key, lens)
+                return worker_report(state, state.workers[key], lens)
         case "queue":
             return _queue(state, key, lens)
         case "schedule":
@@ -116,82 +114,6 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
     if event.job_id:
         job_events(report, extra, lens)
     return report
-
-
-def _worker(state: State, key: str, lens: Lens) -> Report:
-    row = state.workers[key]
-    record = row.record
-    current = worker_status(row, lens)
-    look = status.of_worker(current)
-    report = Report(f"{'Scheduler' if row.is_scheduler else 'Worker'} {row.name}", record=row)
-    why = {
-        "DEAD": f"  no heartbeat for {age(record.beat_at, lens.now)}",
-        "BLOCKED": f"  a job has held its event loop for {milliseconds(record.loop_lag_ms)}",
-    }.get(current, "")
-    report.headline(
-        (f"{look.mark(lens.ascii_only)} {look.word}", look.tone), (f"  {row.name}", "strong"), (why, look.tone)
-    )
-    report.fact("id", safe(record.worker_id, 100))
-    report.fact("host", row.host, (f"   pid {record.pid}", "muted"))
-    report.fact("queues", row.queues)
-    report.fact("modules", row.modules)
-    report.fact("started", exact(record.started_at), ago(record.started_at, lens.now))
-    every = "" if row.untold else f"   every {duration(record.heartbeat_interval_s)}"
-    report.fact(
-        "heartbeat",
-        "?" if "beat" in row.untold else exact(record.beat_at),
-        ago(record.beat_at, lens.now),
-        (every, "muted"),
-    )
-    report.fact("version", row.version)
-    if row.jobs:
-        report.section("It had when it was last heard of" if current == "DEAD" else "Running now")
-        report.table(
-            ("job", "function", "queue", "since"),
-            [
-                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
-                for (job, function, since), running in zip(row.jobs, record.running, strict=True)
-            ],
-            [Related("job", running.job_id, "running") for running in record.running],
-        )
-    if not row.is_scheduler:
-        report.section("Jobs")
-        beside = len(record.running) - record.busy
-        told = f"   and {count(beside)} whose end is being stored" if beside else ""
-        report.fact("  running", f"{record.busy} of {record.concurrency or '?'}", (told, "muted"))
-        since = "   since it was first heard of in what was read" if "done" in row.untold else ""
-        report.fact("  completed", count(record.completed), (since, "muted"))
-        report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
-        report.fact("  retried", count(record.retried))
-    report.section("Load")
-    if row.untold:
-        report.note("not in the log")
-    report.fact("  cpu", None if record.cpu_percent is None else f"{record.cpu_percent:.0f} % of one core")
-    report.fact("  memory", None if record.rss_bytes is None else size(record.rss_bytes))
-    report.fact("  loop lag", milliseconds(record.loop_lag_ms))
-    _lately(report, state, row, lens)
-    return report
-
-
-def _lately(report: Report, state: State, worker: WorkerRow, lens: Lens) -> None:
-    """What it did last, as far as the newest events tell."""
-    mine = [event for event in reversed(state.events) if event.worker == worker.worker_id][:LATELY]
-    if not mine:
-        return
-    report.section("Lately, the newest first")
-    for event in mine:
-        cells = event_cells(event, lens)
-        about = f"{event.function:<20} {event.job}".rstrip()
-        report.lines.append(
-            (
-                (f"  {clock_ms(event.at)}  ", "muted"),
-                (f"{cells[1].text:<14}", cells[1].tone),
-                (f"{about:<28} ", "strong"),
-                (event.text, cells[5].tone),
-            )
-        )
-        job_id = event.raw.event.job_id if event.raw.event is not None else None
-        report.link(Related("job" if job_id else "event", job_id or str(event.seq), str(event.seq)))
 
 
 def _queue(state: State, key: str, lens: Lens) -> Report:

@@ -45,7 +45,10 @@ def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> R
         row, failure = state.jobs.get(job_id), failed.get(job_id)
         look = status.of_job(row.status) if row is not None else None
         now = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else (" " * 12, "")
-        at = clock(row.changed_at) if row is not None else clock(failure.at) if failure is not None else ""
+        moment = row.changed_at if row is not None else failure.at if failure is not None else None
+        at = clock(moment) if moment is not None else ""
+        if moment is not None:
+            report.day(moment)
         function = row.function if row is not None else failure.function if failure is not None else ""
         cells = (now, (f" {at:<9}", "muted"), (f"{fit(function, 24)} ", "strong"), (safe(short(job_id)), "muted"))
         report.lines.append((("  ", ""), *cells))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from naq.figures import RELATIVE_ERROR, Dimension
+from naq.ids import short
 from naq_tui.format import clock, count, duration, milliseconds
 from naq_tui.jsontext import Span
 from naq_tui.store.figures import Bar, FigureRow, Times
 from naq_tui.store.state import State
-from naq_tui.text import safe
+from naq_tui.text import fit, safe, width
 from naq_tui.views.figures import OTHERS, key_of, pace, percent, reach, shown_name
+from naq_tui.views.related import Related
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
@@ -77,18 +79,21 @@ def _failures(report: Report, state: State, row: FigureRow) -> None:
     """The last of its failures of the past day; none are known by worker."""
     if row.name is None or row.dimension is Dimension.WORKER:
         return
-    wanted = shown_name(row)
     is_function = row.dimension is Dimension.FUNCTION
+    wanted = row.name if is_function else shown_name(row)
     found = [
         failure
         for failure in reversed(state.failures.values())
-        if (failure.function if is_function else failure.queue) == wanted
+        if (failure.reference if is_function else failure.queue) == wanted
     ]
-    lately = f"failures of {wanted} in the last day"  # by the name that lists show: they know no other
+    lately = f"failures of {safe(row.name, 300)} in the last day"
     report.section(f"F{lately[1:]}" if found else f"No {lately}, as far as it was read")
+    ids = max((width(safe(short(failure.job_id))) for failure in found[:FAILURES_SHOWN]), default=0)
     for failure in found[:FAILURES_SHOWN]:
-        line = ((f"  {clock(failure.at)}  ", "muted"), (f"{safe(failure.job_id[-6:], 6):<8}", "muted"))
+        report.day(failure.at)
+        line = ((f"  {clock(failure.at)}  ", "muted"), (fit(safe(short(failure.job_id)), ids + 2), "muted"))
         report.lines.append((*line, (failure.text, "failed")))
+        report.link(Related("job", failure.job_id, str(failure.seq)))
     if len(found) > FAILURES_SHOWN:
         report.note(f"and {count(len(found) - FAILURES_SHOWN)} more")
 

@@ -9,7 +9,7 @@ from typing import Any
 from naq import codec
 from naq.ids import short
 from naq.models.result import JobError, JobResult
-from naq_tui import hints, status
+from naq_tui import hints, status, times
 from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
 from naq_tui.jsontext import Span
 from naq_tui.store.jobs import JobRow
@@ -55,7 +55,8 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
     kin = extra.kin
     if kin is not None:
         runs_after(report, state, kin, lens)
-    if kin is not None and kin.children:
+    has_children_above = kin is not None and bool(kin.children) and not kin.came_late
+    if kin is not None and has_children_above:
         runs_before(report, state, kin, lens)
     if payload:
         report.section("Arguments")
@@ -69,7 +70,8 @@ def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | 
         report.section("Value")
         report.note("not in the log, and no longer stored as it was then")
     job_events(report, extra, lens)
-    if kin is not None and not kin.children:  # at the end: of most jobs nothing comes of it, and nothing moves for it
+    if kin is not None and not has_children_above:
+        # at the end: of most jobs nothing comes of it, and nothing moves for those that come while it is read
         runs_before(report, state, kin, lens)
     return report
 
@@ -94,6 +96,7 @@ def job_events(report: Report, extra: Extra, lens: Lens) -> None:
         cells = event_cells(row, lens)
         step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
         previous = row.at
+        report.day(row.at)
         report.lines.append(
             (
                 (f"  {clock_ms(row.at)}  ", "muted"),
@@ -239,6 +242,14 @@ def _aside(report: Report, aside: Aside, depth: int) -> None:
 def _attempts(report: Report, record: JobResult) -> None:
     report.section("Attempts")
     rows: list[Sequence[Span]] = []
+    begun = [attempt.started_at for attempt in record.attempts] + [record.started_at] * record.is_final
+    days = {times.in_zone(moment).date() for moment in begun if moment is not None}
+
+    def told_at(moment: datetime | None) -> str:
+        if moment is None:
+            return ""
+        return clock_ms(moment) if len(days) == 1 else f"{times.in_zone(moment):%Y-%m-%d %H:%M:%S}"
+
     for attempt in record.attempts:
         ran = (
             duration((attempt.finished_at - attempt.started_at).total_seconds())
@@ -246,11 +257,11 @@ def _attempts(report: Report, record: JobResult) -> None:
             else ""
         )
         why = told(f"{attempt.error.type}: {attempt.error.message}", 200) if attempt.error else ""
-        started = clock_ms(attempt.started_at) if attempt.started_at else ""
+        started = told_at(attempt.started_at)
         worker = safe(attempt.worker_id, 40)
         rows.append(((count(attempt.number), ""), (started, "muted"), (ran, ""), (worker, "muted"), (why, "failed")))
     if record.is_final:
-        started = clock_ms(record.started_at) if record.started_at else ""
+        started = told_at(record.started_at)
         last = status.of_job(record.status)
         text = told(f"{record.error.type}: {record.error.message}", 200) if record.error else last.word
         rows.append(
@@ -262,7 +273,8 @@ def _attempts(report: Report, record: JobResult) -> None:
                 (text, last.tone),
             )
         )
-    report.table(("#", "started", "ran", "worker", "outcome"), rows)
+    zone = f", {times.in_zone(next(filter(None, begun))):%Z}" if days else ""
+    report.table(("#", f"started{zone}", "ran", "worker", "outcome"), rows)
 
 
 def _after(word: str, ms: float | None) -> str:

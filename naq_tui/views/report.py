@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from naq_tui import masking
+from naq_tui import masking, times
 from naq_tui.format import age
 from naq_tui.jsontext import Span
 from naq_tui.text import fit, safe, safe_lines, width
@@ -31,6 +31,8 @@ class Report:
     """What `y` copies."""
     links: dict[int, Related] = field(default_factory=dict)
     """What a line opens, by its place in `lines`."""
+    _day: date | None = None
+    """The last one told in this section."""
 
     def headline(self, *spans: Span) -> None:
         """The first thing to read."""
@@ -45,7 +47,15 @@ class Report:
     def section(self, title: str) -> None:
         if self.lines and self.lines[-1] != ():
             self.lines.append(())
+        self._day = None
         self.lines.append(((title, "accent"),))
+
+    def day(self, moment: datetime) -> None:
+        """Before a line that tells the time of day: a line of its own with date and zone, where they are others."""
+        there = times.in_zone(moment)
+        if there.date() != self._day:
+            self._day = there.date()
+            self.lines.append(((f"  {there:%Y-%m-%d, %Z}", "muted"),))
 
     def text(self, text: str, tone: str = "") -> None:
         """Text of any number of lines, as it is."""

@@ -27,32 +27,42 @@ class Phase(NamedTuple):
     tone: str
     is_open: bool = False
     """Whether it lasts still."""
+    told_ms: float | None = None
+    """How long its worker says that it took, as everywhere in the console; None where it does not say."""
+
+    @property
+    def took_s(self) -> float:
+        """Seconds; where nobody says it, those between the events in the log."""
+        return (self.end - self.start).total_seconds() if self.told_ms is None else self.told_ms / 1000
 
 
 def phases(rows: Sequence[EventRow], now: datetime) -> list[Phase]:
     """The phases that a job's events tell of, in order; `now` is where one that lasts still is drawn to."""
     found: list[Phase] = []
-    kind, label, since, run = "", "", now, 0
+    kind, label, since, run, has_told_wait = "", "", now, 0, False
     for row in rows:
         if row.type in ("ENQUEUED", "RELEASED"):
             if kind == "wait":
                 found.append(Phase("wait", "for parents", since, row.at, "muted"))
+            # workers count from when the job was enqueued, also where it was held back for a while
+            has_told_wait = not kind and not run
             kind, label, since = "wait", "waits", row.at
             continue
         if row.type == "STARTED":
             if kind:
-                lost = kind == "run"
-                found.append(Phase(kind, label, since, row.at, "failed" if lost else _tone(kind)))
+                lost, told_ms = kind == "run", _wait_ms(row) if kind == "wait" and has_told_wait else None
+                tone = "failed" if lost else _tone(kind)
+                found.append(Phase(kind, label, since, row.at, tone, told_ms=told_ms))
             run += 1
             kind, label, since = "run", f"run {run}" if run > 1 else "runs", row.at
         elif row.type == "RETRY_SCHEDULED":
             if kind:
-                found.append(Phase(kind, label, since, row.at, "failed" if kind == "run" else _tone(kind)))
+                found.append(_ended(kind, label, since, row, "failed" if kind == "run" else _tone(kind)))
             kind, label, since = "retry", "for retry", row.at
         elif row.type in _ENDS:
             if kind:
                 tone = "done" if row.type == "COMPLETED" else "muted" if row.type == "CANCELLED" else "failed"
-                found.append(Phase(kind, label, since, row.at, tone if kind == "run" else _tone(kind)))
+                found.append(_ended(kind, label, since, row, tone if kind == "run" else _tone(kind)))
             kind = ""
     if kind:
         found.append(Phase(kind, label, since, max(since, now), _tone(kind), is_open=True))
@@ -79,11 +89,21 @@ def timeline(rows: Sequence[EventRow], lens: Lens) -> list[tuple[Span, ...]]:
                 (" " * start, ""),
                 (bars[phase.kind] * length, phase.tone),
                 (" " * (CELLS - start - length), ""),
-                (f"{duration(took):>9}", ""),
+                (f"{duration(phase.took_s):>9}", ""),
                 (" so far" if phase.is_open else "", "muted"),
             )
         )
     return lines
+
+
+def _ended(kind: str, label: str, since: datetime, row: EventRow, tone: str) -> Phase:
+    event = row.raw.event
+    told_ms = event.run_ms if event is not None and kind == "run" else None
+    return Phase(kind, label, since, row.at, tone, told_ms=told_ms)
+
+
+def _wait_ms(row: EventRow) -> float | None:
+    return None if row.raw.event is None else row.raw.event.wait_ms
 
 
 def _tone(kind: str) -> str:

@@ -47,7 +47,8 @@ def _running(state: State, row: JobRow, lens: Lens) -> list[str]:
     status = worker_status(worker, lens)
     if status == "DEAD":
         beat = age(worker.record.beat_at, lens.now)
-        return [f"Its worker {worker.name} is dead, no heartbeat for {beat}: the job is handed out again by itself."]
+        dead = f"Its worker {worker.name} is dead, no heartbeat for {beat}: the job is handed out again by itself."
+        return [dead, *filter(None, [nobody_takes_from(state, row.queue, lens)])]
     if status == "BLOCKED":
         return [f"It, or another job of its worker {worker.name}, blocks the event loop: none of them goes on."]
     return []
@@ -90,11 +91,8 @@ def _queue(state: State, row: JobRow, payload: Mapping[str, Any], lens: Lens) ->
         resumes = hints.hint("queue.toggle", "on screen 4 resumes it")
         reasons.append(hints.advice(f"Its queue {row.queue} is paused{since}{reason}", resumes))
     takers = _takers(state, stats.queue if stats is not None else row.queue, lens)
-    if not takers and state.as_of is not None:
-        return [*reasons, f"No worker that the log has told of took jobs from queue {row.queue}."]
     if not takers:
-        starts = hints.hint("launch.worker", "starts one here")
-        return [*reasons, hints.advice(f"No living worker takes jobs from queue {row.queue}", starts)]
+        return [*reasons, _no_takers(state, row.queue)]
     if any("concurrency" in worker.untold for worker in takers):
         return reasons  # what they could run, and how much of it, the log does not tell
     function = payload.get("function")
@@ -128,6 +126,19 @@ def nobody_takes(state: State, queue: str, function: str, lens: Lens) -> str:
     if not any(_may_run(worker, function) for worker in takers):
         return f"no worker of queue {safe(queue, 64)} may run functions of {safe(function.partition(':')[0], 100)}"
     return ""
+
+
+def nobody_takes_from(state: State, queue: str, lens: Lens) -> str:
+    """A sentence where no worker takes jobs from a queue; empty where one does. `queue` is safe, as rows have it."""
+    stats = next((row.stats for row in state.queues if row.name == queue), None)
+    return "" if _takers(state, stats.queue if stats is not None else queue, lens) else _no_takers(state, queue)
+
+
+def _no_takers(state: State, queue: str) -> str:
+    if state.as_of is not None:
+        return f"No worker that the log has told of took jobs from queue {queue}."
+    starts = hints.hint("launch.worker", "starts one here")
+    return hints.advice(f"No living worker takes jobs from queue {queue}", starts)
 
 
 def _takers(state: State, queue: str, lens: Lens) -> list[WorkerRow]:

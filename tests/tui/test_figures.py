@@ -93,6 +93,22 @@ async def test_0_shows_what_was_read_of_the_log_and_of_what_just_came() -> None:
         assert "50%" in text_on(pilot)
 
 
+async def test_failures_of_another_module_with_the_same_function_are_not_mixed_in() -> None:
+    console = fake_console()
+    names = ("shop.mail:send", "shop.sms:send", "shop.sms:send")
+    failed = tuple(ended(LAST + n, JobEventType.FAILED, name) for n, name in enumerate(names, 1))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        feed_of(console).push(EventsAppended(failed))
+        await pilot.press("0")
+        await until(pilot, lambda: set(done(console)) >= set(names))
+        report = DetailScreen("figures", "function shop.mail:send")
+        await console.push_screen(report)
+        await shown(pilot, DetailScreen)
+        assert "Failures of shop.mail:send in the last day" in text_on(pilot)
+        assert [item.key for item in report.document._links.values()] == [f"n-{LAST + 1}"]
+
+
 async def test_left_and_right_choose_what_figures_are_told_by() -> None:
     console = fake_console()
     async with console.run_test(size=(120, 40)) as pilot:

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static, TextArea
 from naq import codec
 from naq.errors import ConflictError, EnqueueError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
-from naq.models.result import JobResult
+from naq.models.result import Attempt, JobResult
 from naq_tui import masking
 from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.targets import Target, breakdown
@@ -32,7 +32,7 @@ from naq_tui.store.jobs import JOBS_KEPT, JobRow
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
 from naq_tui.views.arguments import editable, loads, put_back
-from naq_tui.views.extra import NOTHING
+from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
 from naq_tui.views.timeline import phases
@@ -155,6 +155,47 @@ def test_a_timeline_has_a_phase_for_each_wait_and_run() -> None:
         ("run 2", 7),
     ]
     assert found[-1].is_open
+
+
+def test_a_timeline_tells_the_times_that_the_rest_of_the_report_tells() -> None:
+    """The log has each event a little later than it happened: what the worker says of it stands."""
+    told = (
+        event(1, JobEventType.ENQUEUED),
+        event(2, JobEventType.STARTED, after_s=0.0413, attempt=1, wait_ms=40.4),
+        event(3, JobEventType.COMPLETED, after_s=0.2713, attempt=1, wait_ms=40.4, run_ms=228.4),
+    )
+    now = T0 + timedelta(seconds=5)
+    report = job_report(folded(EventsAppended(told)), A, Lens(now, now), Extra(events=told))
+    assert report is not None
+    lines = texts_of(report)
+    (waits,) = [line for line in lines if line.startswith("  waits")]
+    (runs,) = [line for line in lines if line.startswith("  runs")]
+    assert (waits.split()[-2:], runs.split()[-2:]) == (["40", "ms"], ["228", "ms"])
+    assert any(line.endswith("waited 40 ms") for line in lines)
+    assert any(line.endswith("ran 228 ms") for line in lines)
+
+
+def test_times_of_day_stand_below_the_day_and_zone_they_are_of() -> None:
+    told = (
+        event(1, JobEventType.ENQUEUED),
+        event(2, JobEventType.STARTED, after_s=1, attempt=1),
+        event(3, JobEventType.FAILED, after_s=12 * 3600, attempt=1),
+    )
+    at = T0 + timedelta(hours=12)
+    tries = (Attempt(number=1, worker_id="w-1", started_at=T0, finished_at=T0 + timedelta(seconds=1), error=None),)
+    record = JobResult(
+        job_id=A, status="COMPLETED", attempt=2, started_at=at, finished_at=at, worker_id="w-2", attempts=tries
+    )
+    report = job_report(folded(EventsAppended(told)), A, Lens(at, at), Extra(events=told, result=record))
+    assert report is not None
+    lines = texts_of(report)
+    start = lines.index("The job's events")
+    heads = [line for line in lines[start:] if line.endswith(", UTC")]
+    assert heads == [f"  {day:%Y-%m-%d}, UTC" for day in (T0, at)]
+    attempts = lines[lines.index("Attempts") + 1 :][:3]
+    assert "started, UTC" in attempts[0]
+    assert f"{T0:%Y-%m-%d %H:%M:%S}" in attempts[1]
+    assert f"{at:%Y-%m-%d %H:%M:%S}" in attempts[2]
 
 
 def test_a_job_that_is_to_run_again_tells_when_its_last_run_ended() -> None:

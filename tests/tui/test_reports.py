@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from naq.errors import NaqConnectionError
+from naq.ids import short
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.times import format_time
 from naq_tui.app import NaqConsole
@@ -23,14 +24,19 @@ from naq_tui.screens import detail as detail_screen
 from naq_tui.screens.detail import RUNS_READ, DetailScreen
 from naq_tui.screens.moment import MomentScreen
 from naq_tui.store.failures import groups
-from naq_tui.store.kin import MOST, Descendants, tree
+from naq_tui.store.fold import apply
+from naq_tui.store.kin import MOST, Descendants, Kin, tree
+from naq_tui.store.rows import event_row
 from naq_tui.store.schedule_runs import RUNS, ScheduleRun, ScheduleRuns
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, ResultsChanged, Update
-from naq_tui.views.detail import LATELY
+from naq_tui.views.detail import detail
 from naq_tui.views.error_group import JOBS_SHOWN
 from naq_tui.views.related import Related
+from naq_tui.views.table import Lens
+from naq_tui.views.worker_report import LATELY
 from naq_tui.widgets.document import Document
+from tests.reports import texts_of
 from tests.tui.conftest import fake_console, settle, shown, text_on
 from tests.tui.families import family_console
 
@@ -69,6 +75,43 @@ def run_lines(report: DetailScreen) -> list[str]:
     rows = ["".join(text for text, _ in row) for row in laid_out]
     places = [laid_out.row_of[place] for place, item in document._links.items() if item.label != "last"]
     return [" ".join(rows[place].split()) for place in places]
+
+
+# what a dead worker had
+
+
+def fates(state: State) -> dict[str, str]:
+    """What the report on `w-7` says of each job it had, by the job's short id."""
+    lines = texts_of(detail(state, "worker", "w-7", Lens(T0, T0)))
+    start = next(place for place, line in enumerate(lines) if line.startswith("It had when it was last heard of"))
+    rows = lines[start + 2 : lines.index("", start)]
+    return {row.split()[0]: " ".join(row.split()[1:]) for row in rows}
+
+
+def test_a_dead_worker_tells_what_became_of_its_jobs() -> None:
+    state = apply(EMPTY, first_batch())
+    first, second = (running.job_id for running in state.workers["w-7"].record.running)
+    told = fates(state)
+    assert told[short(first)] == "build reports 56 s ago … held not taken over yet"
+    assert list(told)[2:] == ["No"], "and that nobody takes from its queue"
+
+    def then(kind: JobEventType, job: str, worker: str, **fields: Any) -> None:
+        nonlocal state
+        about = {"queue": "reports", "function": "shop.reports:build", "worker_id": worker}
+        seq = state.last_seq + 1
+        at = T0 + timedelta(microseconds=seq)  # each a little later: of one moment the first stands
+        event = JobEvent.of(kind, ts=at, job_id=job, **about, **fields)
+        state = apply(state, (EventsAppended((stored(seq, at, event),)),))
+
+    then(JobEventType.STARTED, first, "w-4", attempt=3)
+    then(JobEventType.RETRY_SCHEDULED, second, "w-3", attempt=3, details={"delay_s": 60})
+    then(JobEventType.STARTED, "unheard", "w-7", attempt=1)
+    told = fates(state)
+    assert told[short(first)].endswith("● running taken over by web-1/w-4, 0 s ago")
+    assert told[short(second)].endswith("↻ retry runs again in 60 s")
+    assert told["unheard"].endswith("… held not taken over yet"), "begun after its last heartbeat"
+    then(JobEventType.COMPLETED, first, "w-4", attempt=3, run_ms=10.0)
+    assert fates(state)[short(first)].endswith("✓ done by web-1/w-4, 0 s ago")
 
 
 # a schedule's runs
@@ -468,6 +511,59 @@ async def test_children_are_looked_for_further_when_that_is_asked_for(monkeypatc
         await pilot.press("shift+tab")
         await pilot.press("enter")
         await until(pilot, lambda: "archive" in text_on(pilot))
+
+
+def child_of(parent: str, child: str, seq: int) -> StoredEvent:
+    about = {"job_id": child, "queue": "reports", "function": "shop.reports:part"}
+    return stored(seq, T0, JobEvent.of(JobEventType.ENQUEUED, details={"depends_on": [parent]}, **about))
+
+
+def behind(report: DetailScreen) -> list[str]:
+    """The rows of what waits for a job."""
+    document = report.query_one(Document)
+    lines = [" ".join("".join(text for text, _ in row).split()) for row in document._rows(document.size.width)]
+    return lines[lines.index("Runs before") + 1 :]
+
+
+async def test_children_come_into_an_open_report_as_they_are_enqueued() -> None:
+    """The job itself does not change meanwhile; what stood in its report stays where it is."""
+    console = family_console()
+    async with console.run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        report = await opened(pilot, "job", "archive")
+        await until(pilot, lambda: report._extra.kin is not None and not report._extra.kin.is_reading)
+        before = text_on(pilot)
+        assert "Runs before" not in before
+        scans, last = len(feed_of(console).scans), console.state.last_seq
+        feed_of(console).push(EventsAppended((child_of("archive", "part-1", last + 1),)))
+        await until(pilot, lambda: "part-1" in text_on(pilot))
+        feed_of(console).push(
+            EventsAppended((child_of("part-1", "part-1a", last + 2), child_of("archive", "part-2", last + 3)))
+        )
+        await until(pilot, lambda: "part-2" in text_on(pilot))
+        rows = ["+ pending part part-1", "+ pending └─ part part-1a", "+ pending part part-2"]
+        assert behind(report)[:3] == rows
+        assert len(feed_of(console).scans) == scans, "the log is not read for it"
+        stays = [line.rstrip() for line in before.splitlines()[:-1] if line.strip()]
+        now = [line.rstrip() for line in text_on(pilot).splitlines() if line.strip()]
+        assert now[: len(stays)] == stays
+
+        begun = JobEvent.of(JobEventType.STARTED, job_id="archive", queue="reports", attempt=1)
+        feed_of(console).push(EventsAppended((stored(last + 4, T0 + timedelta(seconds=1), begun),)))
+        await until(pilot, lambda: len(feed_of(console).scans) > scans)
+        await until(pilot, lambda: not report._extra.kin.is_reading and report._extra.kin.seen > last + 3)
+        assert behind(report)[:3] == rows, "all of it read anew says the same"
+
+
+def test_of_very_many_children_that_come_the_first_are_kept_and_the_rest_is_owned_up_to() -> None:
+    kin = Kin("j", is_reading=False)
+    for start in (1, 101):
+        rows = tuple(event_row(child_of("j", f"c{seq}", seq)) for seq in range(start, start + 100))
+        kin = kin.followed(replace(EMPTY, events=rows))
+    assert kin.seen == 200
+    assert kin.looked_to == T0
+    assert 2 * MOST <= len(kin.children["j"]) <= 2 * MOST + 1
+    assert len(kin.jobs) == len(kin.children["j"])
 
 
 async def test_the_worker_and_the_schedule_of_a_job_are_opened_from_its_report() -> None:

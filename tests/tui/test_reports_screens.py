@@ -100,6 +100,20 @@ def test_jobs_of_a_worker(snap_compare: Any, size: tuple[int, int]) -> None:
 
 
 @BOTH
+def test_what_a_dead_worker_had(snap_compare: Any, size: tuple[int, int]) -> None:
+    """Each job it had, how it stands now, and that nobody takes from its queue."""
+    keys = ("pagedown",) if size == SMALL else ()
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("worker", "w-7", *keys, is_whole=False))
+
+
+@BOTH
+def test_help_where_not_all_can_be_done(snap_compare: Any, size: tuple[int, int]) -> None:
+    """What can't be done to the job is muted, and the reason stands below it."""
+    job_id = next(iter(apply(EMPTY, first_batch()).results))
+    assert snap_compare(fake_console(), terminal_size=size, run_before=report("job", job_id, "question_mark"))
+
+
+@BOTH
 def test_kin(snap_compare: Any, size: tuple[int, int]) -> None:
     """What a job waits for and what waits for it: state, tree, short id; what stands above already says so."""
     keys = ("pagedown", "j", "j") if size == SMALL else ("tab",)
