@@ -61,9 +61,7 @@ class Frame:
         self._failures = FailuresFound(found, is_all)
         self._changed.set()
 
-    def put(
-        self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | EventsRange | ResultsFollowed
-    ) -> None:
+    def put(self, update: LinkChanged | ClusterSeen | QueuesSampled | JobsFound | EventsRange) -> None:
         """An update that replaces the one of its kind before it."""
         self._single[type(update)] = update
         self._changed.set()
@@ -77,6 +75,13 @@ class Frame:
         if self._told_range != (first_seq, last_seq):
             self._told_range = (first_seq, last_seq)
             self.put(EventsRange(first_seq, last_seq))
+
+    def results_from(self, from_seq: int) -> None:
+        """Results are told anew, from this sequence of their bucket on. Those that have not been taken are among them,
+        or from before it."""
+        self._records["results"].clear()
+        self._single[ResultsFollowed] = ResultsFollowed(from_seq)
+        self._changed.set()
 
     def other_store(self) -> None:
         """Another store is read from now on: what has not been taken is of the one before, as all that has been."""

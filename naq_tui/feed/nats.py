@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -179,7 +179,10 @@ class NatsFeed:
         self._is_open = True
         self._message = ""
         self._client.connection.on_state(self._on_state)
-        await self._measure()
+        try:
+            await self._measure()
+        except NaqException as exc:
+            log.debug("the link is measured later: %s", exc)  # a round trip of a second is one that failed
         self._tell_link("connecting")  # ages of events need the server's clock
         while True:
             await self._read_store()
@@ -203,7 +206,7 @@ class NatsFeed:
             # the newest events are asked for first: they are what is looked at
             begin("events", self._keep_reading(self._follow_events))
             await self._look_at_permissions()
-            self._tell_link("live")
+            self._tell_live()
             for name, read in (
                 ("workers", self._watch_workers),
                 ("schedules", self._watch_schedules),
@@ -236,7 +239,7 @@ class NatsFeed:
             await asyncio.sleep(RETRY_S)
             return
         self._message = str(exc)
-        self._tell_link("live")
+        self._tell_live()
         await asyncio.sleep(FORBIDDEN_RETRY_S)
 
     async def _read_past(self) -> None:
@@ -267,6 +270,10 @@ class NatsFeed:
                 if isinstance(exc, JetStreamError) and exc.code == STREAM_NOT_FOUND:
                     self._is_other_store.set()
                 await self._pause_after(exc)
+            except Exception as exc:  # a mistake of ours: told, as nothing else on the screen would say so
+                self._message = f"reading begins anew after {type(exc).__name__}: {exc}"
+                self._tell_live()
+                await asyncio.sleep(FORBIDDEN_RETRY_S)
             else:
                 await asyncio.sleep(RETRY_S)
 
@@ -292,44 +299,31 @@ class NatsFeed:
             self._frame.events(batch.events)
             now = self._client.connection.server_now()
             if self._lag.arrived(batch.events, is_caught_up=batch.is_caught_up, now=now):
-                self._tell_lag()
+                self._tell_live()
             await self._frame.room(EVENTS_PER_FRAME * 4)  # what is too much waits on the server, not in our memory
 
     async def _watch_workers(self) -> None:
         async for batch in self._client.inspector.watch_workers():
-            for entry in batch.entries:
-                if entry.is_deleted:
-                    self._frame.remove("workers", entry.key)
-                else:
-                    self._decode("workers", entry, worker_of)
+            self._take("workers", batch.entries, worker_of)
             if batch.is_caught_up:
                 self._frame.known("workers")
 
     async def _watch_schedules(self) -> None:
         async for batch in self._client.schedules.watch():
-            for entry in batch.entries:
-                if entry.is_deleted:
-                    self._frame.remove("schedules", entry.key)
-                else:
-                    self._decode("schedules", entry, schedule_of)
+            self._take("schedules", batch.entries, schedule_of)
             if batch.is_caught_up:
                 self._frame.known("schedules")
 
     async def _watch_results(self) -> None:
         bucket = self._client.results.bucket
         held = await stream_range(self._client.connection, bucket.stream)
-        followed, entries = await past.newest_results(self._client, held)
-        self._frame.put(followed)
-        for entry in entries:
-            self._decode("results", entry, record_of)
+        from_seq, entries = await past.newest_results(self._client, held)
+        self._frame.results_from(from_seq)
+        self._take("results", entries, record_of)
         self._frame.total_results(held.messages)
         self._has_results = True
         async for entries in self._client.results.watch(held.last_seq + 1):
-            for entry in entries:
-                if entry.is_deleted:
-                    self._frame.remove("results", entry.key)
-                else:
-                    self._decode("results", entry, record_of)
+            self._take("results", entries, record_of)
 
     async def _sample_queues(self) -> None:
         while True:
@@ -344,7 +338,7 @@ class NatsFeed:
                 log_range = await self._look_at_log()
                 self._frame.range(log_range.first_seq, log_range.last_seq)
                 if self._lag.holds(log_range.last_seq):
-                    self._tell_lag()
+                    self._tell_live()
             await asyncio.sleep(SAMPLE_S)
             try:
                 async with asyncio.timeout(IDLE_SAMPLE_S - SAMPLE_S):
@@ -365,11 +359,11 @@ class NatsFeed:
             await asyncio.sleep(CLOCK_S)
             if self._client.connection.state is LinkState.LIVE:
                 await self._measure()
-                self._tell_link("live")
+                self._tell_live()
 
     async def _measure(self) -> None:
-        self._rtt_ms = await self._client.connection.round_trip() * 1000
         await self._client.connection.sync_clock()
+        self._rtt_ms = await self._client.connection.round_trip() * 1000
 
     def _on_state(self, state: LinkState) -> None:
         if state is LinkState.LIVE:
@@ -382,7 +376,8 @@ class NatsFeed:
             self._message = told or f"the connection to {self._settings.server_label} is lost, trying again"
             self._tell_link("lost")
 
-    def _tell_lag(self) -> None:
+    def _tell_live(self) -> None:
+        """Tell of the link as it is; one that was lost meanwhile has been told of as lost."""
         if self._client.connection.state is LinkState.LIVE:
             self._tell_link("live")
 
@@ -405,10 +400,12 @@ class NatsFeed:
             )
         )
 
-    def _decode(self, where: str, entry: Entry, read: Callable[[Entry], Any]) -> None:
-        try:
-            record = read(entry)
-        except SerializationError as exc:
-            self._frame.malformed(where, entry.key, entry.value, str(exc))
-            return
-        self._frame.record(where, entry.key, record)
+    def _take(self, where: str, entries: Iterable[Entry], read: Callable[[Entry], Any]) -> None:
+        for entry in entries:
+            if entry.is_deleted:
+                self._frame.remove(where, entry.key)
+                continue
+            try:
+                self._frame.record(where, entry.key, read(entry))
+            except SerializationError as exc:
+                self._frame.malformed(where, entry.key, entry.value, str(exc))

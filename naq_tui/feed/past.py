@@ -21,7 +21,6 @@ from naq.tail import TailMessage
 from naq_tui.feed.log import backwards
 from naq_tui.feed.results import FIRST
 from naq_tui.store.failures import FAILURES_KEPT
-from naq_tui.store.updates import ResultsFollowed
 
 WAITING_READ = 500
 PAST_RESULTS = 500
@@ -51,16 +50,16 @@ def _jobs(stored: Iterable[backlog.WaitingJob]) -> tuple[Job, ...]:
     return tuple(found)
 
 
-async def newest_results(client: AsyncClient, held: StreamRange) -> tuple[ResultsFollowed, list[Entry]]:
-    """The results stored last of those that their bucket holds, oldest first, and what is told before them."""
+async def newest_results(client: AsyncClient, held: StreamRange) -> tuple[int, list[Entry]]:
+    """The entries stored last of those that the bucket of results holds, oldest first, with marks of deleted ones; and
+    from which sequence on they are all there are, `FIRST` where that is the whole bucket."""
     bucket, first = client.results.bucket, max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
     entries: list[Entry] = []
     if held.messages:
         wanted = {"seq": first, "batch": PAST_RESULTS, "next_by_subj": f"$KV.{bucket.name}.>"}
         page = await read_page(client.connection, bucket.stream, wanted)
         entries = [bucket.entry_of(message) for message in page.messages if message.seq <= held.last_seq]
-    kept = [entry for entry in entries if not entry.is_deleted]
-    return ResultsFollowed(FIRST if first == held.first_seq else first, len(kept) < len(entries)), kept
+    return FIRST if first == held.first_seq else first, entries
 
 
 async def past_failures(client: AsyncClient) -> AsyncIterator[tuple[StoredEvent, ...]]:

@@ -207,7 +207,7 @@ def _results(state: State, update: ResultsChanged) -> State:
 
 def _followed(state: State, update: ResultsFollowed) -> State:
     results = {key: row for key, row in state.results.items() if row.record.revision >= update.from_seq}
-    return replace(state, results=results, results_from=update.from_seq, results_removed=update.has_removed, older=None)
+    return replace(state, results=results, results_from=update.from_seq, older=None)
 
 
 def _older(state: State, update: OlderRead | OlderWanted | OlderLeft) -> OlderResults | None:

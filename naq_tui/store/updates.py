@@ -114,8 +114,6 @@ class ResultsFollowed:
 
     from_seq: int
     """1 where that is all there are."""
-    has_removed: bool = False
-    """Whether the bucket is known to hold marks of results that were deleted."""
 
 
 @dataclass(frozen=True, slots=True)

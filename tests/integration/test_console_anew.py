@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,42 +12,11 @@ from naq.examples import tasks
 from naq.server import EmbeddedServer
 from naq.settings import Settings
 from naq.testing import worker
-from naq_tui.feed.nats import NatsFeed
-from naq_tui.store.fold import apply
-from naq_tui.store.state import EMPTY, State
+from naq_tui.store.state import State
+from tests.integration.following import Console
 from tests.integration.test_monitor import workers_bucket
 
 pytestmark = pytest.mark.nats
-
-
-class Console:
-    """What a console knows, as its feed tells it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._feed = NatsFeed(settings)
-        self._news = asyncio.Condition()
-        self.state = EMPTY
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._follow())
-        try:
-            yield
-        finally:
-            await self._feed.close()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _follow(self) -> None:
-        async for batch in self._feed.batches():
-            async with self._news:
-                self.state = apply(self.state, batch)
-                self._news.notify_all()
-
-    async def shows(self, wanted: Callable[[State], bool]) -> State:
-        async with asyncio.timeout(30), self._news:
-            await self._news.wait_for(lambda: wanted(self.state))
-            return self.state
 
 
 def is_full(state: State) -> bool:

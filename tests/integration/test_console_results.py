@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -11,9 +11,12 @@ import pytest
 from textual.pilot import Pilot
 
 from naq.client import AsyncClient
+from naq.errors import NaqConnectionError
+from naq.kv import Entry
 from naq.models.result import JobError, JobResult
 from naq.settings import Settings
 from naq_tui.app import NaqConsole, make_console
+from naq_tui.feed import nats as feed_nats
 from naq_tui.feed import results as feed_results
 from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.nats import NatsFeed
@@ -222,3 +225,29 @@ async def test_a_page_comes_over_a_narrow_line_though_it_takes_longer_than_an_an
             line.cancel()
     assert [result.job_id for result in piece.results] == [f"job-{number:05}" for number in range(550, 600)]
     assert sum(result.size for result in piece.results) > 60_000, "more than such a line carries in that time"
+
+
+async def test_what_is_deleted_while_results_are_not_followed_is_not_shown_on(
+    client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_nats, "RETRY_S", 0.05)
+    await store(client, *(record(number) for number in range(3)))
+    feed = NatsFeed(settings)
+    console = make_console(feed, FakeProcesses())
+    breaks = asyncio.Event()
+    watch = feed._client.results.watch
+
+    async def broken(from_revision: int) -> AsyncIterator[list[Entry]]:
+        await breaks.wait()
+        monkeypatch.setattr(feed._client.results, "watch", watch)
+        await client.results.bucket.delete("job-00001")
+        raise NaqConnectionError("no answer")
+        yield []
+
+    monkeypatch.setattr(feed._client.results, "watch", broken)
+    async with console.run_test(size=TALL) as pilot, asyncio.timeout(60):
+        await until(pilot, lambda: len(console.state.results) == 3)
+        breaks.set()
+        await until(pilot, lambda: list(console.state.results) == ["job-00000", "job-00002"])
+        await store(client, record(7))
+        await until(pilot, lambda: list(console.state.results)[-1] == "job-00007")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,38 +12,27 @@ from naq.client import AsyncClient
 from naq.models.event import JobEvent, JobEventType
 from naq.server import EmbeddedServer
 from naq.settings import Settings
+from tests.integration.following import Following
 
 pytestmark = pytest.mark.nats
 
 
-class Reader:
+class Reader(Following):
     """Follows all events of a log from its first."""
 
     def __init__(self, client: AsyncClient) -> None:
+        super().__init__()
         self._client = client
-        self._news = asyncio.Event()
         self.jobs: list[str | None] = []
         """Of all events that have come, in order."""
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._follow())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _follow(self) -> None:
         async for batch in self._client.events.follow():
             self.jobs += [stored.event and stored.event.job_id for stored in batch.events]
-            self._news.set()
+            self._tell()
 
     async def when(self, jobs: list[str]) -> None:
-        async with asyncio.timeout(20):
-            while self.jobs != jobs:
-                self._news.clear()
-                await self._news.wait()
+        await self.until(lambda: self.jobs == jobs)
 
 
 async def write(client: AsyncClient, name: str, count: int) -> list[str]:
