@@ -24,6 +24,7 @@ from naq_tui.config import Config
 from naq_tui.contexts import Connect, Context
 from naq_tui.feed.protocol import Clock, Commands, Feed, Processes
 from naq_tui.messages import Launch, Open, ProcessesMoved
+from naq_tui.mistakes import mistake
 from naq_tui.remembered import Remembered
 from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
@@ -216,8 +217,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
     def _worker_changed(self, event: Worker.StateChanged) -> None:
         if event.state is not WorkerState.ERROR:
             return
-        error = event.worker.error
-        text = safe(f"{type(error).__name__}: {error}", 300)
+        text = mistake(event.worker)
         if event.worker.group == "feed":
             self.take([LinkChanged(state="failed", message=text, at=self.clock.now())])
         else:
@@ -291,10 +291,13 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         from naq_tui.screens.export import ExportScreen
         from naq_tui.screens.exporting import exportable
 
+        screen = self.screen
         try:
             what = await exportable(self)
         except NaqException as exc:
             self.say(f"Nothing exported: {exc}", severity="error")
+            return
+        if self.screen is not screen:  # left while it was read: the keys are of another by now
             return
         if what is None:
             self.say("Nothing to export here.")

@@ -29,6 +29,9 @@ class Asking:
         app: NaqConsole
         tables: dict[str, LineTable[Any]]
 
+        @property
+        def is_active(self) -> bool: ...
+
         def run_worker(self, *args: Any, **options: Any) -> Any: ...
 
     @property

@@ -83,10 +83,8 @@ class AddingJobs(Asking):
 
         async def enqueue(draft: JobDraft) -> str:
             nonlocal sent
-            if (
-                sent is None or sent[0] != draft
-            ):  # the same once more is the same job: the first may be stored after all
-                sent = draft, uuid7()
+            if sent is None or sent[0] != draft:
+                sent = draft, uuid7()  # the same once more is the same job: the first may be stored after all
             options = {**draft.options, "job_id": sent[1]}
             new_id = await commands.enqueue_job(draft.call, options, due=draft.due, reason=draft.reason)
             done = "Enqueued as job" if draft.due is None else "To be enqueued as job"
@@ -130,6 +128,8 @@ class ActingOnJobs(Asking):
             payload = await self.app.feed.read_payload(job_id)
         except NaqException as exc:
             self.app.say(str(exc), severity="error")
+            return
+        if not self.is_active:  # another screen was opened while it was read, as by the same key once more
             return
         if payload is None:
             self.app.say("Its arguments are no longer stored, so it can't be cloned.", severity="warning")

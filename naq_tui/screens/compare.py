@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from naq.errors import NaqException
 from naq_tui import masking
+from naq_tui.mistakes import TellingMistakes
 from naq_tui.store.jobs import JobRow
 from naq_tui.text import safe
 from naq_tui.views.comparing import Compared, comparison
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from naq_tui.app import NaqConsole
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(TellingMistakes, Screen[None]):
     """Reads both jobs, again whenever one of them has moved on; `esc` goes back."""
 
     app: NaqConsole

@@ -18,6 +18,7 @@ from naq_tui.acting.targets import Target, targets_of
 from naq_tui.feed.kin import STEPS, kin_of
 from naq_tui.feed.schedule_runs import job_as_told, older_runs
 from naq_tui.messages import Open
+from naq_tui.mistakes import TellingMistakes
 from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.value_reading import ReadingValues
 from naq_tui.store.kin import parents_named
@@ -54,7 +55,7 @@ NOTHING_IDLE: frozenset[str] = frozenset()
 STALE = "stale: no connection"
 
 
-class DetailScreen(ReadingValues, ActingOnJobs, Comparing, Screen[None]):
+class DetailScreen(ReadingValues, ActingOnJobs, Comparing, TellingMistakes, Screen[None]):
     """A report that reads top-down; `esc` goes back.
 
     Args:

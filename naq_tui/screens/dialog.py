@@ -6,8 +6,10 @@ from textual.await_complete import AwaitComplete
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
 
+from naq_tui.mistakes import TellingMistakes
 
-class Dialog(ModalScreen[ScreenResultType]):
+
+class Dialog(TellingMistakes, ModalScreen[ScreenResultType]):
     """A question that is answered once: two keys in one turn of the loop (enter twice, esc and enter) are one answer.
 
     Textual would take the screen below off as well, and end the program with it.

@@ -79,6 +79,7 @@ class ExportScreen(Dialog[Path | None]):
         except ExportError as exc:
             self.query_one(".mistake", Static).update(safe(str(exc), 200))
             self.query_one(".hint", Static).update(HINT)
-            self._is_writing = False
             return
+        finally:
+            self._is_writing = False
         self.dismiss(path)

@@ -21,6 +21,7 @@ from naq_tui.acting.targets import Target, targets_of
 from naq_tui.acting.workers import ActingOnWorkers
 from naq_tui.format import count
 from naq_tui.messages import Open
+from naq_tui.mistakes import TellingMistakes
 from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.figures_reading import FiguresReading
 from naq_tui.screens.looking import Looking
@@ -85,6 +86,7 @@ class MainScreen(
     FiguresReading,
     ResultsReading,
     Looking,
+    TellingMistakes,
     Screen[None],
 ):
     """Arranges the panes and hands each the state; knows which one the keys are about."""

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from naq.errors import NaqException
 from naq_tui import keys, masking, status
 from naq_tui.format import count, plural
+from naq_tui.mistakes import TellingMistakes
 from naq_tui.text import without_ansi
 from naq_tui.views.table import Cell, spread
 from naq_tui.widgets.key_line import KeyLine
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from naq_tui.launcher import OutputPage
 
 
-class OutputScreen(Screen[None]):
+class OutputScreen(TellingMistakes, Screen[None]):
     """Captured output with follow, search and errors one key away; `y` copies all of it that is kept."""
 
     app: NaqConsole

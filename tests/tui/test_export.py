@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -13,14 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
+from naq.models.event import StoredEvent
 from naq.settings import Settings
+from naq_tui.app import NaqConsole
 from naq_tui.export import ExportError, checked_path, harmless, rows_csv
 from naq_tui.feed.fake import first_batch
 from naq_tui.feed.sample import results
-from naq_tui.screens.export import ExportScreen
+from naq_tui.screens.export import Exportable, ExportScreen
+from naq_tui.screens.help import HelpScreen
 from naq_tui.store.updates import ResultsChanged
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, gone, settle, shown
 
 SIZE = (120, 40)
 EVIL = replace(
@@ -128,6 +133,48 @@ async def test_a_mistake_in_the_name_is_told_and_nothing_is_written() -> None:
         assert isinstance(console.screen, ExportScreen)
         assert files() == []
         await pilot.press("escape")
+
+
+async def until_done(pilot: Pilot[None], console: NaqConsole) -> None:
+    async with asyncio.timeout(10):
+        while any(worker.group == "export" for worker in console.workers):
+            await pilot.pause(0.02)
+
+
+async def test_who_has_gone_elsewhere_meanwhile_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        go_on, read = asyncio.Event(), console.feed.read_events
+
+        async def slowly(first_seq: int, count: int) -> tuple[StoredEvent, ...]:
+            await go_on.wait()
+            return await read(first_seq, count)
+
+        await pilot.press("2")
+        monkeypatch.setattr(console.feed, "read_events", slowly)
+        await pilot.press("x", "question_mark")
+        await shown(pilot, HelpScreen)
+        go_on.set()
+        await until_done(pilot, console)
+        assert isinstance(console.screen, HelpScreen)
+
+
+async def test_a_form_whose_writing_broke_can_be_left() -> None:
+    def breaks() -> str:
+        raise RuntimeError("no such thing")
+
+    console = fake_console()
+    async with console.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await console.push_screen(ExportScreen(Exportable("rows", "5 rows", breaks, breaks), "rows.json"))
+        await pilot.press("enter")
+        async with asyncio.timeout(10):
+            while not any("no such thing" in note.message for note in console._notifications):
+                await pilot.pause(0.02)
+        await pilot.press("escape")
+        await gone(pilot, ExportScreen)
+        assert files() == []
 
 
 # one frame

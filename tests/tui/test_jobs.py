@@ -403,6 +403,26 @@ async def test_a_clone_is_edited() -> None:
         assert commands_of(console).reasons == ["wrong year"]
 
 
+async def test_the_key_twice_before_its_form_is_there_is_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the job was called with is read first."""
+    console = fake_console()
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        go_on, read = asyncio.Event(), console.feed.read_payload
+
+        async def slowly(job_id: str) -> Any:
+            await go_on.wait()
+            return await read(job_id)
+
+        monkeypatch.setattr(console.feed, "read_payload", slowly)
+        await pilot.press("7", "C", "C")
+        go_on.set()
+        await shown(pilot, CloneScreen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert console.screen is console.main
+
+
 class DoubtfulCommands(FakeCommands):
     """Never says that a clone is stored."""
 
