@@ -136,7 +136,7 @@ async def test_a_mistake_in_the_name_is_told_and_nothing_is_written() -> None:
 
 
 async def until_done(pilot: Pilot[None], console: NaqConsole) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(worker.group == "export" for worker in console.workers):
             await pilot.pause(0.02)
 
@@ -145,15 +145,19 @@ async def test_who_has_gone_elsewhere_meanwhile_is_asked_nothing(monkeypatch: py
     console = fake_console()
     async with console.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        go_on, read = asyncio.Event(), console.feed.read_events
+        is_read, go_on, read = asyncio.Event(), asyncio.Event(), console.feed.read_events
 
         async def slowly(first_seq: int, count: int) -> tuple[StoredEvent, ...]:
+            is_read.set()
             await go_on.wait()
             return await read(first_seq, count)
 
         await pilot.press("2")
         monkeypatch.setattr(console.feed, "read_events", slowly)
-        await pilot.press("x", "question_mark")
+        await pilot.press("x")
+        async with asyncio.timeout(30):
+            await is_read.wait()
+        await pilot.press("question_mark")
         await shown(pilot, HelpScreen)
         go_on.set()
         await until_done(pilot, console)
