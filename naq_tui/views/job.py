@@ -24,7 +24,7 @@ from naq_tui.views.kin import runs_after, runs_before
 from naq_tui.views.related import Related
 from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
-from naq_tui.views.timeline import timeline
+from naq_tui.views.timeline import phases, step_s, timeline
 from naq_tui.views.traceback import own_frames
 from naq_tui.views.usual import Usual, over, usual_of
 from naq_tui.views.why import why_not
@@ -92,9 +92,11 @@ def job_events(report: Report, extra: Extra, lens: Lens) -> None:
     elif not extra.events:
         report.note("none found")
     previous: datetime | None = None
-    for row in [event_row(stored) for stored in extra.events or ()]:
+    rows = [event_row(stored) for stored in extra.events or ()]
+    found = phases(rows, lens.now)
+    for row in rows:
         cells = event_cells(row, lens)
-        step = "" if previous is None else f"+{duration((row.at - previous).total_seconds())}"
+        step = "" if previous is None else f"+{duration(step_s(found, previous, row.at))}"
         previous = row.at
         report.day(row.at)
         report.lines.append(

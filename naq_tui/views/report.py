@@ -77,14 +77,17 @@ class Report:
         self.links[len(self.lines) - 1] = item
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[Span]], links: Sequence[Related] = ()) -> None:
-        """Short columns as wide as their widest cell; `links` are what the rows open, none or one for each."""
-        widths = [max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)]
-        self.lines.append(
-            (("  ", ""), *((fit(head, size + 2), "muted") for head, size in zip(heads, widths, strict=True)))
-        )
+        """Short columns as wide as their widest cell, the last one as long as it is; `links` are what the rows open,
+        none or one for each."""
+        widths = [max([width(head), *(width(row[place][0]) for row in rows)]) for place, head in enumerate(heads)][:-1]
+
+        def line(cells: Sequence[Span]) -> Line:
+            padded = ((fit(text, size + 2), tone) for (text, tone), size in zip(cells, widths, strict=False))
+            return (("  ", ""), *padded, *cells[len(widths) :])
+
+        self.lines.append(line([(head, "muted") for head in heads]))
         for place, row in enumerate(rows):
-            cells = ((fit(text, size + 2), tone) for (text, tone), size in zip(row, widths, strict=True))
-            self.lines.append((("  ", ""), *cells))
+            self.lines.append(line(row))
             if links:
                 self.link(links[place])
 

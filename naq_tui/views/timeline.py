@@ -69,6 +69,12 @@ def phases(rows: Sequence[EventRow], now: datetime) -> list[Phase]:
     return found
 
 
+def step_s(found: Sequence[Phase], start: datetime, end: datetime) -> float:
+    """Seconds from one event to the next, as the timeline has them where they are a phase of it."""
+    phase = next((phase for phase in found if (phase.start, phase.end) == (start, end)), None)
+    return (end - start).total_seconds() if phase is None else phase.took_s
+
+
 def timeline(rows: Sequence[EventRow], lens: Lens) -> list[tuple[Span, ...]]:
     """One line per phase; none where nothing has begun."""
     found = phases(rows, lens.now)

@@ -171,6 +171,8 @@ def test_a_timeline_tells_the_times_that_the_rest_of_the_report_tells() -> None:
     (waits,) = [line for line in lines if line.startswith("  waits")]
     (runs,) = [line for line in lines if line.startswith("  runs")]
     assert (waits.split()[-2:], runs.split()[-2:]) == (["40", "ms"], ["228", "ms"])
+    steps = [line.split("+")[1].split("  ")[0] for line in lines[lines.index("The job's events") :] if " ms  " in line]
+    assert steps == ["40 ms", "228 ms"], "nor do the steps from event to event differ"
     assert any(line.endswith("waited 40 ms") for line in lines)
     assert any(line.endswith("ran 228 ms") for line in lines)
 

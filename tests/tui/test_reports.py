@@ -33,6 +33,7 @@ from naq_tui.store.updates import EventsAppended, ResultsChanged, Update
 from naq_tui.views.detail import detail
 from naq_tui.views.error_group import JOBS_SHOWN
 from naq_tui.views.related import Related
+from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 from naq_tui.views.worker_report import LATELY
 from naq_tui.widgets.document import Document
@@ -112,6 +113,14 @@ def test_a_dead_worker_tells_what_became_of_its_jobs() -> None:
     assert told["unheard"].endswith("… held not taken over yet"), "begun after its last heartbeat"
     then(JobEventType.COMPLETED, first, "w-4", attempt=3, run_ms=10.0)
     assert fates(state)[short(first)].endswith("✓ done by web-1/w-4, 0 s ago")
+
+
+def test_the_heads_of_a_table_are_no_wider_than_they_are_whatever_its_last_column_holds() -> None:
+    report = Report("any")
+    report.table(("job", "outcome"), [(("a659ab", ""), ("an error that goes on " * 20, "failed"))])
+    heads = report.lines[0]
+    assert isinstance(heads, tuple)
+    assert "".join(text for text, _ in heads) == "  job     outcome"
 
 
 # a schedule's runs
