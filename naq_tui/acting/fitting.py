@@ -9,7 +9,7 @@ from naq.ids import short
 from naq_tui import hints, status
 from naq_tui.store.rows import ScheduleRow, WorkerRow
 from naq_tui.text import safe
-from naq_tui.views.judging import is_dead, worker_status
+from naq_tui.views.judging import is_dead
 from naq_tui.views.processes import ProcessItem
 from naq_tui.views.queues import QueueItem
 from naq_tui.views.table import Lens
@@ -83,9 +83,14 @@ def _job(record: Any, _lens: Lens) -> str:
 
 
 def _worker(row: WorkerRow, lens: Lens) -> str:
+    noun = "Scheduler" if row.is_scheduler else "Worker"
+    return f"{noun} {row.name} is {'dead' if is_dead(row.record, lens) else 'alive'}"
+
+
+def _not_serving(row: WorkerRow, lens: Lens) -> str:
     if row.is_scheduler and not is_dead(row.record, lens):
-        return f"{row.name} is a scheduler"
-    return f"Worker {row.name} is {status.of_worker(worker_status(row, lens)).word}"
+        return f"{row.name} is a scheduler, which is stopped on screen 8 of its own machine"
+    return _worker(row, lens)
 
 
 def _queue(item: QueueItem, _lens: Lens) -> str:
@@ -137,8 +142,8 @@ _RULES = {
     "queue.purge": Rule(lambda item, _: item.row.stats.waiting > 0, _queue, "only jobs that wait can be deleted"),
     "worker.stop": Rule(
         lambda row, lens: not row.is_scheduler and not is_dead(row.record, lens),
-        _worker,
-        "only living workers can be asked to stop; a local scheduler is stopped on screen 8",
+        _not_serving,
+        "only living workers can be asked to stop",
     ),
     "worker.forget": Rule(lambda row, lens: is_dead(row.record, lens), _worker, "only what is dead can be forgotten"),
     "process.restart": Rule(lambda item, _: not item.row.view.is_recipe, _not_launched),

@@ -51,6 +51,7 @@ class ErrorGroup:
     count: int = 0
     queues: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
+    """By their whole names, as figures are told by them."""
     minutes: dict[int, int] = field(default_factory=dict)
     """Failures by minute since the epoch."""
     job_ids: list[str] = field(default_factory=list)
@@ -116,7 +117,7 @@ def _groups(same: Same[Failures]) -> tuple[ErrorGroup, ...]:
             found[key] = group
         group.count += 1
         group.last_at, group.text, group.type = failure.at, failure.text, failure.type
-        for counts, name in ((group.queues, failure.queue), (group.functions, failure.function)):
+        for counts, name in ((group.queues, failure.queue), (group.functions, failure.reference)):
             counts[name] = counts.get(name, 0) + 1
         minute = int(failure.at.timestamp()) // 60
         group.minutes[minute] = group.minutes.get(minute, 0) + 1

@@ -31,7 +31,7 @@ def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> R
     report.fact("last hour", (spark, "accent"), (f"   {plural(sum(trend), 'failure')}, five minutes each", "muted"))
     for label, counts in (("functions", group.functions), ("queues", group.queues)):
         ordered = sorted(counts.items(), key=lambda item: -item[1])
-        shown = "   ".join(f"{name or '-'} {count(number)}" for name, number in ordered[:8])
+        shown = "   ".join(f"{safe(name, 200) or '-'} {count(number)}" for name, number in ordered[:8])
         report.fact(label, shown)
     if extra.result is not None and extra.result.error is not None:
         error_parts(report, extra.result.error)

@@ -7,7 +7,9 @@ from typing import Any
 
 from naq_tui.format import count, since, sparkline
 from naq_tui.store.failures import FAILURES_KEPT, ErrorGroup, groups
+from naq_tui.store.rows import function_name
 from naq_tui.store.state import State
+from naq_tui.text import safe
 from naq_tui.views.table import Cell, Column, Lens, TableView, figure, waiting_for
 
 SPARK_CELLS = 12
@@ -45,7 +47,7 @@ class ErrorsView(TableView[ErrorGroup]):
             Cell(sparkline(trend, ascii_only=lens.ascii_only), "accent" if any(trend) else "muted"),
             Cell(since(item.last_at, lens.now), "muted"),
             Cell(since(item.first_at, lens.now), "muted"),
-            Cell(names(item.functions), ""),
+            Cell(names(_short(item.functions)), ""),
             Cell(names(item.queues), "muted"),
         )
 
@@ -60,13 +62,13 @@ class ErrorsView(TableView[ErrorGroup]):
             case "first":
                 return -item.first_at.timestamp()
             case "functions":
-                return names(item.functions)
+                return names(_short(item.functions))
             case "queues":
                 return names(item.queues)
         return -item.last_at.timestamp()
 
     def text(self, item: ErrorGroup) -> str:
-        return f"{item.text} {item.type} {' '.join(item.functions)} {' '.join(item.queues)}"
+        return f"{item.text} {item.type} {' '.join(map(safe, item.functions))} {' '.join(item.queues)}"
 
     def empty(self, state: State) -> str:
         return waiting_for(state, "errors", "No failures in the last day. Jobs that fail for good are listed by cause.")
@@ -88,6 +90,15 @@ def hour(group: ErrorGroup, lens: Lens) -> list[int]:
         if 0 <= back < SPARK_CELLS:
             steps[SPARK_CELLS - 1 - back] += number
     return steps
+
+
+def _short(counts: dict[str, int]) -> dict[str, int]:
+    """By the functions' own names, without their modules."""
+    found: dict[str, int] = {}
+    for reference, number in counts.items():
+        name = function_name(reference)
+        found[name] = found.get(name, 0) + number
+    return found
 
 
 def names(counts: dict[str, int]) -> str:

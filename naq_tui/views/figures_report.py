@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from naq.figures import RELATIVE_ERROR, Dimension
 from naq.ids import short
+from naq_tui import times
 from naq_tui.format import clock, count, duration, milliseconds
 from naq_tui.jsontext import Span
 from naq_tui.store.figures import Bar, FigureRow, Times
@@ -53,7 +54,8 @@ def _course(report: Report, row: FigureRow, bars: Sequence[Bar], words: str, len
     """A line per bar, the newest first."""
     if not bars:
         return
-    report.section(f"{words[0].upper()}{words[1:]}, {duration(row.window.bar_s)} a line, the newest first")
+    zone = times.zone_label(lens.now)
+    report.section(f"{words[0].upper()}{words[1:]}, {duration(row.window.bar_s)} a line, the newest first, {zone}")
     most = max(1, *(bar.completed + bar.failed for bar in bars))
     full = "=" if lens.ascii_only else "━"
     rows: list[tuple[Span, ...]] = []

@@ -24,7 +24,7 @@ from tests.tui.test_launcher_screens import MAIL, REPORTS, views
 ENDED = tuple(replace(schedule, status="CANCELLED") for schedule in schedules())
 RETRIED = "only failed and cancelled jobs can be retried; any other can be cloned."
 CANCELLED = "only jobs that have not ended can be cancelled."
-STOPPED = "only living workers can be asked to stop; a local scheduler is stopped on screen 8."
+STOPPED = "only living workers can be asked to stop."
 
 
 def usual(*updates: Any) -> NaqConsole:
@@ -70,13 +70,19 @@ def is_process(name: str) -> Any:
             "K",
             f"Worker batch-2/w-7 is dead: {STOPPED}",
         ),
-        ("workers", lambda row: row.worker_id == "w-3", "worker.forget", "D", "only what is dead can be forgotten."),
+        (
+            "workers",
+            lambda row: row.worker_id == "w-3",
+            "worker.forget",
+            "D",
+            "Worker web-1/w-3 is alive: only what is dead can be forgotten.",
+        ),
         (
             "workers",
             lambda row: row.is_scheduler,
             "worker.stop worker.forget",
             "K",
-            f"web-1/s-1 is a scheduler: {STOPPED}",
+            f"s-1 is a scheduler, which is stopped on screen 8 of its own machine: {STOPPED}",
         ),
         (
             "queues",

@@ -32,6 +32,8 @@ from naq_tui.store.jobs import JOBS_KEPT, JobRow
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
 from naq_tui.views.arguments import editable, loads, put_back
+from naq_tui.views.error_group import error_report
+from naq_tui.views.errors import ErrorsView
 from naq_tui.views.extra import NOTHING, Extra
 from naq_tui.views.job import job_report
 from naq_tui.views.table import Lens
@@ -133,6 +135,21 @@ def test_past_failures_come_piece_by_piece_and_of_many_the_newest_stay(monkeypat
     assert list(folded(*slices, live).failures) == list(range(9, 21))
     (group,) = groups(state.failures)
     assert (group.count, group.job_ids[0]) == (12, job_id(8))
+
+
+def test_functions_of_one_name_in_two_modules_are_told_apart_in_a_cause() -> None:
+    error = {"type": "TimeoutError", "fingerprint": "f"}
+    failed = [
+        stored(seq, T0, JobEvent.of(JobEventType.FAILED, job_id=f"j{seq}", function=function, error=error))
+        for seq, function in enumerate(("shop.mail:send", "shop.sms:send", "shop.sms:send"), 1)
+    ]
+    state = folded(EventsAppended(tuple(failed)))
+    (group,) = groups(state.failures)
+    report = texts_of(error_report(state, group, Lens(T0, T0), NOTHING))
+    (functions,) = [line for line in report if line.startswith("functions")]
+    assert functions.split() == ["functions", "shop.sms:send", "2", "shop.mail:send", "1"]
+    cells = ErrorsView().cells(group, Lens(T0, T0))
+    assert "send" in [cell.text for cell in cells], "the list names them without their modules"
 
 
 def test_a_timeline_has_a_phase_for_each_wait_and_run() -> None:
