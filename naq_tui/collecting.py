@@ -20,5 +20,5 @@ def collect_later() -> None:
 def collect_rarely() -> None:
     """Begin to collect: what is there by now stays to the end, and is not looked through again."""
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, 10, 10)
+    gc.set_threshold(NEW_OBJECTS, 2, 50)  # often, so that there is little to look through of what a large value makes
     gc.enable()

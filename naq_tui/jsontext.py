@@ -88,7 +88,8 @@ def _tagged_box(value: Mapping[str, Any]) -> Box | None:
             return Box("{", "}", "key", len(body), pairs)
     if kind in _PLAIN and isinstance(body, str):
         return None
-    name = safe(masking.active().text(str(value.get("class") or kind)[:200]))
+    named = next((part for part in (value.get("class"), kind) if part and isinstance(part, str | int | float)), "…")
+    name = safe(masking.active().text(str(named)[:200]))
     return Box(f"{name}(", ")", "item", 1, ((NO_KEY, body),))
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 MASK: Final = "•••"
@@ -32,8 +34,14 @@ _NAMES = (
 """Hidden wherever they are part of a name, whatever joins its words: `X-Api-Key`, `userPassword`."""
 _WORDS = ("pwd", "auth", "creds")
 """Hidden where they are a whole word of the name."""
-_PIECE = 16_384
+_PIECE = 4_096
 """Characters of a long text that are searched between two pauses."""
+_LONGEST = 65_536
+"""Characters of what is hidden as one thing: where no end is found within them, all of the text behind is hidden."""
+_REACH = 4_096
+"""Characters behind a piece that patterns of one's own see."""
+_NAME_PARTS = 50
+"""Parts of a name that is no text that are looked at."""
 
 
 class _Pattern(NamedTuple):
@@ -51,8 +59,14 @@ class _Pattern(NamedTuple):
     def may_be_in(self, folded: str) -> bool:
         return any(need in folded for need in self.needs or self.begins)
 
-    def starts(self, folded: str, first: int, end: int) -> list[int]:
+    def starts_in(self, text: str, first: int, end: int) -> list[int]:
         """Where from `first` to before `end` it may begin, in order."""
+        reach = max(map(len, self.begins)) + _SCHEME
+        at = max(0, first - reach)
+        return [at + start for start in self.starts(_folded(text[at : end + reach]), first - at, end - at)]
+
+    def starts(self, folded: str, first: int, end: int) -> list[int]:
+        """The same, of a text that is folded already."""
         found: set[int] = set()
         longest = 0 if self.leads is None else _SCHEME
         for begin in self.begins:
@@ -105,9 +119,20 @@ _NAME = re.compile(r"[\w.-]*")
 _GIVEN = r"[\w.-]{0,40}+(?:\\?[\"']?\s{0,3}(?:=>|[=:])|\\?[\"']\s{0,3},)\s{0,3}"
 _SECRET = (
     r"(?:(?i:bearer|basic|digest|token)\s+)?"
-    r"(?:\\\"[\s\S]*?\\\"|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[{(].*|[^\s,;&)}\]]+)"
+    r"(?:\\\"[\s\S]*?(?:\\\"|\Z)|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[{(].*|[^\s,;&)}\]]+)"
 )
 """The value behind a name in running text: quoted, in brackets (then all of the line), or up to the next gap."""
+
+
+_Hide = Callable[[re.Match[str]], str]
+"""What is shown in the place of what was found."""
+
+
+def _hide_match(found: re.Match[str]) -> str:
+    groups = found.groupdict()
+    if groups.get("url"):
+        return f"{groups['url']}{MASK}@"
+    return f"{groups.get('scheme') or ''}{MASK}"
 
 
 class Rules:
@@ -116,7 +141,7 @@ class Rules:
     Args:
         keys: more names, each as whole words of a key: "pin" hides `card_pin`, not `shipping`.
         shown: names that are no secret after all.
-        patterns: more regular expressions; what they match is hidden.
+        patterns: more regular expressions; what they match is hidden, where that takes a few thousand characters.
     """
 
     def __init__(self, keys: Iterable[str] = (), shown: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
@@ -128,19 +153,24 @@ class Rules:
         names = "|".join(
             [*(name.replace("_", r"[_\-. ]?") for name in _NAMES), *(rf"\b{re.escape(name)}" for name in keys)]
         )
-        self._named = re.compile(rf"((?:{names}){_GIVEN})({_SECRET})", re.IGNORECASE)
+        named = re.compile(rf"((?:{names}){_GIVEN})({_SECRET})", re.IGNORECASE)
         begins = tuple(name.split("_")[0] for name in _NAMES) + tuple(map(_folded, keys))
-        self._named_plainly = _Pattern(self._named, begins) if all(name.isascii() for name in keys) else None
-        self._own = [re.compile(pattern) for pattern in patterns]
+        self._patterns: list[tuple[_Pattern, _Hide]] = [(pattern, _hide_match) for pattern in _PATTERNS]
+        self._anywhere: list[tuple[re.Pattern[str], _Hide]] = []
+        if all(name.isascii() for name in keys):
+            self._patterns.append((_Pattern(named, begins), self._hide_named))
+        else:  # letters that are the same but for their case are not known to be as many
+            self._anywhere.append((named, self._hide_named))
+        self._anywhere += [(re.compile(pattern), _hide_match) for pattern in patterns]
 
     def hides(self, key: Any) -> bool:
         """Whether values of this name are hidden."""
-        name = key if isinstance(key, str) else str(key)
+        name = _name_of(key)
         known = self._known.get(name)
         if known is None:
             if len(self._known) > 10_000:  # names come from the wire
                 self._known.clear()
-            known = self._known[name] = self._judge(name[:500])
+            known = self._known[name] = self._judge(name)
         return known
 
     def _judge(self, name: str) -> bool:
@@ -162,47 +192,22 @@ class Rules:
         """`text` after each thing that is looked for in it, the last time all is hidden; as it was where that takes
         long.
 
-        For texts so long that whoever goes through them has to pause. Patterns of one's own are looked for in one go.
+        For texts so long that whoever goes through them has to pause.
         """
-        folded = _folded(text)
-        for pattern in _PATTERNS:
-            if len(text) > _PIECE:
-                yield text
-            if pattern.may_be_in(folded):
-                for passed in self._without(pattern, text, folded, self._hide_match):
+        is_short = len(text) <= _PIECE
+        folded = _folded(text) if is_short else ""
+        for pattern, hide in self._patterns:
+            if not is_short or pattern.may_be_in(folded):
+                for passed in _Looked(pattern.starts_in, pattern.regex, hide).hidden_in(text):
                     yield passed
-                text, folded = passed, folded if passed is text else _folded(passed)
-        if self._named_plainly is None:
-            text = self._named.sub(self._hide_named, text)
-            yield text
-        else:
-            for passed in self._without(self._named_plainly, text, folded, self._hide_named):
+                if is_short and passed is not text:
+                    folded = _folded(passed)
+                text = passed
+        for regex, hide in self._anywhere:
+            for passed in _Looked(partial(_anywhere, regex), regex, hide).hidden_in(text):
                 yield passed
             text = passed
-        for own in self._own:
-            text = own.sub(self._hide_match, text)
-            yield text
-
-    @staticmethod
-    def _without(pattern: _Pattern, text: str, folded: str, hide: Callable[[re.Match[str]], str]) -> Iterator[str]:
-        """What is found hidden in the last one; looks only where it may begin, as text can be of megabytes."""
-        kept: list[str] = []
-        done = 0
-        for first in range(0, len(text), _PIECE):
-            if first:
-                yield text
-            for at in pattern.starts(folded, first, first + _PIECE):
-                found = pattern.regex.match(text, at) if at >= done else None
-                if found is not None:
-                    kept += (text[done:at], hide(found))
-                    done = found.end()
-        yield "".join((*kept, text[done:])) if kept else text
-
-    def _hide_match(self, found: re.Match[str]) -> str:
-        groups = found.groupdict()
-        if groups.get("url"):
-            return f"{groups['url']}{MASK}@"
-        return f"{groups.get('scheme') or ''}{MASK}"
+        yield text
 
     def _hide_named(self, found: re.Match[str]) -> str:
         if not self._shown:
@@ -280,6 +285,60 @@ def using(rules: Rules) -> Iterator[None]:
         yield
     finally:
         _active.reset(before)
+
+
+class _Looked(NamedTuple):
+    """How something is looked for."""
+
+    starts: Callable[[str, int, int], Iterable[int]]
+    """Where from one place of a text to before another it may begin, in order."""
+    regex: re.Pattern[str]
+    """What it is there."""
+    hide: _Hide
+
+    def hidden_in(self, text: str) -> Iterator[str]:
+        """What is found hidden in the last one; `text` itself where nothing is, and between two pieces of it."""
+        kept: list[str] = []
+        done = 0
+        for first in range(0, len(text), _PIECE):
+            if first < done == len(text):
+                break
+            if first:
+                yield text
+            for at in self.starts(text, max(first, done), first + _PIECE):
+                found = self.regex.match(text, at, at + _LONGEST) if at >= done else None
+                if found is None or found.end() == at:
+                    continue
+                shown = self.hide(found)
+                has_no_end = found.end() - at == _LONGEST and shown != found.group()
+                kept += (text[done:at], shown)
+                done = len(text) if has_no_end else found.end()
+        yield "".join((*kept, text[done:])) if kept else text
+
+
+def _anywhere(regex: re.Pattern[str], text: str, first: int, end: int) -> Iterator[int]:
+    """For what can be anything: what takes more than `_REACH` characters to be told may not be found."""
+    for found in regex.finditer(text, first, max(first, end) + _REACH):
+        if found.start() >= end:
+            return
+        yield found.start()
+
+
+def _name_of(key: Any) -> str:
+    """A name as text: of one that is none as many of its parts as it is judged by."""
+    if isinstance(key, str):
+        return key[:500]
+    parts: list[str] = []
+    left = [key]
+    while left and len(parts) < _NAME_PARTS:
+        part = left.pop()
+        if isinstance(part, Mapping):
+            left += islice(chain.from_iterable(part.items()), _NAME_PARTS)
+        elif isinstance(part, list | tuple):
+            left += islice(part, _NAME_PARTS)
+        else:
+            parts.append(str(part)[:100])
+    return " ".join(parts)
 
 
 def _folded(text: str) -> str:

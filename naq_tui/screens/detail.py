@@ -31,7 +31,7 @@ from naq_tui.views.figures_report import row_of
 from naq_tui.views.parts import Part, parts_of
 from naq_tui.views.related import Related, related
 from naq_tui.views.table import Cell, spread
-from naq_tui.views.values import Traceback, Value
+from naq_tui.views.values import Text, Value
 from naq_tui.widgets.document import Document
 from naq_tui.widgets.key_line import KeyLine
 from naq_tui.widgets.past_line import PastLine
@@ -214,7 +214,7 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, TellingMistakes, Scre
         self.title_line.right = spread([*told, *([Cell(STALE, "failed")] if app.state.stale_since else [])])
         self.document.show(report.lines, report.links)
         can_open = bool(self.related_line.items or report.links)
-        has_values = any(isinstance(line, Value) and not isinstance(line, Traceback) for line in report.lines)
+        has_values = any(isinstance(line, Value) and not isinstance(line, Text) for line in report.lines)
         self.key_line.idle = (NOTHING_IDLE if can_open else OPENING_KEYS) | (
             NOTHING_IDLE if has_values else FOLDING_KEYS
         )
@@ -276,6 +276,10 @@ class DetailScreen(ReadingValues, ActingOnJobs, Comparing, TellingMistakes, Scre
     async def _read_job(self, job_id: str) -> None:
         feed = self.app.pages
         result = await feed.read_result(job_id)
+        row = self.app.state.jobs.get(job_id)
+        known = row.record if row is not None else None
+        if result is not None and known is not None and known.revision == result.revision:
+            result = known  # the same once more, which nobody has to compare with what is shown
         payload = result.job if result is not None and result.job is not None else await feed.read_payload(job_id)
         self._extra = replace(self._extra, result=result, payload=payload)
         events = await feed.job_events(job_id)  # first: what others read meanwhile is in the extra then

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naq.ids import short
@@ -16,7 +17,7 @@ from naq.models.worker import WorkerRecord
 from naq.scheduler.words import spec_in_words
 from naq_tui import masking
 from naq_tui.format import duration, milliseconds, plural, size
-from naq_tui.jsontext import one_line
+from naq_tui.jsontext import hidden, one_line
 from naq_tui.text import safe, without_ansi
 
 if TYPE_CHECKING:
@@ -313,8 +314,8 @@ def _event_text(event: JobEvent) -> str:
     if kind == "WORKER_STARTED":
         return safe("/".join(str(details[name]) for name in ("host", "name") if details.get(name)), 60)
     if details:
-        shown = masking.active().value(dict(list(details.items())[:6]))
-        return told(", ".join(f"{key} {_plain(value)}" for key, value in shown.items()))
+        shown = ((key[:100], hidden(key, value) or _plain(value)) for key, value in islice(details.items(), 6))
+        return told(", ".join(f"{key} {value}" for key, value in shown))
     return safe(event.schedule_id or "", 60)
 
 
@@ -349,4 +350,4 @@ def _error_of(event: JobEvent) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value[:100] if isinstance(value, str) else one_line(value, 60)
+    return told(value, 100) if isinstance(value, str) else one_line(value, 60)

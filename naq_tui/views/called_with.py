@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from naq_tui import masking
-from naq_tui.jsontext import TAG, one_line
+from naq_tui.jsontext import TAG, hidden, one_line
 from naq_tui.store.identity import Same
+from naq_tui.store.rows import told
 from naq_tui.text import safe
 
 MOST = 400
@@ -32,7 +33,7 @@ def arguments(call: Same[Mapping[str, Any]]) -> tuple[Argument, ...]:
     args, kwargs = call.value.get("args"), call.value.get("kwargs")
     found: list[Argument] = []
     for container in (args, kwargs):
-        for argument in _within((), masking.active().value(container), 0):
+        for argument in _within((), container, 0):
             if len(found) >= MOST:
                 return tuple(found)
             found.append(argument)
@@ -42,12 +43,17 @@ def arguments(call: Same[Mapping[str, Any]]) -> tuple[Argument, ...]:
 def _within(path: tuple[str, ...], value: Any, depth: int) -> Iterator[Argument]:
     if depth < DEEPEST and isinstance(value, Mapping) and TAG not in value:
         for key, item in value.items():
-            yield from _within((*path, safe(str(key), 100).casefold()), item, depth + 1)
+            within = (*path, safe(key, 100).casefold())
+            if hidden(key, item):
+                yield Argument(within, masking.MASK)
+            else:
+                yield from _within(within, item, depth + 1)
     elif depth < DEEPEST and isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from _within((*path, str(place)), item, depth + 1)
     elif path:
-        yield Argument(path, (safe(value, LONGEST) if isinstance(value, str) else one_line(value, LONGEST)).casefold())
+        text = told(value, LONGEST) if isinstance(value, str) else one_line(value, LONGEST)
+        yield Argument(path, text.casefold())
 
 
 def is_at(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

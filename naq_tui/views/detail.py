@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Literal
 
-from naq_tui import hints, masking, status
+from naq_tui import hints, status
 from naq_tui.format import age, count, exact, milliseconds, plural, rate
-from naq_tui.jsontext import one_line
+from naq_tui.jsontext import hidden, one_line
 from naq_tui.store.failures import groups
 from naq_tui.store.rows import EventRow, QueueRow, event_row, told
 from naq_tui.store.state import NO_TRAFFIC, State, Traffic
@@ -26,6 +27,8 @@ from naq_tui.views.worker_report import worker_report
 
 Kind = Literal["event", "job", "worker", "queue", "schedule", "process", "error", "figures"]
 """What a report can be about."""
+FIELDS = 100
+"""Fields of an event's error, actor and details that are listed."""
 
 
 def detail(state: State, kind: Kind, key: str, lens: Lens, extra: Extra = NOTHING) -> Report:
@@ -86,7 +89,7 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
     report.fact("subject", safe(row.raw.subject, 300))
     if event is None:
         report.section("Not an event that can be read; its bytes")
-        report.text(repr(row.raw.raw[:20_000])[2:-1])
+        report.text("bytes", repr(row.raw.raw[:20_000])[2:-1])
         return report
     if event.from_status or event.to_status:
         report.fact("state", f"{safe(event.from_status or '…', 40)} → {safe(event.to_status or '…', 40)}")
@@ -105,9 +108,12 @@ def _event(row: EventRow, extra: Extra, lens: Lens) -> Report:
     for title, mapping in (("Error", event.error), ("Who", event.actor), ("Details", event.details)):
         if mapping:
             report.section(title)
-            for name, value in masking.active().value(mapping).items():
-                shown = safe(value) if isinstance(value, str) else one_line(value, 2000)
+            for name, value in islice(mapping.items(), FIELDS):
+                shown = hidden(name, value) or (told(value, 2000) if isinstance(value, str) else one_line(value, 2000))
                 report.fact(f"  {safe(str(name), 40)}", (shown, "failed" if title == "Error" else ""))
+            if len(mapping) > FIELDS:
+                more = plural(len(mapping) - FIELDS, "more field")
+                report.note(hints.advice(more, hints.hint("copy", "copies all of them"), end=""))
     if event.extra:
         report.section("Fields this version doesn't know")
         report.value("more", dict(event.extra))

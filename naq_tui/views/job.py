@@ -10,7 +10,7 @@ from naq import codec
 from naq.ids import short
 from naq.models.result import JobError, JobResult
 from naq_tui import hints, status, times
-from naq_tui.format import clock_ms, count, duration, exact, milliseconds, size, until
+from naq_tui.format import clock_ms, count, duration, exact, milliseconds, plural, size, until
 from naq_tui.jsontext import Span
 from naq_tui.store.jobs import JobRow
 from naq_tui.store.kin import Relative
@@ -28,6 +28,9 @@ from naq_tui.views.timeline import phases, step_s, timeline
 from naq_tui.views.traceback import own_frames
 from naq_tui.views.usual import Usual, over, usual_of
 from naq_tui.views.why import why_not
+
+ATTEMPTS = 100
+"""Attempts of a job that are listed, the last ones."""
 
 
 def job_report(state: State, job_id: str, lens: Lens, extra: Extra) -> Report | None:
@@ -113,7 +116,7 @@ def job_events(report: Report, extra: Extra, lens: Lens) -> None:
 def error_parts(report: Report, error: JobError) -> None:
     """An error: itself, the frames of the user's own code, then the whole traceback."""
     report.section("Error")
-    report.text(f"{error.type}: {error.message}"[:20_000], "failed")
+    report.text("error", f"{error.type}: {error.message}", is_failure=True)
     if not error.traceback:
         return
     frames = own_frames(error.traceback)
@@ -223,8 +226,7 @@ def _outcome(report: Report, record: JobResult, extra: Extra) -> None:
         _attempts(report, record)
     if record.logs:
         report.section("Log of the last run")
-        for line in record.logs:
-            report.text(line)
+        report.text("log", "\n".join(record.logs))
 
 
 def _aside(report: Report, aside: Aside, depth: int) -> None:
@@ -236,7 +238,7 @@ def _aside(report: Report, aside: Aside, depth: int) -> None:
         writes = hints.hint("export", "writes it to a file")
         report.note(hints.advice(f"{whole}; up to {size(LARGEST_SHOWN)} are shown here", writes, end=""))
     elif aside.problem:
-        report.text(f"{whole}, not read: {aside.problem}", "failed")
+        report.text("problem", f"{whole}, not read: {aside.problem}", is_failure=True)
     else:
         report.note(f"reading… {size(aside.read)} of {whole}" if aside.read else f"reading {whole}…")
 
@@ -244,7 +246,10 @@ def _aside(report: Report, aside: Aside, depth: int) -> None:
 def _attempts(report: Report, record: JobResult) -> None:
     report.section("Attempts")
     rows: list[Sequence[Span]] = []
-    begun = [attempt.started_at for attempt in record.attempts] + [record.started_at] * record.is_final
+    attempts = record.attempts[-ATTEMPTS:]
+    if len(attempts) < len(record.attempts):
+        report.note(f"{plural(len(record.attempts) - ATTEMPTS, 'earlier attempt')} not shown")
+    begun = [attempt.started_at for attempt in attempts] + [record.started_at] * record.is_final
     days = {times.in_zone(moment).date() for moment in begun if moment is not None}
 
     def told_at(moment: datetime | None) -> str:
@@ -252,7 +257,7 @@ def _attempts(report: Report, record: JobResult) -> None:
             return ""
         return clock_ms(moment) if len(days) == 1 else f"{times.in_zone(moment):%Y-%m-%d %H:%M:%S}"
 
-    for attempt in record.attempts:
+    for attempt in attempts:
         ran = (
             duration((attempt.finished_at - attempt.started_at).total_seconds())
             if attempt.finished_at and attempt.started_at

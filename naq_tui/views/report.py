@@ -13,7 +13,7 @@ from naq_tui.jsontext import Span
 from naq_tui.text import fit, safe, safe_lines, width
 from naq_tui.views.extra import FOLD_ALL
 from naq_tui.views.related import Related
-from naq_tui.views.values import Traceback, Value
+from naq_tui.views.values import LONG, FailedText, Text, Traceback, Value
 
 LABEL = 14
 """Cells of the column of labels."""
@@ -57,8 +57,13 @@ class Report:
             self._day = there.date()
             self.lines.append(((f"  {there:%Y-%m-%d, %Z}", "muted"),))
 
-    def text(self, text: str, tone: str = "") -> None:
-        """Text of any number of lines, as it is."""
+    def text(self, name: str, text: str, *, is_failure: bool = False) -> None:
+        """Text of any number of lines, as it is; `name` tells it from the other values of the report."""
+        if len(text) > LONG:
+            kind = FailedText if is_failure else Text
+            self.lines.append(kind(name, text, FOLD_ALL, masking.active()))
+            return
+        tone = "failed" if is_failure else ""
         self.lines += [(("  ", ""), (line, tone)) for line in safe_lines(masking.active().text(text))]
 
     def value(self, name: str, value: Any, depth: int = FOLD_ALL) -> None:
@@ -69,7 +74,6 @@ class Report:
         self.lines.append(Value(name, value, depth, masking.active()))
 
     def traceback(self, text: str) -> None:
-        """A traceback: places muted, the code plain, the error last and red."""
         self.lines.append(Traceback("traceback", text, FOLD_ALL, masking.active()))
 
     def link(self, item: Related) -> None:

@@ -12,6 +12,8 @@ _FOREIGN = re.compile(r"site-packages|dist-packages|/lib/python\d|/naq/(?:worker
 
 _LINES = 5_000
 """Lines that are looked through, from the end: the innermost frames are the last."""
+_CHARACTERS = 400_000
+"""The same, of a text that has many in no lines."""
 
 
 class Frame(NamedTuple):
@@ -23,7 +25,7 @@ class Frame(NamedTuple):
 
 def own_frames(text: str, limit: int = 12) -> list[Frame]:
     """The frames that are not of Python, of installed packages or of naq, innermost first; safe text."""
-    lines = text.splitlines()
+    lines = text[-_CHARACTERS:].splitlines()
     found: list[Frame] = []
     for number in range(len(lines) - 1, max(-1, len(lines) - 1 - _LINES), -1):
         match = _FRAME.match(lines[number])

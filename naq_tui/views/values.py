@@ -63,14 +63,40 @@ class Value:
         return all(one is another or _is_same(one, another) for one, another in pairs)
 
 
-class Traceback(Value):
-    """The text of a traceback: laid out line by line as values are part by part, as it can have as many."""
+class Text(Value):
+    """Text of many lines: laid out line by line as values are part by part, as it can have as many."""
 
     __slots__ = ()
+
+    def tone(self, line: str, place: int) -> str:
+        """The tone of a line."""
+        return ""
+
+
+class FailedText(Text):
+    """What tells of a failure."""
+
+    __slots__ = ()
+
+    def tone(self, line: str, place: int) -> str:
+        return "failed"
+
+
+class Traceback(Text):
+    """A traceback: places muted, the code plain, the error last and red."""
+
+    __slots__ = ()
+
+    def tone(self, line: str, place: int) -> str:
+        if line.lstrip().startswith(('File "', "Traceback ")):
+            return "muted"
+        return "failed" if not line.startswith(" ") and place > 0 else ""
 
 
 def _is_same(one: Any, another: Any) -> bool:
     """1, 1.0 and true are equal, and yet not the same."""
+    if isinstance(one, str):
+        return isinstance(another, str) and one == another
     try:
         return orjson.dumps(one) == orjson.dumps(another)
     except (TypeError, ValueError):  # what no server sent
@@ -229,8 +255,8 @@ class _Walk:
             frame = self._frames[-1]
             for key, value in frame.pairs:
                 frame.left -= 1
-                if isinstance(self._rows.shown, Traceback):
-                    self._begun = self._traced(value)
+                if isinstance(self._rows.shown, Text):
+                    self._begun = self._told(self._rows.shown)
                     return next(self._begun)
                 self._begun = self._part(key, value, frame.depth, "," if frame.left else "")
                 return next(self._begun)
@@ -250,9 +276,10 @@ class _Walk:
     def _part(self, key: Any, value: Any, depth: int, tail: str) -> Iterator[Row | None]:
         lead: Line = (self._rows.indent(depth),)
         if key is not NO_KEY:
-            name = safe(leaf(key, _WHOLE) if isinstance(key, str) else one_line(key, _WHOLE), _WHOLE)
-            if width(name) > min(self._rows.cells // 2, self._rows.cells - _cells(lead) - 12):
-                yield from self._poured(lead, [name], "accent", ":", depth)
+            is_long = isinstance(key, str) and len(key) > LONG
+            name = "" if is_long else safe(leaf(key) if isinstance(key, str) else one_line(key, LONG), _WHOLE)
+            if is_long or width(name) > min(self._rows.cells // 2, self._rows.cells - _cells(lead) - 12):
+                yield from self._poured(lead, _quoted(key) if is_long else [name], "accent", ":", depth)
                 lead = (self._rows.indent(depth + 1),)
             else:
                 lead = (*lead, (name, "accent"), _COLON)
@@ -281,8 +308,9 @@ class _Walk:
 
     def _leaf(self, lead: Line, value: Any, tail: str, depth: int) -> Iterator[Row | None]:
         tone = _tone_of(value)
-        if isinstance(value, str) and len(value) > LONG:
-            yield from self._poured(lead, _quoted(value), tone, tail, depth)
+        body = value["v"] if isinstance(value, Mapping) else value
+        if isinstance(body, str) and len(body) > LONG:
+            yield from self._poured(lead, _quoted(body) if body is value else _plain(body), tone, tail, depth)
             return
         text = safe(leaf(value, _WHOLE), _WHOLE)
         if isinstance(value, Mapping):
@@ -292,18 +320,22 @@ class _Walk:
         else:
             yield from self._poured(lead, [text], tone, tail, depth)
 
-    def _traced(self, text: str) -> Iterator[Row | None]:
-        for shown in masking.active().passes(text):
-            text = shown
+    def _told(self, shown: Text) -> Iterator[Row | None]:
+        text = shown.value
+        for passed in masking.active().passes(text):
+            text = passed
             yield None
         room = max(8, self._rows.cells - len(MARGIN))
-        for place, line in enumerate(text.rstrip().replace("\r\n", "\n").split("\n")):
-            line = safe(line)
-            is_place = line.lstrip().startswith(('File "', "Traceback "))
-            is_error = not line.startswith(" ") and place > 0
-            tone = "muted" if is_place else "failed" if is_error else ""
+        text = text.rstrip()
+        begin, place = 0, 0
+        while begin <= len(text):
+            end = text.find("\n", begin)
+            end = len(text) if end < 0 else end
+            line = safe(text[begin : min(end, begin + LONG)].removesuffix("\r"))
+            tone = shown.tone(line, place)
             for row in wrap(line, room):
                 yield Row(((MARGIN, ""), (row, tone)), 0)
+            begin, place = end + 1, place + 1
 
     def _poured(
         self, lead: Line, pieces: Iterable[str | None], tone: str, tail: str, depth: int
@@ -339,6 +371,15 @@ def _quoted(text: str) -> Iterator[str | None]:
     for at in range(0, len(text), LONG):
         yield safe(json.dumps(text[at : at + LONG], ensure_ascii=False)[1:-1], _WHOLE)
     yield '"'
+
+
+def _plain(text: str) -> Iterator[str | None]:
+    """A long text as it is."""
+    for shown in masking.active().passes(text):
+        text = shown
+        yield None
+    for at in range(0, len(text), LONG):
+        yield safe(text[at : at + LONG], _WHOLE)
 
 
 def _waiting(walk: _Walk) -> Row:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import asyncio.events
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naq.models.result import JobError, JobResult
 from naq_tui import collecting, masking
 from naq_tui.clipboard import MOST_BYTES
+from naq_tui.feed.fake import first_batch
+from naq_tui.feed.sample import results
 from naq_tui.screens.copying import CopyScreen
-from tests.tui.conftest import settle, shown
-from tests.tui.test_values import console_with, opened
+from naq_tui.store.updates import ResultsChanged
+from tests.tui.conftest import fake_console, settle, shown
+from tests.tui.test_values import JOB, console_with, opened
 
 LONGEST_S = 0.05
 """Processor time that the loop may be held for: a key pressed meanwhile is answered after it."""
@@ -48,6 +53,49 @@ VALUES: dict[str, Any] = {
         {"id": n, "name": f"name of {n}", "note": "as many words as are too long for one row"} for n in range(14_000)
     ],
 }
+
+
+RECORD = replace(results()[-1], job_id=JOB, status="COMPLETED", error=None, value=None, logs=(), revision=90_000)
+MOST = 6_000_000
+"""Characters, of the eight million bytes that a message of the bundled server takes."""
+TEXTS = {
+    "one line": "x日" * (MOST // 4),
+    "lines": "as many words as are too long for one row\n\n\n\x1b[2J\n" * (MOST // 50),
+}
+RECORDS: dict[str, Callable[[JobResult, str], JobResult]] = {
+    "value": lambda record, text: replace(record, value=text),
+    "name": lambda record, text: replace(record, value={text: 1}),
+    "tagged": lambda record, text: replace(record, value={"$naq": "decimal", "v": text}),
+    "number": lambda record, text: replace(record, value={"$naq": "int", "v": text}),
+    "class": lambda record, text: replace(record, value={"$naq": "enum", "class": text, "v": [text]}),
+    "arguments": lambda record, text: replace(record, job={"args": [text], "kwargs": {"token": text, text: text}}),
+    "tags": lambda record, text: replace(record, tags=(text, *text[:100_000])),
+    "log": lambda record, text: replace(record, logs=tuple(text.split("\n")[:100_000])),
+    "names": lambda record, text: replace(record, function=text, queue=text, worker_id=text, schedule_id=text),
+    "error": lambda record, text: replace(record, status="FAILED", error=JobError(type=text, message=text)),
+    "traceback": lambda record, text: replace(
+        record, status="FAILED", error=JobError(type="E", message="m", traceback=text)
+    ),
+    "reason": lambda record, text: replace(record, status="CANCELLED", reason=text),
+}
+
+
+@pytest.mark.parametrize("where", RECORDS)
+async def test_a_report_opens_in_short_steps_wherever_a_large_text_is(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in TEXTS.items():
+        record = RECORDS[where](RECORD, text)
+        console = fake_console(first_batch(), (ResultsChanged((record,), total=10),))
+        async with console.run_test(size=(120, 40)) as pilot:
+            await settle(pilot)
+            collecting.collect_rarely()
+            with steps_of_the_loop(monkeypatch) as steps:
+                document = await opened(pilot, None)
+                await pilot.press("G")
+                await pilot.pause()
+        assert max(steps) < LONGEST_S, name
+        assert len(document._laid_out) > 10
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -110,17 +158,21 @@ PARTS = (
     "\n",
     "'",
     "é",
+    "GRÖSSE: ",
+    "Größe=",
+    "max_tokens=",
 )
 KEY = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-", "SAAKIA" + "A" * 60, "sk-" + "a" * 20, "ı")
 
 
 @given(st.lists(st.sampled_from((*PARTS, *KEY)), max_size=30).map("".join))
 def test_what_is_hidden_of_a_text_does_not_depend_on_its_pieces(text: str) -> None:
-    whole = masking.Rules().text(text)
-    with pytest.MonkeyPatch.context() as patched:
-        for piece in (1, 7, 32):
-            patched.setattr(masking, "_PIECE", piece)
-            assert masking.Rules().text(text) == whole
+    for rules in (masking.Rules(), masking.Rules(["größe", "ısı"], ["max_tokens"], [r"\bx+\s", "user:[^ ]*"])):
+        whole = rules.text(text)
+        with pytest.MonkeyPatch.context() as patched:
+            for piece in (1, 7, 32):
+                patched.setattr(masking, "_PIECE", piece)
+                assert rules.text(text) == whole
     for pattern in masking._PATTERNS:
         found = [match.start() for match in pattern.regex.finditer(text)]
         assert set(found) <= set(pattern.starts(masking._folded(text), 0, len(text)))
