@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from naq.ids import short
 from naq.models.job import Job, JobStatus
@@ -25,8 +25,17 @@ MOST = 200_000
 """Jobs that one action is about; some two hundred bytes each."""
 
 Row = JobRow | ResultRow
-Judge = Callable[[JobResult | Job], tuple[Row, bool | None]]
-"""What a stored record is as a row, and whether it is wanted; None where that can't be told."""
+
+
+class Judged(NamedTuple):
+    """What a stored record is as a row, and whether that is wanted."""
+
+    row: Row
+    is_wanted: bool | None
+    """None where it can't be told."""
+
+
+Judge = Callable[[JobResult | Job], Judged]
 
 
 class Frozen(Sequence[Target]):
@@ -34,23 +43,20 @@ class Frozen(Sequence[Target]):
     with others."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, None] = {}
+        self._keys: set[str] = set()
         self._order: list[str] = []
-        self._kinds: dict[tuple[str, str, str, str], int] = {}
+        self._kinds: dict[Target, int] = {}
         self._kind_of: array[int] = array("L")
         self._sample: list[Target] = []
 
-    def add(self, target: Target) -> bool:
-        """Whether it was not among them yet."""
-        if target.key in self._keys:
-            return False
-        self._keys[target.key] = None
+    def add(self, target: Target) -> None:
+        """It must not be among them yet."""
+        self._keys.add(target.key)
         self._order.append(target.key)
-        kind = (target.status, target.function, target.queue, target.error)
+        kind = target._replace(key="", name="", text="")
         self._kind_of.append(self._kinds.setdefault(kind, len(self._kinds)))
         if len(self._sample) < SAMPLE:
             self._sample.append(target)
-        return True
 
     def has(self, key: str) -> bool:
         return key in self._keys
@@ -73,9 +79,9 @@ class Frozen(Sequence[Target]):
         for place in range(len(self)):
             yield self._sample[place] if place < len(self._sample) else self._target(place, kinds)
 
-    def _target(self, place: int, kinds: Sequence[tuple[str, str, str, str]]) -> Target:
+    def _target(self, place: int, kinds: Sequence[Target]) -> Target:
         key = self._order[place]
-        return Target(key, safe(short(key)), *kinds[self._kind_of[place]])
+        return kinds[self._kind_of[place]]._replace(key=key, name=safe(short(key)))
 
 
 class Matching:
@@ -103,7 +109,7 @@ class Matching:
         self.left_out = 0
         """Those that match and can't be acted on so."""
         self.unjudged = 0
-        """Those of which what is asked for is not known."""
+        """Those that could be acted on so, of which what is asked for is not known."""
         self.is_cut = False
         """Whether there are more than one action is about."""
         self._judge = judge
@@ -138,20 +144,21 @@ class Matching:
                         return
                     changed()
         for row in self._held():
-            if row.status in self._statuses and self._add(row, True):
+            if row.status in self._statuses and self._add(Judged(row, True)):
                 return
 
     def _is_filled_by(self, records: Sequence[JobResult | Job]) -> bool:
         self.looked_at += len(records)
-        return any(self._add(*self._judge(record)) for record in records)
+        return any(self._add(self._judge(record)) for record in records)
 
-    def _add(self, row: Row, verdict: bool | None) -> bool:
+    def _add(self, judged: Judged) -> bool:
         """Whether there is no room for it."""
-        if verdict is None:
+        row, can_be = judged.row, judged.row.status in self._statuses
+        if judged.is_wanted is None and can_be:
             self.unjudged += 1
-        if not verdict or self.targets.has(row.job_id):
+        if not judged.is_wanted or self.targets.has(row.job_id):
             return False
-        if row.status not in self._statuses:
+        if not can_be:
             self.left_out += 1
         elif len(self.targets) >= MOST:
             self.is_cut = True
@@ -162,7 +169,8 @@ class Matching:
 
 def of_list(
     view: TableView[Any],
-    asked: tuple[str, Needle],
+    facet: str,
+    needle: Needle,
     lens: Lens,
     live: Callable[[], State],
     held: Callable[[], Iterable[Row]],
@@ -172,17 +180,18 @@ def of_list(
 
     Args:
         view: of jobs or of results.
-        asked: the part of the list that is shown, and its filter.
+        facet: the part of the list that is shown; empty is all of it.
+        needle: its filter.
         live: the state now: what it knows of a job is newer than what is read.
         held: what the list shows.
         statuses: those that can be acted on so.
     """
-    (facet, needle), is_jobs = asked, view.name == "jobs"
+    is_jobs = view.name == "jobs"
 
-    def judge_one(record: JobResult | Job) -> tuple[Row, bool | None]:
+    def judge_one(record: JobResult | Job) -> Judged:
         row = _row(record, live() if is_jobs else None)
         is_in = not facet or view.in_facet(row, facet)
-        return row, judge(view, needle, row, lens) if is_in else False
+        return Judged(row, judge(view, needle, row, lens) if is_in else False)
 
     state, reads_queues = live(), is_jobs and "PENDING" in statuses
     waiting = sum(row.stats.waiting for row in state.queues) if reads_queues else 0
@@ -196,10 +205,10 @@ def of_causes(groups: Iterable[ErrorGroup], state: State, statuses: frozenset[st
     fingerprints = {group.key for group in groups if group.has_fingerprint}
     types = {group.type for group in groups if not group.has_fingerprint}
 
-    def judge_one(record: JobResult | Job) -> tuple[Row, bool | None]:
+    def judge_one(record: JobResult | Job) -> Judged:
         error = record.error if isinstance(record, JobResult) and record.status == JobStatus.FAILED else None
         is_one = error is not None and (error.fingerprint in fingerprints or safe(error.type, 100) in types)
-        return _row(record, None), is_one
+        return Judged(_row(record, None), is_one)
 
     return Matching(judge_one, statuses, reads_queues=False, held=tuple, whole=state.results_total)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from datetime import timedelta
 from typing import Any
 
 from naq.client import AsyncClient
@@ -19,22 +19,17 @@ from naq.errors import NaqException, PermissionDeniedError, SerializationError
 from naq.eventlog import StreamRange, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
-from naq.models.event import StoredEvent
-from naq.models.job import Job
-from naq.models.result import JobResult, ValueRef
 from naq.models.times import utcnow
 from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
 from naq.topology import STREAM_NOT_FOUND, ensure_topology
-from naq_tui.feed import large, past
+from naq_tui.feed import past
 from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
 from naq_tui.feed.lag import Lag
-from naq_tui.feed.log import LogReader
-from naq_tui.feed.query import Counted, Query, ResultsPiece, Scanned
-from naq_tui.feed.results import read_results
+from naq_tui.feed.nats_pages import NatsPages
 from naq_tui.store.updates import JobsFound, LinkChanged, QueuesSampled, Update
 
 log = logging.getLogger(__name__)
@@ -53,12 +48,12 @@ FORBIDDEN_RETRY_S = 30.0
 """What is not permitted is asked for again: permissions are mended while consoles are open."""
 
 
-class NatsFeed:
+class NatsFeed(NatsPages):
     """One system, followed over one connection. Implements `Feed`; `commands` acts over the same connection."""
 
     def __init__(self, settings: Settings, *, label: str | None = None, is_embedded: bool = False) -> None:
         """`label` is shown for the server (default: its address); `is_embedded` says that it is our own child."""
-        self._client = AsyncClient(settings, program="naq-console")
+        super().__init__(AsyncClient(settings, program="naq-console"))
         self._settings = settings
         self._label = label or settings.server_label
         self._is_embedded = is_embedded
@@ -78,7 +73,6 @@ class NatsFeed:
         self._rtt_ms: float | None = None
         self._message = self._forbids = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._log = LogReader(lambda: self._client)
         self.commands = NatsCommands(lambda: self._client)
 
     async def batches(self) -> AsyncIterator[tuple[Update, ...]]:
@@ -104,54 +98,6 @@ class NatsFeed:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FRAME_S):
                 await self._has_newest.wait()
-
-    async def read_events(self, first_seq: int, count: int) -> tuple[StoredEvent, ...]:
-        """See `Feed.read_events`."""
-        return tuple(await self._client.log.read(first_seq, count))
-
-    async def read_at(self, seqs: Sequence[int]) -> tuple[StoredEvent, ...]:
-        """See `Feed.read_at`."""
-        return await self._log.read_at(seqs)
-
-    async def read_standing(self, before_seq: int, most: int) -> tuple[StoredEvent, ...]:
-        """See `Feed.read_standing`."""
-        return await past.standing_events(self._client, before_seq, most)
-
-    async def seq_at(self, moment: datetime) -> int:
-        """See `Feed.seq_at`."""
-        return await self._log.seq_at(moment)
-
-    def scan(self, query: Query, start: int, step: int) -> AsyncIterator[Scanned]:
-        """See `Feed.scan`."""
-        return self._log.scan(query, start, step)
-
-    def counted(self, start: int) -> AsyncIterator[Counted]:
-        """See `Feed.counted`."""
-        return self._log.counted(start)
-
-    def stored_results(self, start: int, step: int) -> AsyncIterator[ResultsPiece]:
-        """See `Feed.stored_results`."""
-        return read_results(lambda: self._client, start, step)
-
-    def stored_jobs(self) -> AsyncIterator[tuple[Job, ...]]:
-        """See `Feed.stored_jobs`."""
-        return past.stored_jobs(self._client)
-
-    async def read_result(self, job_id: str) -> JobResult | None:
-        """See `Feed.read_result`."""
-        return await self._client.results.get_record(job_id)
-
-    async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
-        """See `Feed.read_value`."""
-        return await large.read_value(self._client, ref, told)
-
-    async def read_payload(self, job_id: str) -> Mapping[str, Any] | None:
-        """See `Feed.read_payload`."""
-        return await past.read_payload(self._client, job_id)
-
-    async def job_events(self, job_id: str) -> tuple[StoredEvent, ...]:
-        """See `Feed.job_events`."""
-        return tuple(await self._client.job_history(job_id))
 
     async def close(self) -> None:
         """See `Feed.close`."""

@@ -388,8 +388,8 @@ class MainScreen(
             return of_causes(table.targets, app.live, statuses)
         if not table.takes_all:
             return None
-        asked = (table.facet, table.needle)
-        return of_list(table.view, asked, app.lens(), lambda: app.live, lambda: table.items, statuses)
+        state, held = (lambda: app.live), (lambda: table.items)
+        return of_list(table.view, table.facet, table.needle, app.lens(), state, held, statuses)
 
     def _not_held(self) -> int:
         return self.tables[self.place].not_marked

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
-from naq_tui import keys, times
+from naq_tui import times
 from naq_tui.messages import EventsWanted
 from naq_tui.store.rows import EventRow
 from naq_tui.store.state import EMPTY, State
@@ -22,16 +21,15 @@ from naq_tui.views.table import Lens
 from naq_tui.widgets.event_lines import EventLines
 from naq_tui.widgets.event_pages import PAGE, EventPages, first_of, page_of
 from naq_tui.widgets.found import Found
+from naq_tui.widgets.list_keys import ListKeys
 from naq_tui.widgets.painted import thumb
 
 
-class EventLog(EventLines, can_focus=True):
+class EventLog(ListKeys, EventLines):
     """Newest at the bottom. Follows the log until it is moved upwards, and again once it is at the end.
 
     Whole, or with a filter only what that has found; the search for it is the screen's to run (see `Filtered`).
     """
-
-    BINDINGS = keys.bindings("list")
 
     class Opened(Message):
         """`enter` on an event."""
@@ -198,18 +196,6 @@ class EventLog(EventLines, can_focus=True):
 
     # keys and mouse
 
-    def action_list_up(self) -> None:
-        self.move(-1)
-
-    def action_list_down(self) -> None:
-        self.move(1)
-
-    def action_list_page_up(self) -> None:
-        self.move(-self._height)
-
-    def action_list_page_down(self) -> None:
-        self.move(self._height)
-
     def action_list_first(self) -> None:
         self.move(-self._count)
 
@@ -237,14 +223,6 @@ class EventLog(EventLines, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
         self.move(3)
-
-    def on_focus(self) -> None:
-        self.repaint()
-        if isinstance(self.parent, Widget):
-            self.parent.refresh()  # its frame shows the focus
-
-    def on_blur(self) -> None:
-        self.on_focus()
 
     def on_resize(self) -> None:
         if self.is_following:

@@ -7,20 +7,16 @@ from typing import Generic, TypeVar
 
 from textual import events
 from textual.message import Message
-from textual.widget import Widget
 
-from naq_tui import keys
 from naq_tui.store.state import EMPTY, State
 from naq_tui.views.table import TableView
-from naq_tui.widgets.painted import Lines
+from naq_tui.widgets.list_keys import ListKeys
 
 Item = TypeVar("Item")
 
 
-class RowCursor(Lines, Generic[Item], can_focus=True):
+class RowCursor(ListKeys, Generic[Item]):
     """Moves over rows by keys and mouse, and tells what was opened and where rows come to an end."""
-
-    BINDINGS = keys.bindings("list")
 
     class Opened(Message):
         """`enter` on a row."""
@@ -85,18 +81,6 @@ class RowCursor(Lines, Generic[Item], can_focus=True):
 
     # keys and mouse
 
-    def action_list_up(self) -> None:
-        self._go(-1)
-
-    def action_list_down(self) -> None:
-        self._go(1)
-
-    def action_list_page_up(self) -> None:
-        self._go(-self._height)
-
-    def action_list_page_down(self) -> None:
-        self._go(self._height)
-
     def action_list_first(self) -> None:
         self.to_end(-1)
         self.post_message(self.Reached(self.view.name, -1, is_beyond=False, wants_end=True))
@@ -109,7 +93,7 @@ class RowCursor(Lines, Generic[Item], can_focus=True):
         """The cursor to the last row (1) or the first (-1)."""
         self._move(len(self._items) - 1 if step > 0 else 0)
 
-    def _go(self, rows: int) -> None:
+    def move(self, rows: int) -> None:
         place = self._cursor + rows
         self._move(place)
         self._tell_reach(1 if rows > 0 else -1, is_beyond=not 0 <= place < len(self._items))
@@ -146,14 +130,6 @@ class RowCursor(Lines, Generic[Item], can_focus=True):
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
         self._scroll(-3)
-
-    def on_focus(self) -> None:
-        self.repaint()
-        if isinstance(self.parent, Widget):
-            self.parent.refresh()  # its frame shows the focus
-
-    def on_blur(self) -> None:
-        self.on_focus()
 
     def on_resize(self) -> None:
         self._find_cursor()

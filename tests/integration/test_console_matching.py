@@ -22,7 +22,7 @@ from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.collect import CollectScreen
 from tests.integration import sample_tasks
 from tests.integration.log import all_events
-from tests.integration.test_console_results import until
+from tests.tui.conftest import until
 
 pytestmark = pytest.mark.nats
 STORED = 2_400

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,14 +24,9 @@ from tests.conftest import WorkerFactory
 from tests.integration import sample_tasks
 from tests.integration.log import all_events
 from tests.integration.schedulers import record_when, running_scheduler, told, triggered
+from tests.tui.conftest import until
 
 pytestmark = pytest.mark.nats
-
-
-async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not is_so():
-            await pilot.pause(0.05)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from naq_tui.feed.fake import FakeProcesses
 from naq_tui.feed.nats import NatsFeed
 from naq_tui.store import older
 from tests.faults.proxy import Proxy
+from tests.tui.conftest import until
 
 pytestmark = pytest.mark.nats
 RESULTS = 3_000
@@ -56,12 +57,6 @@ async def fill(client: AsyncClient) -> list[str]:
     entries = sorted(await client.results.bucket.entries(), key=lambda entry: entry.revision)
     assert len(entries) == RESULTS - len(deleted)
     return [entry.key for entry in entries]
-
-
-async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not is_so():
-            await pilot.pause(0.02)
 
 
 async def results_screen(pilot: Pilot[None], console: NaqConsole) -> None:

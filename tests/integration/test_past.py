@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,15 +19,10 @@ from tests.benchmarks.events import fill
 from tests.conftest import WorkerFactory
 from tests.integration import sample_tasks
 from tests.integration.log import all_events, event_when
+from tests.tui.conftest import until
 
 pytestmark = pytest.mark.nats
 TASKS = "tests.integration.sample_tasks"
-
-
-async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not is_so():
-            await pilot.pause(0.05)
 
 
 async def look_back(pilot: Pilot[None], console: NaqConsole, seq: int) -> None:

@@ -77,11 +77,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     app = pilot.app
     assert isinstance(app, NaqConsole)
     await asyncio.wait_for(app.loaded.wait(), 5)
-    for _ in range(100):
-        if "processes" in app.state.loaded:
-            break
-        await asyncio.sleep(0.02)
-    await pilot.pause()
+    await until(pilot, lambda: "processes" in app.state.loaded)
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
@@ -97,19 +93,22 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
     return run
 
 
-async def shown(pilot: Pilot[Any], kind: type) -> None:
-    """Wait until a screen of this kind is in front, with all that is on it."""
-    async with asyncio.timeout(5):
-        while not isinstance(pilot.app.screen, kind):
+async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
+    """Wait until that is so, and is on the screen."""
+    async with asyncio.timeout(30):
+        while not is_so():
             await pilot.pause(0.02)
     await pilot.pause()
 
 
+async def shown(pilot: Pilot[Any], kind: type) -> None:
+    """Wait until a screen of this kind is in front, with all that is on it."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind))
+
+
 async def gone(pilot: Pilot[Any], kind: type) -> None:
     """Wait until a screen of this kind is in front no more."""
-    async with asyncio.timeout(5):
-        while isinstance(pilot.app.screen, kind):
-            await pilot.pause(0.02)
+    await until(pilot, lambda: not isinstance(pilot.app.screen, kind))
 
 
 def text_on(pilot: Pilot[Any]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +24,7 @@ from naq_tui.store.figures import WINDOWS, FiguresTold
 from naq_tui.store.updates import EventsAppended, EventsRange
 from naq_tui.views.command_line import command_line
 from naq_tui.views.copying import copy_text
-from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on
+from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on, until
 
 EVENTS = job_events()
 LAST = EVENTS[-1].seq
@@ -37,13 +35,6 @@ FIVE_MINUTES, HOUR, DAY = WINDOWS
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures_reading, "PACE_S", 0.0)
     monkeypatch.setattr(figures_reading, "RETRY_S", 0.0)
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():
-            await pilot.pause(0.02)
-    await pilot.pause()
 
 
 def told(console: NaqConsole) -> FiguresTold:

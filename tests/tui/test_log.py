@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ from naq_tui.widgets import found as found_module
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.event_pages import PAGE, EventPages
 from naq_tui.widgets.found import Found
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, settle, until
 
 SIZE = (120, 40)
 FAILED_AT = (150_000, 90_001, 12)
@@ -54,13 +53,6 @@ def console_with_past() -> tuple[NaqConsole, FakeFeed, EventLog]:
     assert isinstance(feed, FakeFeed)
     feed.events.update({seq: failure(seq) for seq in FAILED_AT})
     return console, feed, console.main.log_view
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await pilot.pause()
-            await asyncio.sleep(0.01)
 
 
 async def filter_by(pilot: Pilot[Any], text: str) -> None:

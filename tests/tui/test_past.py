@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +25,7 @@ from naq_tui.screens.moment import MomentScreen
 from naq_tui.store.updates import EventsAppended, EventsRange, ResultsChanged
 from naq_tui.views.copying import copy_text
 from naq_tui.widgets.past_line import PastLine
-from tests.tui.conftest import fake_console, gone, settle, shown, text_on
+from tests.tui.conftest import fake_console, gone, settle, shown, text_on, until
 
 EVENTS = job_events()
 FIRST, LAST = EVENTS[0].seq, EVENTS[-1].seq
@@ -51,13 +50,6 @@ def short_log(*, with_values: bool = True) -> NaqConsole:
 
 async def none_stored(job_id: str) -> None:
     """What is stored of a job once it has expired."""
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await pilot.pause(0.02)
-    await pilot.pause()
 
 
 async def look_back(pilot: Pilot[Any], text: str, seq: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,17 +36,10 @@ from naq_tui.views.table import Lens
 from naq_tui.views.worker_report import LATELY
 from naq_tui.widgets.document import Document
 from tests.reports import texts_of
-from tests.tui.conftest import fake_console, settle, shown, text_on
+from tests.tui.conftest import fake_console, settle, shown, text_on, until
 from tests.tui.families import family_console
 
 OLDER = Related("more", "", str(RUNS_READ))
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await pilot.pause(0.02)
-    await pilot.pause()
 
 
 def feed_of(console: NaqConsole) -> FakeFeed:
