@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -30,7 +30,7 @@ from naq_tui.screens.main import MainScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update, in_slices
-from naq_tui.switching import CLOSE_S
+from naq_tui.switching import close
 from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.typing_ahead import KeysInTurn
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from naq_tui.launcher.supervisor import CloseMode
+
+log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 SLICE = 100
@@ -163,10 +165,11 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
     async def _shutdown(self) -> None:
         # feed and processes end while the loop still runs, whatever the reason for the end
         is_hung_up = self.return_code == HANGUP_STATUS and self.at_exit == "leave"
-        with contextlib.suppress(Exception):
+        try:
             await self.supervisor.close("policy" if is_hung_up else self.at_exit)
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.feed.close(), CLOSE_S)
+        except Exception:  # the terminal is given back whatever happens
+            log.debug("closing the processes failed", exc_info=True)
+        await close(self.feed)
         await super()._shutdown()
 
     # data

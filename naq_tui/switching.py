@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from naq_tui.screens.main import MainScreen
     from naq_tui.store.state import State
     from naq_tui.views.table import Lens
+
+log = logging.getLogger(__name__)
 
 CLOSE_S = 3.0
 """How long the feed may take to say goodbye."""
@@ -195,6 +197,13 @@ class SwitchingApp(GuardedApp):
         self._follow_feed()
         self.main.count_while_shown()
         self.say(f"Now on {context.name}.")
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_S):
-                await before.close()
+        await close(before)
+
+
+async def close(feed: Feed) -> None:
+    """Give up a feed that nobody looks at any more, whatever becomes of it."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await feed.close()
+    except Exception:
+        log.debug("closing the feed failed", exc_info=True)
