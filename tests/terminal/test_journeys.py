@@ -87,7 +87,7 @@ def test_retry_all_jobs_of_one_error(
     with Tmux(CONSOLE, tmp_path, cols=80, rows=24, env=console_env) as terminal:
         terminal.wait("LIVE")
         terminal.keys("9")
-        screen = terminal.wait(lambda s: "FileNotFoundError" in s and "13 failures" in s)
+        screen = terminal.wait(lambda s: "FileNotFoundError" in s and "13 failed" in s)
         assert "RuntimeError" in screen
         terminal.keys("/")
         terminal.type("notfound")
@@ -138,7 +138,7 @@ def test_delete_all_jobs_of_one_error(
     with Tmux(CONSOLE, tmp_path, cols=120, rows=40, env=console_env) as terminal:
         terminal.wait("LIVE")
         terminal.keys("9")
-        terminal.wait(lambda s: "FileNotFoundError" in s and "13 failures" in s)
+        terminal.wait(lambda s: "FileNotFoundError" in s and "13 failed" in s)
         terminal.keys("/")
         terminal.type("notfound")
         terminal.keys("Enter")
