@@ -15,7 +15,7 @@ from naq_tui.screens.call_fields import call_in_words, call_of, call_rows, queue
 from naq_tui.screens.form import FormScreen, MissingError, MistakeError, Preview, field_of
 from naq_tui.screens.sending import Send
 from naq_tui.views.command_line import enqueue_line, schedule_line
-from naq_tui.views.firing import POLICY_WORDS, WHEN_HINT, times_of
+from naq_tui.views.firing import POLICY_WORDS, WHEN_HINT, WHEN_SHORT, times_of
 from naq_tui.widgets.facts import Fact
 from naq_tui.widgets.form import Field
 
@@ -50,7 +50,7 @@ class AddScheduleScreen(FormScreen[ScheduleDraft]):
         rows = [
             *call_rows(tuple(known)),
             (
-                Field("when", "when", hint=WHEN_HINT),
+                Field("when", "when", hint=WHEN_SHORT),
                 Field("timezone", "time zone", default="UTC", hint="Europe/Berlin"),
             ),
             (Field("id", "id", hint="made for you"), Field("queue", "queue", default="default", hint="default")),

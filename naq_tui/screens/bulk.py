@@ -18,7 +18,7 @@ from naq_tui.acting.targets import Target, breakdown, sample
 from naq_tui.acting.verb import Act, Verb
 from naq_tui.format import count, plural
 from naq_tui.screens.dialog import Dialog, plain
-from naq_tui.text import cut, fit
+from naq_tui.text import cut, fit, wrap
 from naq_tui.views.course import Course
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.consent import ConsentFields
@@ -110,8 +110,9 @@ class BulkScreen(Dialog[frozenset[str] | None]):
     def _about(self) -> str:
         if len(self.targets) == 1:
             target = self.targets[0]
-            said = f"\n{fit('last said', 11)}{target.text}" if target.text else ""
-            return f"{fit('queue', 11)}{target.queue}{said}"
+            said = wrap(cut(target.text, 3 * 47), 47) if target.text else ()
+            lines = [f"{fit('' if place else 'last said', 11)}{piece}" for place, piece in enumerate(said)]
+            return "\n".join([f"{fit('queue', 11)}{target.queue}", *lines])
         lines = [f"{fit(title, 11)}{cut(values, 47)}" for title, values in breakdown(self.targets)]
         for place, line in enumerate(sample(self.targets)):
             lines.append(f"{fit('such as' if place == 0 else '', 11)}{cut(line, 47)}")

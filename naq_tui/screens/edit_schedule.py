@@ -16,7 +16,7 @@ from naq_tui.screens.sending import Send
 from naq_tui.text import safe
 from naq_tui.views.arguments import editable, list_of, object_of, put_back
 from naq_tui.views.command_line import edit_line
-from naq_tui.views.firing import POLICY_WORDS, WHEN_HINT, times_of
+from naq_tui.views.firing import POLICY_WORDS, WHEN_SHORT, times_of
 from naq_tui.widgets.form import Field, Row
 
 Changes = dict[str, Any]
@@ -56,7 +56,7 @@ class EditScheduleScreen(FormScreen[tuple[Changes, str | None]]):
 def rows_of(texts: Mapping[str, str]) -> list[Row]:
     """The fields for a schedule of these texts; what a newer version knows of policies can be left as it is."""
     return [
-        (Field("when", "when", hint=WHEN_HINT), Field("timezone", "time zone", hint="Europe/Berlin")),
+        (Field("when", "when", hint=WHEN_SHORT), Field("timezone", "time zone", hint="Europe/Berlin")),
         (Field("repeat", "runs in all", hint="empty: without end"),),
         (
             _policy("misfire", "missed runs", (*MisfirePolicy, texts["misfire"])),

@@ -14,7 +14,8 @@ from textual.widgets import Input, Static
 
 from naq_tui.messages import Launch
 from naq_tui.screens.dialog import Dialog
-from naq_tui.text import cut, safe
+from naq_tui.text import cut, safe, wrap
+from naq_tui.widgets.facts import Facts, continued
 from naq_tui.widgets.form import Field, Form, Row
 from naq_tui.widgets.picker import Picker
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from naq_tui.launcher import LaunchSpec, Recipe
 
 NO_RECIPE = ""
+COMMAND_LINES, COMMAND_CELLS = 2, 45
 
 
 _QUEUES = Field("queues", "queues", "default", "one or more: mail:3 default")
@@ -104,7 +106,7 @@ class LaunchScreen(Dialog[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Launch a {self.kind} on this machine"
             yield self.form
-            yield Static("", id="command", classes="note", markup=False)
+            yield Facts(COMMAND_LINES, id="command")
             yield Static("enter launches · tab next field · ←→ choose · esc leaves", classes="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -182,8 +184,8 @@ class LaunchScreen(Dialog[None]):
         mistakes = {**{_FIELD_OF.get(name, name): text for name, text in spec.validate().items()}, **mistakes}
         self.form.tell(mistakes)
         times = f"{number} × " if number > 1 else ""
-        command = "" if mistakes else cut(f"runs  {times}{safe(spec.display(), 300)}", 112)
-        self.query_one("#command", Static).update(command)
+        lines = [] if mistakes else two_lines(f"{times}{safe(spec.display(), 300)}")
+        self.query_one("#command", Facts).facts = tuple(continued("command", lines, "muted"))
         return None if mistakes else (spec, number)
 
     def _number(self, name: str, most: int, mistakes: dict[str, str]) -> int:
@@ -196,6 +198,13 @@ class LaunchScreen(Dialog[None]):
             mistakes[name] = f"{label}: a whole number, 1 to {most}"
             return 1
         return number
+
+
+def two_lines(command: str) -> list[str]:
+    """A command as far as there is room for it."""
+    first = wrap(command, COMMAND_CELLS)[0]
+    rest = command[len(first) :]
+    return [first, cut(rest, COMMAND_CELLS)] if rest else [first]
 
 
 def filled(recipe: Recipe) -> dict[str, str]:

@@ -208,7 +208,7 @@ class MainScreen(
                     # the rows tell the time of day only
                     Cell(f"{row.at:%a %d %b}", "strong") if row is not None and row.at.date() != today else None,
                     Cell(f"{f'+{count(new)} new' if new else 'not following':>13}", "waiting"),
-                    Cell(hints.hint("list.last", "{}"), "muted"),
+                    Cell(hints.hint("list.last", "follows"), "muted"),
                 ]
             )
         pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())

@@ -18,6 +18,8 @@ from naq_tui.views.report import Report
 from naq_tui.views.table import Lens
 
 JOBS_SHOWN = 50
+UNKNOWN = (f"{'?':<12}", "muted")
+"""What has become of a job that is not among those the console holds."""
 
 
 def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> Report:
@@ -41,10 +43,11 @@ def error_report(state: State, group: ErrorGroup, lens: Lens, extra: Extra) -> R
     report.section(f"Failures, the newest {min(JOBS_SHOWN, group.count)} of {group.count:,}")
     newest = group.job_ids[: -JOBS_SHOWN - 1 : -1]
     failed = _last_failures(state, newest)
+    report.lines.append((("  ", ""), (f"{'now':<13}{'at':<9}{'function':<25}job", "muted")))
     for job_id in newest:
         row, failure = state.jobs.get(job_id), failed.get(job_id)
         look = status.of_job(row.status) if row is not None else None
-        now = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else (" " * 12, "")
+        now = (f"{look.mark(lens.ascii_only)} {look.word:<10}", look.tone) if look else UNKNOWN
         moment = row.changed_at if row is not None else failure.at if failure is not None else None
         at = clock(moment) if moment is not None else ""
         if moment is not None:

@@ -25,11 +25,12 @@ def facet_line(facets: Sequence[Facet], chosen: str, room: int, *, ascii_only: b
         for facet in listed:
             is_chosen, word = facet.name == chosen, facet.look.word
             tone = facet.tone if facet.number else "muted"
-            if is_short and not is_chosen:
-                line.append(Cell(f"{facet.look.mark(ascii_only) or word} ", tone or "muted"))
-            else:
-                line.append(Cell(f" {word} ", "chip" if is_chosen else tone or "muted"))
-            line.append(Cell(f"{short_count(facet.number):<{FIGURE}} ", tone))
+            number = short_count(facet.number)
+            if is_chosen:
+                line += [Cell(f" {word} {number} ", "chip"), Cell(" " * (FIGURE - len(number)))]
+                continue
+            shown = f"{facet.look.mark(ascii_only) or word} " if is_short else f" {word} "
+            line += [Cell(shown, tone or "muted"), Cell(f"{number:<{FIGURE}} ", tone)]
         if sum(width(cell.text) for cell in line) <= room:
             break
     return line

@@ -14,6 +14,8 @@ from naq_tui.views.moment import parse_due
 PREVIEWED = 5
 PER_LINE = 3
 WHEN_HINT = "0 2 * * *, every 15m, at 18:00"
+WHEN_SHORT = "0 2 * * *, every 15m"
+"""As long as the field is."""
 POLICY_WORDS = {str(policy): str(policy).replace("_", " ") for policy in (*MisfirePolicy, *OverlapPolicy)}
 
 

@@ -102,7 +102,7 @@ class SchedulesView(TableView[ScheduleRow]):
         moment = next_run(state)
         if moment is None:
             return (Cell("none active", "muted"),) if state.schedules else ()
-        return (Cell("next", "muted"), Cell(f"{until(moment, lens.now):>{_NEXT_CELLS}}", "muted"))
+        return (Cell(f"next {until(moment, lens.now):<{_NEXT_CELLS}}", "muted"),)
 
 
 def next_run(state: State) -> datetime | None:

@@ -149,7 +149,8 @@ def _wrap(line: Cells, cells: int) -> list[Cells]:
     rows: list[list[tuple[str, str]]] = [[]]
     used = 0
     # what stands before the long part stays in its column
-    lead = sum(width(text) for text, _ in line[:-1])
+    last = line[-1][0]
+    lead = sum(width(text) for text, _ in line[:-1]) + len(last) - len(last.lstrip(" "))
     indent = lead if lead <= cells // 2 else 2
     for text, tone in line:
         while text:

@@ -28,7 +28,7 @@ class Pane(Painted):
 
     headline: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the upper edge, in parts that stand apart: the edge goes on between them, and through the spaces
-    that a part begins with, which keep room for its figure."""
+    that a part begins with or the last one ends with, which keep room for its figure."""
     footing: reactive[tuple[Cell, ...]] = reactive((), repaint=False)
     """At the right of the lower edge."""
     chips: reactive[tuple[str, ...]] = reactive((), repaint=False)
@@ -81,19 +81,27 @@ class Pane(Painted):
         room = cells - cells_width(left) - width(end)
         shown: list[tuple[str, str]] = []
         if right and room > 6:
-            shown = [(" ", ""), *cut_cells(right, room - 3), (" ", "")]
+            shown = [(" ", ""), *cut_cells(right, room - 3)]
+            shown.append(("─", edge) if shown[-1][0].endswith("─") else (" ", ""))
         line = "─" * max(0, room - cells_width(shown))
         return self.strip([*left, (line, edge), *shown, (end, edge)])
 
 
 def _apart(parts: Sequence[Cell], room: int, edge: str) -> list[tuple[str, str]]:
-    """The parts with the edge between them; where that is too long for `room` no room is kept for figures."""
-    leads = [len(part.text) - len(part.text.lstrip()) for part in parts]
-    if sum(width(part.text) + 3 for part in parts) - sum(leads[:1]) - 3 > room:
-        leads = [0 for _ in parts]
+    """The parts with the edge between them; where that is too long for `room` no room is kept for figures, and the
+    last parts go, whole."""
+    if sum(width(part.text) + 3 for part in parts) - sum(map(_lead, parts[:1])) - 3 > room:
+        parts = [Cell(part.text.strip(), part.tone) for part in parts]
+        while len(parts) > 1 and sum(width(part.text) + 3 for part in parts) - 3 > room:
+            parts = parts[:-1]
     cells: list[tuple[str, str]] = []
-    for place, (lead, (text, tone)) in enumerate(zip(leads, parts, strict=True)):
+    for place, part in enumerate(parts):
         if place:
-            cells.append((f" {'─' * (lead + 1)} ", edge))
-        cells.append((text.lstrip(), tone))
-    return cells
+            cells.append((f" {'─' * (_lead(part) + 1)} ", edge))
+        cells.append((part.text.strip(), part.tone))
+    trail = sum(len(part.text) - len(part.text.rstrip()) for part in parts[-1:])
+    return [*cells, (f" {'─' * (trail - 1)}", edge)] if trail else cells
+
+
+def _lead(part: Cell) -> int:
+    return len(part.text) - len(part.text.lstrip())

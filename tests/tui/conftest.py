@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_textual_snapshot as snapshots
+from syrupy.assertion import SnapshotAssertion
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from naq_tui import hints, keys
 from naq_tui.app import NaqConsole, make_console
 from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, FixedClock, first_batch
 from naq_tui.feed.sample import T0, link
+from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.updates import (
     EventsAppended,
     EventsRange,
@@ -27,8 +30,12 @@ from naq_tui.store.updates import (
     SchedulesChanged,
     WorkersChanged,
 )
+from tests.tui.pictures import NO_COLOR, OTHER_LOOKS, SNAPSHOTS, note
 
-ROOT = Path(__file__).resolve().parents[2]
+Step = tuple[str, ...] | Callable[[], Screen[Any]]
+"""Keys to press, or a screen to open over the panes."""
+Show = Callable[[NaqConsole, tuple[int, int], Mapping[str, Step]], Awaitable[None]]
+LOOKS = pytest.mark.parametrize("look", OTHER_LOOKS)
 NOTHING = (
     link(),
     EventsRange(1, 0),
@@ -48,7 +55,7 @@ class RepoSVGExtension(snapshots.SVGImageExtension):
 
     @classmethod
     def dirname(cls, *, test_location: Any) -> str:
-        return str(ROOT / "snapshots" / Path(test_location.filepath).stem)
+        return str(SNAPSHOTS / Path(test_location.filepath).stem)
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +64,8 @@ def _stable_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(App.theme, "_default", "textual-dark")
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
+    export = App.export_screenshot
+    monkeypatch.setattr(App, "export_screenshot", lambda app, **options: export(app, **options) + note(app))
     hints.use(keys.ACTIONS)
 
 
@@ -70,6 +79,16 @@ def fake_console(*batches: Any, processes: FakeProcesses | None = None, **option
         ticks=False,
         **options,
     )
+
+
+def in_look(look: str, monkeypatch: pytest.MonkeyPatch, make: Callable[[], NaqConsole] = fake_console) -> NaqConsole:
+    """A console in that theme, or without colours."""
+    if look == NO_COLOR:
+        monkeypatch.setenv("NO_COLOR", "1")
+    console = make()
+    if look != NO_COLOR:
+        console.theme = look
+    return console
 
 
 async def settle(pilot: Pilot[Any]) -> None:
@@ -115,3 +134,50 @@ def text_on(pilot: Pilot[Any]) -> str:
     """What stands on the screen."""
     strips = pilot.app.screen._compositor.render_strips(pilot.app.size)
     return "\n".join(strip.text for strip in strips)
+
+
+@pytest.fixture
+def show(snapshot: SnapshotAssertion) -> Show:
+    """Run a console and compare a picture after each step, by its name; every difference is told."""
+    pictures = snapshot.use_extension(RepoSVGExtension)
+
+    async def run(console: NaqConsole, size: tuple[int, int], steps: Mapping[str, Step]) -> None:
+        different = []
+        async with console.run_test(size=size) as pilot:
+            await settle(pilot)
+            for name, step in steps.items():
+                if callable(step):
+                    while console.screen is not console.main:
+                        console.pop_screen()
+                        await pilot.pause()
+                    await console.push_screen(step())
+                for key in () if callable(step) else step:
+                    await pilot.press(key)
+                    await pilot.pause()
+                await read(pilot)
+                await pilot.wait_for_scheduled_animations()
+                await pilot.pause()
+                if console.export_screenshot(simplify=True) != pictures(name=name):
+                    different.append(name)
+        assert different == [], "these pictures are others now: pytest --snapshot-update, and look at them"
+
+    return run
+
+
+async def read(pilot: Pilot[Any]) -> None:
+    """Wait until the report or the figures in front have all that they read."""
+    console = pilot.app
+    assert isinstance(console, NaqConsole)
+    async with asyncio.timeout(20):
+        while not is_read(console):
+            await pilot.pause(0.02)
+    await pilot.pause()
+
+
+def is_read(console: NaqConsole) -> bool:
+    screen, told = console.screen, console.state.figures
+    if isinstance(screen, DetailScreen) and screen.kind in ("job", "schedule", "error"):
+        return screen.extra.is_read or bool(screen.extra.problem)
+    if screen is console.main and console.main.current == "figures" and console.state.is_live:
+        return told is not None and told.progress is None
+    return True

@@ -16,6 +16,7 @@ from naq_tui.screens import figures_reading
 from naq_tui.screens.moment import MomentScreen
 from tests.tui.conftest import NOTHING, after, fake_console, settle, shown
 
+BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 
 
@@ -76,14 +77,15 @@ def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert snap_compare(fake_console(), terminal_size=(80, 24), run_before=figures())
 
 
-def test_reading(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_reading(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
     """How much has been read; what is known so far stands there already."""
     monkeypatch.setattr(figures_reading, "TOLD_EVERY", 1)
     console = fake_console()
     assert isinstance(console.feed, FakeFeed)
     console.feed.counting_stalls_at = 180_000
     has_some = figures(is_there=lambda app: app.state.figures is not None and app.state.figures.rows)
-    assert snap_compare(console, terminal_size=(80, 24), run_before=has_some)
+    assert snap_compare(console, terminal_size=size, run_before=has_some)
 
 
 def test_nothing(snap_compare: Any) -> None:
@@ -98,9 +100,10 @@ def test_unreadable(snap_compare: Any) -> None:
     assert snap_compare(console, terminal_size=(80, 24), run_before=has_failed)
 
 
-def test_of_an_instant(snap_compare: Any) -> None:
+@BOTH
+def test_of_an_instant(snap_compare: Any, size: tuple[int, int]) -> None:
     """The window before that instant."""
-    assert snap_compare(fake_console(), terminal_size=(120, 40), run_before=figures(at="#184100"))
+    assert snap_compare(fake_console(), terminal_size=size, run_before=figures(at="#184100"))
 
 
 def test_help(snap_compare: Any) -> None:

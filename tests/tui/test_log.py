@@ -89,7 +89,7 @@ async def test_t_goes_to_a_sequence_and_to_both_ends() -> None:
         await until(pilot, lambda: log.selected is not None and log.selected.seq == 1)
         await pilot.pause()
         headline = [cell.text for cell in console.main.panes["events"].headline]
-        assert headline == ["Mon 23 Nov", "not following", "G"], "the rows tell the time of day only"
+        assert headline == ["Mon 23 Nov", "not following", "G follows"], "the rows tell the time of day only"
         await pilot.press("t", *"#99999999", "enter")
         await until(pilot, lambda: log.is_following)
 

@@ -5,19 +5,14 @@ One run of the console makes several pictures, so that all of them take little t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
-from naq_tui.app import NaqConsole
 from naq_tui.feed.fake import FakeProcesses, first_batch
 from naq_tui.feed.sample import T0, link
-from tests.tui.conftest import NOTHING, RepoSVGExtension, fake_console, settle
-
-Show = Callable[[NaqConsole, tuple[int, int], dict[str, tuple[str, ...]]], Awaitable[None]]
+from tests.tui.conftest import LOOKS, NOTHING, Show, Step, fake_console, in_look
 
 SMALL, MEDIUM, WIDE, NARROW = (80, 24), (120, 40), (200, 60), (60, 20)
+BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
 LISTS = {
     "events": ("2",),
     "jobs": ("3",),
@@ -27,8 +22,9 @@ LISTS = {
     "results": ("7",),
     "processes": ("8",),
     "errors": ("9",),
+    "figures": ("0",),
 }
-NEWER = {
+NEWER: dict[str, Step] = {
     "events": ("2", "k", "k", "k"),
     "jobs": ("3", "space", "j"),
     "errors": ("9",),
@@ -43,28 +39,28 @@ NEWER = {
     "help": ("escape", "question_mark"),
 }
 """Each goes on where the one before it ended."""
-
-
-@pytest.fixture
-def show(snapshot: SnapshotAssertion) -> Show:
-    """Run a console and compare a picture after each step, named and made of keys; every difference is told."""
-    pictures = snapshot.use_extension(RepoSVGExtension)
-
-    async def run(console: NaqConsole, size: tuple[int, int], steps: dict[str, tuple[str, ...]]) -> None:
-        different = []
-        async with console.run_test(size=size) as pilot:
-            await settle(pilot)
-            for name, keys in steps.items():
-                for key in keys:
-                    await pilot.press(key)
-                    await pilot.pause()
-                await pilot.wait_for_scheduled_animations()
-                await pilot.pause()
-                if console.export_screenshot(simplify=True) != pictures(name=name):
-                    different.append(name)
-        assert different == [], "these pictures are others now: pytest --snapshot-update, and look at them"
-
-    return run
+FORMS: dict[str, Step] = {
+    **{name: LISTS[name] for name in ("queues", "workers", "schedules", "results", "processes", "figures")},
+    "one-figure": ("enter",),
+    "add-job": ("escape", "3", "A"),
+    "add-schedule": ("escape", "6", "A"),
+    "confirm": ("escape", "4", "P"),
+    "columns": ("escape", "c"),
+    "views": ("escape", "b"),
+    "export": ("escape", "x"),
+    "contexts": ("escape", "ctrl+o"),
+    "moment": ("escape", "t"),
+    "queue": ("escape", "enter"),
+    "worker": ("escape", "5", "enter"),
+    "copy": ("y",),
+    "schedule": ("escape", "escape", "6", "enter"),
+    "process": ("escape", "8", "j", "i"),
+    "error": ("escape", "9", "enter"),
+    "clone": ("escape", "7", "C"),
+    "compare": ("escape", "slash", *"failed", "enter", "equals_sign"),
+    "leave": ("escape", "q"),
+}
+"""The rest of the lists, the reports, the forms and the questions."""
 
 
 async def test_wide(show: Show) -> None:
@@ -78,6 +74,7 @@ async def test_wide_reports(show: Show) -> None:
         "job": ("3", "left", "enter"),
         "worker": ("escape", "5", "enter"),
         "help": ("escape", "question_mark"),
+        "compare": ("escape", "7", "slash", *"failed", "enter", "equals_sign"),
     }
     await show(fake_console(), WIDE, steps)
 
@@ -100,6 +97,12 @@ async def test_no_color(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     await show(fake_console(), MEDIUM, NEWER)
 
 
+@LOOKS
+async def test_forms(show: Show, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    """Every form and every question: grounds that can be told apart, and all that is said without colour."""
+    await show(in_look(look, monkeypatch), MEDIUM, FORMS)
+
+
 async def test_light_and_without_colour_at_80x24(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lists that are looked at most, as they are in the smallest usual terminal."""
     console = fake_console()
@@ -110,32 +113,35 @@ async def test_light_and_without_colour_at_80x24(show: Show, monkeypatch: pytest
     await show(fake_console(), SMALL, {f"no-color-{name}": pressed for name, pressed in lists.items()})
 
 
-async def test_empty(show: Show) -> None:
+@BOTH
+async def test_empty(show: Show, size: tuple[int, int]) -> None:
     """Each list says why it is empty and what fills it."""
-    await show(fake_console(NOTHING, processes=FakeProcesses()), SMALL, LISTS)
+    await show(fake_console(NOTHING, processes=FakeProcesses()), size, LISTS)
 
 
-async def test_loading(show: Show) -> None:
-    """Connected, nothing read yet."""
-    await show(fake_console((link(),), processes=FakeProcesses()), SMALL, {"overview": (), **LISTS})
+@BOTH
+async def test_loading(show: Show, size: tuple[int, int]) -> None:
+    """Connected, nothing read yet. (The figures: test_figures_screens.)"""
+    lists = {name: pressed for name, pressed in LISTS.items() if name != "figures"}
+    await show(fake_console((link(),), processes=FakeProcesses()), size, {"overview": (), **lists})
 
 
-async def test_without_a_server(show: Show) -> None:
+@BOTH
+async def test_without_a_server(show: Show, size: tuple[int, int]) -> None:
     """Nothing was ever read: each list says so, the alarm what to do."""
     failed = link(state="failed", message="the server refused the credentials: check --creds", rtt_ms=None)
-    steps = {"overview": (), "events": ("2",), "jobs": ("3",), "errors": ("9",)}
-    await show(fake_console((failed,), processes=FakeProcesses()), SMALL, steps)
+    await show(fake_console((failed,), processes=FakeProcesses()), size, {"overview": (), **LISTS})
 
 
-async def test_stale(show: Show) -> None:
+@BOTH
+async def test_stale(show: Show, size: tuple[int, int]) -> None:
     """The last data stays, its ages stand still, and the alarm says since when."""
     console = fake_console(first_batch(), (link(state="lost", rtt_ms=None, message="connection refused"),))
     console.clock.moment = T0.replace(second=33)
-    steps = {"events": ("2",), "jobs": ("3",), "workers": ("5",), "job": ("3", "left", "enter")}
-    await show(console, SMALL, steps)
+    await show(console, size, {"overview": (), **LISTS, "job": ("3", "left", "enter")})
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
+@BOTH
 async def test_asking(show: Show, size: tuple[int, int]) -> None:
     """Questions and forms of queues, schedules and workers: the safe answer has the focus, a reason can be given."""
     steps = {

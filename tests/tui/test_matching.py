@@ -31,7 +31,7 @@ from naq_tui.views.jobs import JobsView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.search import Needle
 from naq_tui.views.table import Lens
-from tests.tui.conftest import fake_console, gone, settle, shown, text_on, until
+from tests.tui.conftest import LOOKS, fake_console, gone, in_look, settle, shown, text_on, until
 
 BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 LENS = Lens(T0, T0)
@@ -292,6 +292,12 @@ def test_chosen(snap_compare: Any, size: tuple[int, int]) -> None:
 @BOTH
 def test_looking(snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(fake_console(), terminal_size=size, run_before=searching(*FAILED, "R"))
+
+
+@LOOKS
+def test_looking_in_other_looks(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    console = in_look(look, monkeypatch)
+    assert snap_compare(console, terminal_size=(120, 40), run_before=searching(*FAILED, "R"))
 
 
 @BOTH

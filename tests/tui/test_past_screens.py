@@ -107,10 +107,11 @@ def test_workers(snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(console(), terminal_size=size, run_before=as_it_was("5"))
 
 
-@pytest.mark.parametrize("key", ["4", "6", "7", "8"])
-def test_other_screens(snap_compare: Any, key: str) -> None:
+@BOTH
+@pytest.mark.parametrize("key", ["2", "4", "6", "7", "8", "9"])
+def test_other_screens(snap_compare: Any, key: str, size: tuple[int, int]) -> None:
     """Queues counted, schedules with their next run; values as far as they are kept; processes are not in the log."""
-    assert snap_compare(console(), terminal_size=(120, 40), run_before=as_it_was(key))
+    assert snap_compare(console(), terminal_size=size, run_before=as_it_was(key))
 
 
 def test_reading(snap_compare: Any) -> None:

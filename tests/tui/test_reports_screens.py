@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from naq.errors import NaqConnectionError
+from naq.models.event import JobEvent, StoredEvent
+from naq.models.event import JobEventType as Type
 from naq_tui.app import NaqConsole
 from naq_tui.feed import fake
-from naq_tui.feed.fake import FakeFeed, first_batch
+from naq_tui.feed.fake import FakeFeed, FakeProcesses, first_batch
+from naq_tui.feed.sample import T0, schedules, stored, workers
 from naq_tui.screens import detail as detail_screen
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY
-from tests.tui.conftest import fake_console, settle
+from naq_tui.store.updates import EventsAppended, SchedulesChanged, Update, WorkersChanged
+from naq_tui.views.judging import worker_status
+from naq_tui.views.table import Lens
+from tests.tui.conftest import Show, fake_console, settle
 from tests.tui.families import family_console
+from tests.tui.test_launcher_screens import RECIPES, views
 
 SMALL, MEDIUM = (80, 24), (120, 40)
 BOTH = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=["80x24", "120x40"])
@@ -136,3 +146,84 @@ def test_kin_is_read(snap_compare: Any, size: tuple[int, int]) -> None:
     console.feed.scan_stalls_at = 10**9
     keys = ("pagedown",) if size == SMALL else ()
     assert snap_compare(console, terminal_size=size, run_before=report("job", "merge", *keys, has_kin=False))
+
+
+STATE = apply(EMPTY, first_batch())
+LAST_SEQ = STATE.last_seq
+DAY = timedelta(days=1)
+
+
+def every_event() -> tuple[StoredEvent, ...]:
+    """Just now: one event of each kind that the usual system has none of lately, and of each kind of record."""
+    on_purge = {"count": 4910, "operator": "ann@web-1", "action": "queue.purge", "action_id": "a-1"}
+    made = (
+        JobEvent.of(Type.ENQUEUED, job_id="stopped", queue="mail", function="shop.tasks:send_invoice"),
+        JobEvent.of(Type.CANCELLED, job_id="stopped", queue="mail", function="shop.tasks:send_invoice"),
+        JobEvent.of(Type.SCHEDULE_MISFIRED, schedule_id="digest", reason="3 missed, 1 made up (run once)"),
+        JobEvent.of(Type.WORKER_STOPPED, worker_id="w-9", reason="asked to stop"),
+        JobEvent.of(Type.QUEUE_PURGED, queue="reports", reason="a bad deploy", details=on_purge),
+        JobEvent.of(Type.OPERATOR_ACTION, queue="reports", reason="a bad deploy", details=on_purge),
+    )
+    moments = [T0 - timedelta(milliseconds=len(made) - place) for place in range(len(made))]
+    return tuple(
+        stored(LAST_SEQ + 1 + place, at, replace(event, ts=at, id=f"made-{place}"))
+        for place, (at, event) in enumerate(zip(moments, made, strict=True))
+    )
+
+
+def every_status() -> dict[str, DetailScreen]:
+    """A report on a job, a worker, a schedule in each of its states, and on an event of each kind of record."""
+    lens = Lens(T0, T0)
+    state = apply(STATE, more())
+    found: dict[str, DetailScreen] = {}
+    for row in state.jobs.values():
+        found.setdefault(f"job-{row.status}", DetailScreen("job", row.job_id))
+    for key, worker in state.workers.items():
+        found.setdefault(f"worker-{worker_status(worker, lens)}", DetailScreen("worker", key))
+    for key, schedule in state.schedules.items():
+        found.setdefault(f"schedule-{schedule.status}", DetailScreen("schedule", key))
+    for event in every_event()[2:]:
+        found[f"event-{event.event.entity}"] = DetailScreen("event", str(event.seq))
+    return found
+
+
+def more() -> tuple[Update, ...]:
+    """What the usual system has none of."""
+    w4, scheduler = (next(record for record in workers() if record.worker_id == name) for name in ("w-4", "s-1"))
+    plan = next(each for each in schedules() if each.schedule_id == "digest")
+    once = replace(plan, interval_s=None, run_at=T0 + DAY, next_run_at=T0 + DAY, status="ACTIVE")
+    return (
+        EventsAppended(every_event()),
+        WorkersChanged(
+            (
+                replace(w4, worker_id="w-8", status="STOPPING"),
+                replace(w4, worker_id="w-9", status="STARTING"),
+                replace(scheduler, worker_id="s-2", leader=False),
+            )
+        ),
+        SchedulesChanged(
+            (
+                replace(once, schedule_id="later"),
+                replace(once, schedule_id="held", status="PAUSED"),
+                replace(plan, schedule_id="done", status="COMPLETED"),
+                replace(plan, schedule_id="ended", status="CANCELLED"),
+            )
+        ),
+    )
+
+
+@BOTH
+async def test_every_status(show: Show, size: tuple[int, int]) -> None:
+    """The status on top by glyph, word and colour, what follows from it below; labels in one column."""
+    steps = {name: partial(DetailScreen, screen.kind, screen.key) for name, screen in every_status().items()}
+    await show(fake_console((*first_batch(), *more())), size, steps)
+
+
+@BOTH
+async def test_every_process(show: Show, size: tuple[int, int]) -> None:
+    """One that waits for its next start, one in a crash loop, and one that is not launched."""
+    processes = FakeProcesses(*views(), recipes=RECIPES)
+    names = {"waiting": "mail-3", "crash-loop": "worker-1", "ready": "recipe:reports"}
+    ids = {view.name: view.process_id for view in views()}
+    steps = {name: partial(DetailScreen, "process", ids.get(key, key)) for name, key in names.items()}
+    await show(fake_console(processes=processes), size, steps)

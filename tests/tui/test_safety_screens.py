@@ -14,7 +14,7 @@ from naq_tui.contexts import Context
 from naq_tui.feed.fake import first_batch
 from naq_tui.feed.sample import results
 from naq_tui.store.updates import ResultsChanged
-from tests.tui.conftest import after, fake_console
+from tests.tui.conftest import LOOKS, after, fake_console, in_look
 
 BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 CONTEXTS = (
@@ -61,6 +61,13 @@ def test_production_asks_for_its_name(snap_compare: Any, size: tuple[int, int]) 
     """What is about to be done, where, and the name to type."""
     console = production(allow_changes=True)
     assert snap_compare(console, terminal_size=size, run_before=after("6", "P"))
+
+
+@LOOKS
+def test_production_asks_in_other_looks(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    """Framed as production without its colour, too: by the word."""
+    console = in_look(look, monkeypatch, lambda: production(allow_changes=True))
+    assert snap_compare(console, terminal_size=(120, 40), run_before=after("6", "P"))
 
 
 def test_a_wrong_name_is_told(snap_compare: Any) -> None:
