@@ -167,9 +167,9 @@ class Results:
         await self._objects.delete(job_id)
 
 
-def record_of(entry: Entry) -> JobResult:
-    """Raises SerializationError where the entry holds no result."""
-    return JobResult.from_wire(entry.value, saved_at=entry.saved_at, revision=entry.revision)
+def record_of(entry: Entry, loads: Callable[[bytes], Any] = codec.loads) -> JobResult:
+    """Raises SerializationError where the entry holds no result; `loads` makes a JSON value of its bytes."""
+    return JobResult.from_wire(entry.value, saved_at=entry.saved_at, revision=entry.revision, loads=loads)
 
 
 def outcome_of(record: JobResult) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -234,13 +234,20 @@ class JobResult:
         return codec.dumps(record)
 
     @classmethod
-    def from_wire(cls, raw: bytes, *, saved_at: datetime | None = None, revision: int = 0) -> JobResult:
-        """Read a result record.
+    def from_wire(
+        cls,
+        raw: bytes,
+        *,
+        saved_at: datetime | None = None,
+        revision: int = 0,
+        loads: Callable[[bytes], Any] = codec.loads,
+    ) -> JobResult:
+        """Read a result record; `loads` makes a JSON value of its bytes.
 
         Raises:
             SerializationError: not a JSON object with text `job_id` and `status`.
         """
-        record = codec.loads(raw)
+        record = loads(raw)
         if (
             not isinstance(record, dict)
             or not isinstance(record.get("job_id"), str)

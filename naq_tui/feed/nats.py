@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +20,10 @@ from naq.eventlog import StreamRange, stream_range
 from naq.inspector import worker_of
 from naq.kv import Entry
 from naq.models.times import utcnow
-from naq.results import record_of
 from naq.schedules import schedule_of
 from naq.settings import Settings
 from naq.topology import STREAM_NOT_FOUND, ensure_topology
-from naq_tui.feed import past
+from naq_tui.feed import large, past
 from naq_tui.feed.cluster import ClusterWatch
 from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.frame import Frame
@@ -265,11 +264,20 @@ class NatsFeed(NatsPages):
         held = await stream_range(self._client.connection, bucket.stream)
         from_seq, entries = await past.newest_results(self._client, held)
         self._frame.results_from(from_seq)
-        self._take("results", entries, record_of)
+        await self._take_results(entries)
         self._frame.total_results(held.messages)
         self._has_results = True
         async for entries in self._client.results.watch(held.last_seq + 1):
-            self._take("results", entries, record_of)
+            await self._take_results(entries)
+
+    async def _take_results(self, entries: Sequence[Entry]) -> None:
+        async for entry, record in large.records(entries):
+            if record is None:
+                self._frame.remove("results", entry.key)
+            elif isinstance(record, SerializationError):
+                self._frame.malformed("results", entry.key, entry.value, str(record))
+            else:
+                self._frame.record("results", entry.key, record)
 
     async def _sample_queues(self) -> None:
         while True:

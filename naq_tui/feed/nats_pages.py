@@ -57,7 +57,8 @@ class NatsPages:
 
     async def read_result(self, job_id: str) -> JobResult | None:
         """See `Pages.read_result`."""
-        return await self._client.results.get_record(job_id)
+        entry = await self._client.results.bucket.get(job_id)
+        return None if entry is None else await large.record(entry)
 
     async def read_value(self, ref: ValueRef, told: Callable[[int], object]) -> Any:
         """See `Pages.read_value`."""

@@ -15,8 +15,8 @@ from naq.errors import SerializationError
 from naq.eventlog import stream_range
 from naq.kv import Bucket
 from naq.models.result import JobResult
-from naq.results import record_of
 from naq.tail import TailMessage
+from naq_tui.feed import large
 from naq_tui.feed.log import backwards
 from naq_tui.feed.query import ResultsPiece
 
@@ -45,7 +45,7 @@ async def read_results(client: Callable[[], AsyncClient], start: int, step: int)
     async with aclosing(pieces):  # type: ignore[type-var]
         async for messages, begins in pieces:
             reached = FIRST if begins <= held.first_seq else begins
-            yield _piece(bucket, messages, reached)
+            yield await _piece(bucket, messages, reached)
     if reached > FIRST:
         yield ResultsPiece((), FIRST)
 
@@ -56,21 +56,19 @@ async def _forwards(
     async with StreamCursor(client().connection, bucket.stream, [f"$KV.{bucket.name}.>"], start) as cursor:
         while start <= last and (messages := await cursor.take(PIECE)):
             start = messages[-1].seq + 1
-            yield _piece(bucket, messages, start - 1)
+            yield await _piece(bucket, messages, start - 1)
     if start <= last:
         yield ResultsPiece((), last)
 
 
-def _piece(bucket: Bucket, messages: Iterable[TailMessage], reached: int) -> ResultsPiece:
+async def _piece(bucket: Bucket, messages: Iterable[TailMessage], reached: int) -> ResultsPiece:
     found: list[JobResult] = []
     unreadable = removed = 0
-    for message in messages:
-        entry = bucket.entry_of(message)
-        if entry.is_deleted:
+    async for _, record in large.records(map(bucket.entry_of, messages)):
+        if record is None:
             removed += 1
-            continue
-        try:
-            found.append(record_of(entry))
-        except SerializationError:
+        elif isinstance(record, SerializationError):
             unreadable += 1
+        else:
+            found.append(record)
     return ResultsPiece(tuple(found), reached, unreadable, removed)
