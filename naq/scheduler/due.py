@@ -20,9 +20,12 @@ class DueHeap:
         return len(self._schedules)
 
     def put(self, schedule: Schedule) -> None:
-        """Add or replace a schedule, unless a newer revision of it is held already."""
+        """Add or replace a schedule, unless a newer revision of it is held already.
+
+        One made later that stands at an earlier revision is of a store made anew.
+        """
         held = self._schedules.get(schedule.schedule_id)
-        if held is not None and held.revision > schedule.revision:
+        if held is not None and held.revision > schedule.revision and not _is_made_later(schedule, held):
             return
         self._schedules[schedule.schedule_id] = schedule
         if schedule.is_due_ever and schedule.next_run_at is not None:
@@ -63,3 +66,8 @@ class DueHeap:
             ):
                 return
             heapq.heappop(self._heap)
+
+
+def _is_made_later(schedule: Schedule, other: Schedule) -> bool:
+    made, other_made = schedule.created_at, other.created_at
+    return made is not None and other_made is not None and made > other_made

@@ -7,6 +7,7 @@ What a crash does: the lease of a leader that is killed passes on, and the next 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -68,6 +69,8 @@ class Scheduler:
         self._to_look_at: set[str] = set()
         """Schedules to be looked at whether they are due or not: a run is unsettled, or a buffered one may go."""
         self._firing: set[str] = set()
+        self._doubted: set[str] = set()
+        """Schedules held since before the link was lost or came back: the server may have another store now."""
 
     @property
     def is_leader(self) -> bool:
@@ -91,6 +94,7 @@ class Scheduler:
             await ensure_topology(connection)
             self._connection = connection
             self._clock.attach(connection, self._changed)
+            connection.on_state(self._on_state)
             self._events = Events(connection)
             self._manager = ScheduledJobManager(connection)
             results = Results(connection)
@@ -145,6 +149,10 @@ class Scheduler:
                 details={"kind": "scheduler"},
             )
         )
+
+    def _on_state(self, state: LinkState) -> None:
+        if state in (LinkState.LOST, LinkState.LIVE):  # what is written meanwhile goes to whoever answers then
+            self._doubted = {schedule.schedule_id for schedule in self._heap.schedules()}
 
     async def _watch_schedules(self) -> None:
         async for batch in self._manager.watch():
@@ -253,7 +261,9 @@ class Scheduler:
 
     async def _fire(self, schedule: Schedule, now: datetime) -> None:
         try:
-            if schedule.unsettled_at is not None:
+            if schedule.schedule_id in self._doubted and not await self._is_stored(schedule):
+                stored = self._heap.get(schedule.schedule_id)
+            elif schedule.unsettled_at is not None:
                 stored = await self._firer.settle(schedule)
             else:
                 stored = await self._firer.fire(schedule, now)
@@ -272,6 +282,18 @@ class Scheduler:
         if held is not None:
             self._heap.put(held)  # its turn may have come, and been passed over, while it fired
         self._changed.set()
+
+    async def _is_stored(self, schedule: Schedule) -> bool:
+        """Whether it stands in the store as it is held; where it does not, what stands there is held from now on."""
+        entry = await self._manager.bucket.get(schedule.schedule_id)
+        self._doubted.discard(schedule.schedule_id)
+        if entry is not None and entry.revision == schedule.revision:
+            return True
+        self._drop(schedule.schedule_id)
+        if entry is not None:
+            with contextlib.suppress(SerializationError):  # it is left alone, as the watch leaves it
+                self._keep(schedule_of(entry))
+        return False
 
     def _put_back(self, schedule: Schedule) -> None:
         """Hold what was taken to fire, unless it has been deleted meanwhile: by whoever fired it, or cancelled it."""
