@@ -172,7 +172,7 @@ class ActingOnJobs(Asking):
             elif left_out:
                 self.app.say(rule_of(f"job.{verb.name}"), severity="warning")
             else:
-                self.app.say("Nothing that is stored now matches.", severity="warning")
+                self.app.say(matching.nothing, severity="warning")
             return
         from naq_tui.screens.bulk import BulkScreen
 

@@ -93,6 +93,7 @@ class Matching:
         reads_queues: whether what waits in the queues is looked through as well as what has a record.
         held: what the console holds and is wanted, once all is read: what is stored anew meanwhile is among it.
         whole: about how many there are to look at.
+        nothing: what is said where there is none.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Matching:
         reads_queues: bool,
         held: Callable[[], Iterable[Row]],
         whole: int,
+        nothing: str = "Nothing that is stored now matches.",
     ) -> None:
         self.targets = Frozen()
         self.looked_at = 0
@@ -112,6 +114,7 @@ class Matching:
         """Those that could be acted on so, of which what is asked for is not known."""
         self.is_cut = False
         """Whether there are more than one action is about."""
+        self.nothing = nothing
         self._judge = judge
         self._statuses = statuses
         self._reads_queues = reads_queues
@@ -210,7 +213,8 @@ def of_causes(groups: Iterable[ErrorGroup], state: State, statuses: frozenset[st
         is_one = error is not None and (error.fingerprint in fingerprints or safe(error.type, 100) in types)
         return Judged(_row(record, None), is_one)
 
-    return Matching(judge_one, statuses, reads_queues=False, held=tuple, whole=state.results_total)
+    nothing = "No job that is stored has this error now: each was retried, cancelled or deleted."
+    return Matching(judge_one, statuses, reads_queues=False, held=tuple, whole=state.results_total, nothing=nothing)
 
 
 def _row(record: JobResult | Job, state: State | None) -> Row:

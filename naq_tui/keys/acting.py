@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from naq_tui.keys.action import Action
 from naq_tui.keys.places import JOB_LISTS
 
@@ -41,12 +43,24 @@ def _on_jobs(verb: str, key: str, label: str, help_text: str, where: frozenset[s
 
 ENDED = JOB_LISTS | {"job", "error"}
 
+_ADD_JOB = replace(
+    _acting(
+        "job.add",
+        "A",
+        "add job",
+        "Enqueue a job: function, arguments, queue, when",
+        "jobs queues events overview",
+        77,
+    ),
+    footer_where=frozenset({"jobs", "queues"}),
+)
+
 ACTING: tuple[Action, ...] = (
     _on_jobs("retry", "R", "retry", "Put failed or cancelled jobs back into their queues", ENDED, 84),
     _on_jobs("cancel", "X", "cancel", "Cancel jobs, waiting or running", frozenset({"jobs", "job"}), 82),
     _on_jobs("delete", "D", "delete", "Delete the records of jobs that have ended", ENDED, 80),
     _on_jobs("clone", "C", "clone", "Enqueue its call again, with edited arguments", CLONABLE, 76),
-    _acting("job.add", "A", "add job", "Enqueue a job: function, arguments, queue, when", "jobs queues", 77),
+    _ADD_JOB,
     _acting("schedule.add", "A", "add", "Make a new schedule, its times in sight", "schedules", 76),
     _acting("schedule.toggle", "P", "pause/resume", "Pause the schedule, or resume it", "schedules", 79),
     _acting("schedule.trigger", "T", "fire", "Fire the schedule once, now, beside its own times", "schedules", 80),

@@ -143,6 +143,12 @@ class MainScreen(
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
 
+    def on_screen_suspend(self) -> None:
+        """What is opened or asked is about the row under the cursor: that one is still there afterwards."""
+        table = self.tables.get(self.place)
+        if table is not None:
+            table.hold()
+
     def on_screen_resume(self) -> None:
         self._refresh_views()
 

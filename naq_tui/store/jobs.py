@@ -17,7 +17,7 @@ from naq.models.result import JobResult
 from naq.models.schedule import Schedule
 from naq.models.worker import WorkerRecord
 from naq_tui.store.copied import copied
-from naq_tui.store.rows import EventRow, ResultRow, error_text, function_name
+from naq_tui.store.rows import EventRow, ResultRow, error_text, function_name, progress_text
 from naq_tui.text import safe
 
 JOBS_KEPT = 5_000
@@ -179,7 +179,7 @@ def _call_of(job: Job) -> Mapping[str, Any]:
 
 def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow | None:
     if event.type == "PROGRESS":
-        return None if known is None else known._replace(text=_progress(event), changed_at=row.at)
+        return None if known is None else known._replace(text=progress_text(event.details or {}), changed_at=row.at)
     status = _STATUS_OF.get(event.type)
     if status is None:
         return None
@@ -189,7 +189,9 @@ def _after_event(known: JobRow | None, row: EventRow, event: JobEvent) -> JobRow
     before = known or JobRow(event.job_id, row.job, status, row.function, row.queue)
     enqueued_at, started_at, ended_at, retry_at = before.enqueued_at, before.started_at, before.ended_at, None
     wait_ms, run_ms = before.wait_ms, before.run_ms
-    text, error_type = "" if status == "COMPLETED" else row.text, before.error_type
+    text, error_type = row.text, before.error_type
+    if status == "COMPLETED":
+        text = before.text if before.status == status else ""  # its result may be here before the event
     if event.type == "ENQUEUED":
         enqueued_at = row.at
         parents = (event.details or {}).get("depends_on")
@@ -256,19 +258,6 @@ def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:
         record=record,
         call=record.job or (known.call if known else None),
     )
-
-
-def _progress(event: JobEvent) -> str:
-    details = event.details or {}
-    done, total, note = details.get("done"), details.get("total"), details.get("note")
-    parts = []
-    if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
-        parts.append(f"{done:,g}/{total:,g} · {min(100, max(0, 100 * done / total)):.0f} %")
-    elif isinstance(done, int | float):
-        parts.append(f"{done:,g}")
-    if isinstance(note, str):
-        parts.append(safe(note, 100))
-    return "  ".join(parts)
 
 
 def _bounded(jobs: dict[str, JobRow]) -> dict[str, JobRow]:

@@ -288,10 +288,23 @@ def _escaped(raw: bytes) -> str:
     return told(repr(bytes(raw[:150]))[1:])
 
 
+def progress_text(details: Mapping[str, Any]) -> str:
+    """How far a job has come, as it told: `37/60 · 62 %  pages`."""
+    done, total, note = details.get("done"), details.get("total"), details.get("note")
+    parts = []
+    if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
+        parts.append(f"{done:,g}/{total:,g} · {min(100, max(0, 100 * done / total)):.0f} %")
+    elif isinstance(done, int | float):
+        parts.append(f"{done:,g}")
+    if isinstance(note, str):
+        parts.append(safe(note, 100))
+    return "  ".join(parts)
+
+
 def _event_text(event: JobEvent) -> str:
     kind = event.type
     if kind == "ENQUEUED":
-        return f"by {safe(event.schedule_id, 60)}" if event.schedule_id else ""
+        return f"by {_schedule(event)}" if event.schedule_id else ""
     if kind == "STARTED":
         return f"attempt {event.attempt:g}" if event.attempt and event.attempt > 1 else ""
     if kind == "COMPLETED":
@@ -307,8 +320,12 @@ def _event_text(event: JobEvent) -> str:
         return told(": ".join(filter(None, (f"{_deed(event, details)} {_by(event.actor)}".strip(), event.reason))))
     if event.reason:
         return told(event.reason)
+    if kind == "PROGRESS":
+        return progress_text(details)
+    if kind == "SCHEDULED":
+        return told(_times(event, details))
     if kind == "SCHEDULE_TRIGGERED":
-        return safe(event.schedule_id or "", 60)
+        return _schedule(event)
     if kind in ("WORKER_STARTED", "WORKER_STOPPED") and details.get("kind") == "scheduler":
         return safe(f"scheduler on {details['host']}" if details.get("host") else "scheduler", 60)
     if kind == "WORKER_STARTED":
@@ -316,7 +333,22 @@ def _event_text(event: JobEvent) -> str:
     if details:
         shown = ((key[:100], hidden(key, value) or _plain(value)) for key, value in islice(details.items(), 6))
         return told(", ".join(f"{key} {value}" for key, value in shown))
-    return safe(event.schedule_id or "", 60)
+    return _schedule(event)
+
+
+def _schedule(event: JobEvent) -> str:
+    """Its schedule as lists name it: `nightly`, `424377`."""
+    return safe(short(event.schedule_id or "", 60), 60)
+
+
+def _times(event: JobEvent, details: Mapping[str, Any]) -> str:
+    """When it fires: `nightly 0 2 * * * Europe/Berlin`, `tick every 30 s`, of a job for later `at 2026-11-29 11:11`."""
+    every, at = details.get("interval_s"), str(details.get("next_run_at") or "")
+    if details.get("cron"):
+        return " ".join(filter(None, (_schedule(event), str(details["cron"]), str(details.get("timezone") or ""))))
+    if isinstance(every, int | float):
+        return f"{_schedule(event)} every {duration(every)}"
+    return f"at {at[:19].replace('T', ' ')}" if at else _schedule(event)
 
 
 def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
@@ -326,7 +358,7 @@ def _deed(event: JobEvent, details: Mapping[str, Any]) -> str:
     number = next((details[nouns] for nouns in _MANY if details.get(nouns)), None)
     if kind.startswith("SCHEDULE"):
         changed = details.get("after")
-        return " ".join((event.schedule_id or "", ", ".join(changed) if isinstance(changed, dict) else "")).strip()
+        return " ".join((_schedule(event), ", ".join(changed) if isinstance(changed, dict) else "")).strip()
     if kind == "QUEUE_PURGED" and isinstance(number, int):
         return plural(number, "job")
     if kind != "OPERATOR_ACTION":

@@ -164,6 +164,10 @@ class RowCursor(ListKeys, Generic[Item]):
         self.repaint()
         self.post_message(self.Moved())
 
+    def hold(self) -> None:
+        """Stay on this row from now on, also on the first of all."""
+        self._cursor_key = self.selected_key
+
     def _hold(self) -> None:
         """Stay on this row from now on; on the first of all, on whichever that is."""
         is_first = self._cursor == 0 and self.view.begins_here(self._state)

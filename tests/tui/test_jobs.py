@@ -99,6 +99,20 @@ def test_a_new_record_wins_over_older_events() -> None:
     assert folded(stored_later, told).jobs[A].status == "COMPLETED"
 
 
+def test_a_value_stands_also_where_the_event_of_its_end_comes_after_it() -> None:
+    told = EventsAppended((event(9, JobEventType.STARTED, after_s=5, attempt=1),))
+    record = JobResult(job_id=A, status="COMPLETED", value="done", saved_at=T0 + timedelta(seconds=9), revision=4)
+    ended = EventsAppended((event(10, JobEventType.COMPLETED, after_s=9.001, run_ms=1.0),))
+    state = folded(told)
+    for update in (ResultsChanged((record,)), ended):  # in frames of their own
+        state = apply(state, [update])
+    assert (state.jobs[A].status, state.jobs[A].text) == ("COMPLETED", '"done"')
+    again = EventsAppended((event(11, JobEventType.STARTED, after_s=11, attempt=2),))
+    other = EventsAppended((event(12, JobEventType.COMPLETED, after_s=12, run_ms=1.0),))
+    state = apply(apply(state, [again]), [other])
+    assert state.jobs[A].text == "", "that was the value of the run before"
+
+
 def test_jobs_are_bounded_and_open_ones_stay() -> None:
     open_job = event(1, JobEventType.ENQUEUED, job=job_id(0))
     many = tuple(event(2 + i, JobEventType.COMPLETED, job=job_id(1 + i), after_s=i) for i in range(JOBS_KEPT + 1_500))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from textual.widgets import Input, Static
 from naq.errors import ConflictError, NaqConnectionError
 from naq.scheduler.spec import next_runs
 from naq_tui.app import NaqConsole
-from naq_tui.feed.fake import FakeCommands, first_batch
+from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, first_batch
 from naq_tui.feed.sample import T0, queues, schedules, workers
+from naq_tui.screens.add_job import AddJobScreen
 from naq_tui.screens.bulk import BulkScreen
 from naq_tui.screens.confirm import ConfirmScreen
 from naq_tui.screens.edit_schedule import EditScheduleScreen, changed_by, changes_of, texts_of
@@ -49,6 +51,39 @@ async def test_a_queue_is_paused_and_resumed() -> None:
         await pilot.press("y")
         await pilot.pause()
         assert calls_of(console) == [("resume queue", "mail"), ("pause queue", table.selected_key)]
+
+
+async def test_a_row_that_is_acted_on_keeps_the_cursor() -> None:
+    console = fake_console()
+    assert isinstance(console.feed, FakeFeed)
+    feed = console.feed
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("6")
+        table = console.main.tables["schedules"]
+        first = table.selected_key
+        await pilot.press("P")
+        await shown(pilot, ConfirmScreen)
+        await pilot.press("y")
+        await gone(pilot, ConfirmScreen)
+        paused = tuple(
+            replace(each, status="PAUSED", next_run_at=None) if each.schedule_id == first else each
+            for each in schedules()
+        )
+        feed.push(SchedulesChanged(paused))
+        async with asyncio.timeout(10):
+            while table.view.key(table.items[0]) == first:
+                await pilot.pause(0.02)
+        assert table.selected_key == first, "the next key is about the same schedule"
+
+
+async def test_the_keys_that_an_empty_overview_names_work_there() -> None:
+    console = fake_console(NOTHING, processes=FakeProcesses())
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "A enqueues a first job" in text_on(pilot)
+        await pilot.press("A")
+        await shown(pilot, AddJobScreen)
 
 
 async def test_marked_schedules_are_paused_together_after_one_question() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from naq.models.event import JobEvent, JobEventType
 from naq_tui import format as fmt
-from naq_tui.feed.sample import T0, first_batch, link, process, queues, results, schedules, workers
+from naq_tui.feed.sample import T0, first_batch, link, process, queues, results, schedules, stored, workers
 from naq_tui.launcher import ProcessStatus
 from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import (
+    EventsAppended,
     LinkChanged,
     Malformed,
     ProcessesChanged,
@@ -136,6 +139,34 @@ def test_ids_of_people_differ_on_the_screen() -> None:
         assert {column.fitted(view.cells(row, lens())[place].text, column.width) for row in rows} == seen
     assert {row.job for row in state.results.values()} == {"order…000123", "order…000124"}
     assert {row.name for row in state.schedules.values()} == set(ids)
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "text"),
+    [
+        (JobEventType.SCHEDULED, {"interval_s": 30.0, "next_run_at": "2026-11-29T10:11:59.868626Z"}, "tick every 30 s"),
+        (JobEventType.SCHEDULED, {"cron": "0 2 * * *", "timezone": "Europe/Berlin"}, "tick 0 2 * * * Europe/Berlin"),
+        (JobEventType.SCHEDULED, {"next_run_at": "2026-11-29T11:11:29.933046Z"}, "at 2026-11-29 11:11:29"),
+        (JobEventType.PROGRESS, {"done": 3, "total": 60, "note": "pages"}, "3/60 · 5 %  pages"),
+    ],
+)
+def test_an_event_tells_in_words_what_its_details_say(kind: JobEventType, details: dict[str, Any], text: str) -> None:
+    about = {"job_id": "order-1"} if kind == JobEventType.PROGRESS else {"schedule_id": "tick"}
+    told = stored(1, T0, JobEvent.of(kind, ts=T0, queue="mail", details=details, **about))
+    (row,) = apply(EMPTY, [EventsAppended((told,))]).events
+    assert row.text == text
+
+
+def test_a_schedule_is_named_in_events_as_in_lists() -> None:
+    made = "01a226c9-d00d-722d-8fa2-2bc33f424377"
+    for kind, about, text in (
+        (JobEventType.ENQUEUED, {"job_id": "order-1"}, "by 424377"),
+        (JobEventType.SCHEDULE_TRIGGERED, {}, "424377"),
+        (JobEventType.SCHEDULE_PAUSED, {"actor": {"user": "ann"}}, "424377 by ann"),
+    ):
+        told = stored(1, T0, JobEvent.of(kind, ts=T0, queue="mail", schedule_id=made, **about))
+        (row,) = apply(EMPTY, [EventsAppended((told,))]).events
+        assert row.text == text
 
 
 def test_the_worst_worker_is_on_top() -> None:
