@@ -344,7 +344,7 @@ class Connection:
         elif access.is_refusal(exc):
             self._on_refused(exc)
         elif is_new:
-            log.info("nats: %s", text)
+            log.info("nats: %s", text.removeprefix("nats: "))
 
     def _on_refused(self, exc: Exception) -> None:
         """A reconnect was turned down: try again, but not as often as after a lost link."""
@@ -387,10 +387,12 @@ class Connection:
 
     async def _on_disconnected(self) -> None:
         if self.state is LinkState.LIVE:
+            log.info("the connection to %s is lost: it is tried again until it is back", self.settings.server_label)
             self._set_state(LinkState.LOST)
 
     async def _on_reconnected(self) -> None:
         self._client.options["reconnect_time_wait"] = RECONNECT_WAIT_S
+        log.info("connected to %s again", self.settings.server_label)
         self.lost_because = None
         self.denied.clear()  # they may have been mended meanwhile
         self._set_state(LinkState.LIVE)

@@ -20,6 +20,11 @@ class InertFormatter(logging.Formatter):
         return "\n".join(map(inert, super().formatException(ei).split("\n")))
 
 
+def _is_ours_to_tell(record: logging.LogRecord) -> bool:
+    """asyncio says of each write to a connection that is gone that it is gone; naq has said so once."""
+    return record.msg != "socket.send() raised exception."
+
+
 def setup_logging(level: int | str = logging.INFO) -> None:
     """Write naq's log lines to standard error, times in UTC.
 
@@ -35,3 +40,4 @@ def setup_logging(level: int | str = logging.INFO) -> None:
     logger.setLevel(level.upper() if isinstance(level, str) else level)
     logger.handlers[:] = [handler]
     logger.propagate = False
+    logging.getLogger("asyncio").addFilter(_is_ours_to_tell)

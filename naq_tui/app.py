@@ -31,7 +31,7 @@ from naq_tui.store.fold import apply
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import LinkChanged, ProcessesChanged, Update, in_slices
 from naq_tui.switching import close
-from naq_tui.terminal import HANGUP_STATUS, leave_on_hangup, leave_on_signals
+from naq_tui.terminal import HANGUP_STATUS, has_shell_behind, leave_on_hangup, leave_on_signals
 from naq_tui.text import safe
 from naq_tui.typing_ahead import KeysInTurn
 from naq_tui.views.alarm import broken
@@ -272,6 +272,12 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
         elif len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def action_suspend_process(self) -> None:
+        if has_shell_behind():
+            super().action_suspend_process()
+        else:
+            self.say("There is no shell behind this console to come back from with fg.", severity="warning")
+
     def action_command_palette(self) -> None:
         super().action_command_palette()
         self.call_after_refresh(self._calm_cursor)
@@ -356,7 +362,8 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
             self.at_exit = "stop"
             self.exit()
             return
-        answer = await self.push_screen_wait(LeaveScreen(running))
+        has_server = any(row.kind == "server" and row.view.is_running for row in self.live.processes)
+        answer = await self.push_screen_wait(LeaveScreen(running, ends_server=has_server))
         if answer == "stop":
             self.say("Stopping: they finish the jobs they have.")
             await tell_log(self, "stop processes", [row.view for row in running])

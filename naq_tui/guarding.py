@@ -50,6 +50,13 @@ class GuardedApp(PatientApp[None]):
         read_only: whether acting is off at the start.
     """
 
+    if TYPE_CHECKING:
+
+        @property
+        def place(self) -> str: ...
+
+        def say(self, text: str, *, severity: Any = "information") -> None: ...
+
     is_read_only: var[bool] = var(False, init=False)
 
     def __init__(self, config: Config, commands: Commands | None, *, read_only: bool) -> None:
@@ -68,6 +75,11 @@ class GuardedApp(PatientApp[None]):
     def only_looks(self) -> bool:
         """Whether no key acts, for whatever reason."""
         return self.is_read_only
+
+    @property
+    def refusal(self) -> str:
+        """What is said to a key that would act while none does: why, and what helps."""
+        return "Nothing was done: this console is read-only."
 
     @property
     def actions(self) -> tuple[keys.Action, ...]:
@@ -114,10 +126,14 @@ class GuardedApp(PatientApp[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """The one way to every action, by key, click or palette: those that act stop here in a read-only console."""
+        """The one way to every action, by key, click or palette: those that act stop here in a read-only console, and
+        say so where they would do something."""
         if self.only_looks:
             _, name, parameters = parse(action) if isinstance(action, str) else action
-            if any(entry.acts for entry in keys.find(name, parameters)):
+            acting = [entry for entry in keys.find(name, parameters) if entry.acts]
+            if any(entry.works_in(self.place) for entry in acting):
+                self.say(self.refusal, severity="warning")
+            if acting:
                 return False
         return await super().run_action(action, default_namespace, namespaces)
 

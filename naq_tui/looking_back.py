@@ -14,6 +14,7 @@ from textual import work
 from textual.reactive import var
 
 from naq.errors import NaqException
+from naq_tui import hints
 from naq_tui.feed.as_of import PagesAsOf
 from naq_tui.feed.replay import Replayer
 from naq_tui.format import count
@@ -65,6 +66,13 @@ class LookingBackApp(LooksApp):
     @property
     def only_looks(self) -> bool:
         return self.is_past or super().only_looks
+
+    @property
+    def refusal(self) -> str:
+        """See `GuardedApp.refusal`."""
+        if not self.is_past:
+            return super().refusal
+        return hints.advice("Nothing was done, this is the past", hints.hint("instant.now", "shows now"))
 
     @property
     def pages(self) -> Pages:

@@ -13,7 +13,7 @@ from textual.actions import ActionParseResult, parse
 from textual.dom import DOMNode
 
 from naq.errors import NaqException
-from naq_tui import keys
+from naq_tui import hints, keys
 from naq_tui.contexts import Connect, Context
 from naq_tui.guarding import GuardedApp
 from naq_tui.store.state import EMPTY
@@ -55,12 +55,7 @@ class SwitchingApp(GuardedApp):
         state: var[State]
         live: State
 
-        @property
-        def place(self) -> str: ...
-
         def lens(self) -> Lens: ...
-
-        def say(self, text: str, *, severity: Any = "information") -> None: ...
 
         def _look_at_processes(self) -> None: ...
 
@@ -87,6 +82,18 @@ class SwitchingApp(GuardedApp):
     @property
     def is_production(self) -> bool:
         return self.context is not None and self.context.is_production
+
+    @property
+    def _can_be_lifted(self) -> bool:
+        return not self._is_promised and self.context is not None and self.context.can_be_lifted
+
+    @property
+    def refusal(self) -> str:
+        """See `GuardedApp.refusal`."""
+        if self.state.link.forbids:
+            return f"Nothing was done. {self.state.link.forbids}"
+        lifts = hints.hint("changes", "allows changes") if self._can_be_lifted else ""
+        return hints.advice("Nothing was done, this console is read-only", lifts) if lifts else super().refusal
 
     @property
     def badges(self) -> tuple[Cell, ...]:
@@ -144,7 +151,7 @@ class SwitchingApp(GuardedApp):
                 self.say("Read-only again.")
             else:
                 self.say("Changes are allowed here already.")
-        elif self._is_promised or self.context is None or not self.context.can_be_lifted:
+        elif not self._can_be_lifted:
             self.say("This console was told to be read-only: start it without --read-only and read_only = true.")
         elif await self._typed("Allow changes to this system until it is left or made read-only again."):
             self.is_read_only = False

@@ -88,6 +88,25 @@ class PatientApp(App[Result]):
         return [] if writer is None else [text for text in tuple(writer._queue.queue) if text]
 
 
+def has_shell_behind() -> bool:
+    """Whether a shell with job control waits for this program: nothing else brings it back once it is stopped.
+
+    `ssh host naq-console` has none, nor has a window of tmux that was opened with the program.
+    """
+    import psutil
+
+    group, session = os.getpgrp(), os.getsid(0)
+    for parent in psutil.Process().parents():
+        try:
+            if os.getsid(parent.pid) != session:
+                return False
+            if os.getpgid(parent.pid) != group:
+                return True
+        except OSError:
+            return False
+    return False
+
+
 def leave_on_signals(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
     """End in good order, with the terminal restored, on SIGTERM and SIGHUP."""
     for signum in (signal.SIGTERM, signal.SIGHUP):

@@ -90,6 +90,7 @@ class Asking:
         typed = (jobs, "jobs") if jobs >= TYPED_FROM else (len(targets), verb.nouns)
         question = question or f"{verb.name.capitalize()} {{}}?"
         table = self.tables[verb.nouns]
+        table.hold()
         if len(targets) >= TYPED_FROM:
             from naq_tui.screens.bulk import BulkScreen
 

@@ -54,6 +54,7 @@ CANCEL = JobVerb(
     "cancelled",
     "What waits never starts; what runs is stopped, or told to stop where it runs in a thread.",
     answer="cancel",
+    at_once=64,  # nearly all of its time each waits for a worker to say that it runs the job
     statuses=OPEN_JOB,
 )
 DELETE = JobVerb(

@@ -95,6 +95,8 @@ class ActingOnSchedules(Asking):
             return
         row: ScheduleRow = rows[0]
 
+        self.tables["schedules"].hold()
+
         async def change(wanted: tuple[Changes, str | None]) -> str:
             changes, reason = wanted
             if not changes:

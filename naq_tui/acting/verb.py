@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from naq_tui.acting.bulk import AT_ONCE
 from naq_tui.format import many, plural
 
 Act = Callable[..., Awaitable[Any]]
@@ -25,6 +26,8 @@ class Verb:
     """Empty is `effect`."""
     answer: str = ""
     """The words of the choice that does it; empty is `name`, of one thing with "it" behind it."""
+    at_once: int = AT_ONCE
+    """How many are under way at most where it is done to many."""
     outcome: Callable[[Sequence[Any]], str] = lambda answers: ""
     """What is said behind `past`, of the answers of those it was done to."""
 

@@ -180,7 +180,7 @@ class BulkScreen(Dialog[frozenset[str] | None]):
         async def act(key: str) -> Any:
             return await self._act(key, reason=reason, action_id=action_id)
 
-        self._action = action = BulkAction(self.targets, act, self._show)
+        self._action = action = BulkAction(self.targets, act, self._show, at_once=self.verb.at_once)
         self._show()
         await action.run()
         telling = finish(self.app, self._commands, action_id, self.verb, action)

@@ -29,14 +29,15 @@ class LeaveScreen(Dialog[str]):
 
     Args:
         running: the workers and schedulers that run or are about to.
+        ends_server: whether the server they work for is the console's own, and ends with it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "answer('stay')", show=False)]
     AUTO_FOCUS = "Choice"
 
-    def __init__(self, running: Sequence[ProcessRow]) -> None:
+    def __init__(self, running: Sequence[ProcessRow], *, ends_server: bool = False) -> None:
         super().__init__()
-        self.running = running
+        self.running, self.ends_server = running, ends_server
 
     def compose(self) -> ComposeResult:
         counts = Counter(row.kind for row in self.running)
@@ -58,6 +59,12 @@ class LeaveScreen(Dialog[str]):
                 classes="say -soft",
                 markup=False,
             )
+            if self.ends_server:
+                yield Static(
+                    "The server here ends with this console and comes back with the next: until then they wait.",
+                    classes="say -soft",
+                    markup=False,
+                )
             with Horizontal(classes="buttons"):
                 yield Choice("stay", "stay")
                 if is_mixed:

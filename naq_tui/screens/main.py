@@ -143,12 +143,6 @@ class MainScreen(
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
 
-    def on_screen_suspend(self) -> None:
-        """What is opened or asked is about the row under the cursor: that one is still there afterwards."""
-        table = self.tables.get(self.place)
-        if table is not None:
-            table.hold()
-
     def on_screen_resume(self) -> None:
         self._refresh_views()
 
@@ -374,8 +368,10 @@ class MainScreen(
         self.post_message(Open("event", str(message.seq)))
 
     def job_targets(self) -> tuple[Target, ...]:
-        """The marked jobs, or the one under the cursor."""
-        return targets_of(self.tables[self.place].targets)
+        """The marked jobs, or the one under the cursor, which keeps it."""
+        table = self.tables[self.place]
+        table.hold()
+        return targets_of(table.targets)
 
     def acted_on(self, action_id: str) -> Sequence[Any] | None:
         table = self.tables.get(self.place)

@@ -108,9 +108,12 @@ def with_results(jobs: Jobs, results: Iterable[ResultRow], removed: Iterable[str
 
 
 def with_running(jobs: Jobs, workers: Iterable[WorkerRecord]) -> Jobs:
-    """Add what workers say they run, where nothing else has told of it."""
+    """Add what workers say they run, where nothing else has told of it. What one had whose death is told was handed
+    out again: where it stands now is not for its record to say."""
     found: dict[str, JobRow] = {}
     for worker in workers:
+        if worker.lost_at is not None:
+            continue
         for running in worker.running:
             if running.job_id not in jobs:
                 found[running.job_id] = JobRow(
@@ -245,7 +248,7 @@ def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:
         function=result.function,
         queue=result.queue,
         worker=result.worker or (known.worker if known else ""),
-        text=result.text if record.is_final or record.error is not None else known.text if known else "",
+        text=_text_beside(result, known),
         attempt=record.attempt,
         enqueued_at=record.stored_at or record.enqueued_at or (known.enqueued_at if known else None),
         started_at=record.started_at,
@@ -258,6 +261,15 @@ def _of_result(result: ResultRow, at: datetime, known: JobRow | None) -> JobRow:
         record=record,
         call=record.job or (known.call if known else None),
     )
+
+
+def _text_beside(result: ResultRow, known: JobRow | None) -> str:
+    """The record's own text; who cancelled it only the event says."""
+    before = known.text if known is not None else ""
+    if not result.record.is_final and result.record.error is None:
+        return before
+    is_told = known is not None and known.status == result.status == "CANCELLED"
+    return (before if is_told else "") or result.text
 
 
 def _bounded(jobs: dict[str, JobRow]) -> dict[str, JobRow]:

@@ -258,7 +258,8 @@ def marked_words(marked: int, not_marked: int, not_held: int | None) -> tuple[Ce
         not_held: that, where those are taken as well; None where they are not.
     """
     if not_held is not None:
-        return Cell("all that match", "accent"), Cell(f"up to {count(not_held)} beside those shown", "waiting")
+        beside = Cell(f"up to {count(not_held)} beside those shown", "waiting") if not_held else None
+        return Cell("all that match", "accent"), beside
     if not marked:
         return ()
     takes = hints.hint("list.mark_all", "{} takes them too")

@@ -107,6 +107,7 @@ class RowCursor(ListKeys, Generic[Item]):
     def action_list_open(self) -> None:
         key = self.selected_key
         if key is not None:
+            self.hold()
             self.post_message(self.Opened(self.view.name, key))
 
     def on_click(self, event: events.Click) -> None:
@@ -165,7 +166,7 @@ class RowCursor(ListKeys, Generic[Item]):
         self.post_message(self.Moved())
 
     def hold(self) -> None:
-        """Stay on this row from now on, also on the first of all."""
+        """Stay on this row from now on, also on the first of all: what is opened or acted on keeps the cursor."""
         self._cursor_key = self.selected_key
 
     def _hold(self) -> None:

@@ -93,6 +93,8 @@ def test_a_session_with_resizes_and_an_act(
         idle = sent.stat().st_size / IDLE_S
         assert 0 < idle < MOST_IDLE_BYTES_S, f"{idle:.0f} bytes a second"
 
+        terminal.keys("C-z")
+        terminal.wait("There is no shell behind this console")
         terminal.keys("q")
         terminal.wait("EXIT=0", timeout=20)
         assert terminal.flags() == "001", "the terminal is as it was"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from textual.color import Color
 
@@ -23,6 +24,7 @@ from naq_tui.widgets.line_table import LineTable
 from tests.tui.conftest import fake_console, settle
 from tests.tui.test_safety import on_screen
 from tests.tui.test_terminal import ENTERS, LEAVES, Terminal
+from tests.tui.test_terminal import terminal as run_in_terminal
 
 SIZE = (120, 40)
 PATH = Path("config.toml")
@@ -218,26 +220,40 @@ async def test_each_theme_of_ours_can_be_chosen_and_drawn() -> None:
 
 @pytest.mark.terminal
 def test_suspended_it_gives_the_terminal_back_and_resumed_it_takes_it_again() -> None:
-    terminal = Terminal("--no-children")
+    terminal = Terminal("--no-children", has_shell=True)
     try:
         terminal.wait_for(b"LIVE")
+        (console,) = psutil.Process(terminal.process.pid).children()
         assert b"\x1b]2;naq\x07" in terminal.seen, "the window is named"
         terminal.press("\x1a")
         terminal.wait_for(LEAVES)
         deadline = time.monotonic() + 10
-        while _state(terminal.process.pid) != "T":
+        while _state(console.pid) != "T":
             assert time.monotonic() < deadline, "it was not stopped"
             terminal.read(0.05)
         assert terminal.is_restored()
         terminal.seen = b""
-        os.kill(terminal.process.pid, signal.SIGCONT)
+        os.kill(console.pid, signal.SIGCONT)
         terminal.wait_for(ENTERS)
         terminal.wait_for(b"At a glance")  # which changes with nothing: all is drawn anew
         terminal.press("q")
         terminal.end()
         assert b"\x1b[23;2t" in terminal.seen, "the window has the name it had"
     finally:
+        for process in psutil.Process(terminal.process.pid).children() if terminal.process.poll() is None else []:
+            process.kill()
         terminal.process.kill()
+
+
+@pytest.mark.terminal
+def test_where_no_shell_could_bring_it_back_it_does_not_stop() -> None:
+    with run_in_terminal("--no-children") as terminal:
+        terminal.wait_for(b"LIVE")
+        terminal.press("\x1a")
+        terminal.wait_for(b"no shell behind this")
+        assert _state(terminal.process.pid) != "T"
+        terminal.press("q")
+        assert terminal.end() == 0
 
 
 def _state(pid: int) -> str:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from naq_tui.feed.fake import FakeFeed, FakeProcesses, FixedClock
-from naq_tui.feed.sample import T0, first_batch, link, old_event, results, workers
+from naq_tui.feed.sample import T0, first_batch, link, old_event, process, results, workers
 from naq_tui.remembered import Remembered
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.launch import LaunchScreen
 from naq_tui.screens.leave import LeaveScreen
 from naq_tui.store.updates import EventsAppended, ResultsChanged, WorkersChanged
-from tests.tui.conftest import fake_console, settle
+from tests.tui.conftest import fake_console, settle, text_on
 
 SIZE = (120, 40)
 
@@ -155,13 +157,16 @@ async def test_acting_asks_first_and_no_is_the_default() -> None:
         assert commands.calls == [("pause", "minutely")]  # type: ignore[union-attr]
 
 
-async def test_quitting_asks_about_children() -> None:
-    console = fake_console()
+@pytest.mark.parametrize("kinds", [("worker", "server"), ("worker",)])
+async def test_quitting_asks_about_children(kinds: tuple[str, ...]) -> None:
+    children = tuple(process(f"{kind}-1", kind, 1, "ready") for kind in kinds)
+    console = fake_console(processes=FakeProcesses(*children))
     async with console.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await pilot.press("q")
         await pilot.pause()
         assert isinstance(console.screen, LeaveScreen)
+        assert ("The server here ends with this console" in text_on(pilot)) is ("server" in kinds)
         await pilot.press("enter")
         await pilot.pause()
         assert console.screen is console.main

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from naq import codec
 from naq.errors import ConflictError, EnqueueError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import Attempt, JobResult
+from naq.models.worker import RunningJob, WorkerRecord
 from naq_tui import masking
 from naq_tui.acting.bulk import BulkAction
 from naq_tui.acting.targets import Target, breakdown
@@ -30,7 +32,15 @@ from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
 from naq_tui.store.jobs import JOBS_KEPT, JobRow
 from naq_tui.store.state import EMPTY, State
-from naq_tui.store.updates import EventsAppended, FailuresFound, JobsFound, ResultsChanged, Update, in_slices
+from naq_tui.store.updates import (
+    EventsAppended,
+    FailuresFound,
+    JobsFound,
+    ResultsChanged,
+    Update,
+    WorkersChanged,
+    in_slices,
+)
 from naq_tui.views.arguments import editable, loads, put_back
 from naq_tui.views.error_group import error_report
 from naq_tui.views.errors import ErrorsView
@@ -111,6 +121,27 @@ def test_a_value_stands_also_where_the_event_of_its_end_comes_after_it() -> None
     other = EventsAppended((event(12, JobEventType.COMPLETED, after_s=12, run_ms=1.0),))
     state = apply(apply(state, [again]), [other])
     assert state.jobs[A].text == "", "that was the value of the run before"
+
+
+def test_who_cancelled_a_job_stands_whichever_came_first() -> None:
+    record = JobResult(job_id=A, status="CANCELLED", reason="too old", saved_at=T0 + timedelta(seconds=9), revision=4)
+    who = {"actor": {"user": "ann"}, "reason": "too old"}
+    told = (
+        EventsAppended((event(10, JobEventType.CANCELLED, after_s=9.1, **who),)),
+        ResultsChanged((record,)),
+    )
+    for frames in (told, told[::-1]):
+        state = EMPTY
+        for update in frames:
+            state = apply(state, [update])
+        assert state.jobs[A].text == "by ann: too old"
+
+
+def test_what_a_lost_worker_had_is_not_taken_for_running() -> None:
+    had = RunningJob(job_id=A, function="m:send", queue="mail", started_at=T0)
+    worker = WorkerRecord(worker_id="w-1", status="BUSY", running=(had,), beat_at=T0)
+    assert folded(WorkersChanged((worker,))).jobs[A].status == "RUNNING"
+    assert folded(WorkersChanged((replace(worker, lost_at=T0 + timedelta(seconds=13)),))).jobs == {}
 
 
 def test_jobs_are_bounded_and_open_ones_stay() -> None:
@@ -403,6 +434,32 @@ async def test_ten_or_more_need_their_number_typed() -> None:
         assert sum(verb == "retry" for verb, _ in calls) == number
         assert calls[-1] == ("finish retry jobs", f"{number} done, 0 refused")
         assert commands_of(console).reasons[0] == "fixed"
+
+
+async def test_many_that_wait_for_an_answer_are_cancelled_side_by_side() -> None:
+    answered = asyncio.Event()
+
+    class Slow(FakeCommands):
+        async def cancel_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> str:
+            self.calls.append(("asked", job_id))
+            await answered.wait()
+            return await super().cancel_job(job_id, reason=reason, action_id=action_id)
+
+    many = [event(1 + number, JobEventType.ENQUEUED, job=job_id(number)) for number in range(100)]
+    console = fake_console((EventsAppended(tuple(many)),), commands=Slow())
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "a", "X")
+        await shown(pilot, BulkScreen)
+        await pilot.press(*"100", "down", "right", "enter")
+        calls = commands_of(console).calls
+        async with asyncio.timeout(10):
+            while sum(verb == "asked" for verb, _ in calls) < 64:
+                await pilot.pause(0.02)
+        assert sum(verb == "cancel job" for verb, _ in calls) == 0
+        answered.set()
+        await gone(pilot, BulkScreen)
+        assert sum(verb == "cancel job" for verb, _ in calls) == 100
 
 
 async def test_what_cannot_be_done_to_a_job_is_said() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from naq_tui.feed.fake import FakeFeed
 from naq_tui.feed.sample import T0, queues, results
 from naq_tui.store.updates import JobsFound, QueuesSampled, ResultsChanged
 from tests.tui.conftest import NOTHING, fake_console, settle, text_on
@@ -46,6 +48,22 @@ async def test_all_results_that_are_held_are_marked_and_those_that_are_not_are_t
         await pilot.press(*("a", "a", "a") if more else ("a", "a"))
         await pilot.pause()
         assert footing(console, "results") == "", "none is marked"
+
+
+async def test_of_all_that_match_none_are_told_beside_those_shown_once_all_were_read() -> None:
+    console = fake_console(NOTHING, (ResultsChanged(held_results(), total=HELD + 1),))
+    async with console.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", "a", "a")
+        await pilot.pause()
+        assert footing(console, "results") == "all that match · up to 1 beside those shown"
+        assert isinstance(console.feed, FakeFeed)
+        console.feed.push(ResultsChanged((replace(held_results()[0], job_id="the-last"),), total=HELD + 1))
+        async with asyncio.timeout(10):
+            while console.main.tables["results"].row_count <= HELD:
+                await pilot.pause(0.02)
+        await pilot.pause()
+        assert footing(console, "results") == "all that match"
 
 
 async def test_jobs_of_a_state_are_told_by_what_is_stored_of_them() -> None:

@@ -24,21 +24,29 @@ from tests.benchmarks.terminal import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTERS, LEAVES = b"\x1b[?1049h", b"\x1b[?1049l"
+SHELL = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], process_group=0)
+os.tcsetpgrp(0, child.pid)
+sys.exit(child.wait())
+"""
+"""What a shell with job control does to what it runs in the foreground."""
 pytestmark = pytest.mark.terminal
 
 
 class Terminal:
-    """A console in a terminal of 80x24; its output is read only when asked."""
+    """A console in a terminal of 80x24, with or without a shell behind it; its output is read only when asked."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, has_shell: bool = False) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
         environment.pop("NO_COLOR", None)
+        shell = [sys.executable, "-c", SHELL] if has_shell else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.tui.fake_main", *arguments],
+            [*shell, sys.executable, "-m", "tests.tui.fake_main", *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -18,7 +18,7 @@ from naq.cli.schedule_show import show
 from naq.contexts import load_context
 from naq.delivery import Delivery
 from naq.errors import ConfigurationError, InvalidQueueNameError, NaqException, ScheduleSpecError, SerializationError
-from naq.logs import InertFormatter
+from naq.logs import InertFormatter, setup_logging
 from naq.models.job import Job
 from naq.models.result import JobResult
 from naq.models.schedule import Schedule
@@ -207,6 +207,20 @@ def test_a_log_line_is_one_line_and_inert() -> None:
     lines = formatter.format(record).split("\n")
     assert lines[1].startswith("Traceback")
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_connection_that_is_gone_is_told_once_and_not_with_every_write() -> None:
+    names = ("naq", "asyncio")
+    before = {name: (logging.getLogger(name).handlers[:], logging.getLogger(name).filters[:]) for name in names}
+    try:
+        setup_logging()
+        logger = logging.getLogger("asyncio")
+        texts = ("socket.send() raised exception.", "slow callback")
+        told = (logger.makeRecord("asyncio", logging.WARNING, "", 1, text, (), None) for text in texts)
+        assert [record.msg for record in told if logger.filter(record)] == ["slow callback"]
+    finally:
+        for name, (handlers, filters) in before.items():
+            logging.getLogger(name).handlers[:], logging.getLogger(name).filters[:] = handlers, filters
 
 
 @pytest.mark.parametrize("cron", ["*/1,5 * * * *", "*/2,*/3 0 * * *", "0 */5,1 * * *"])
