@@ -106,6 +106,9 @@ async def test_the_live_feed_goes_on_underneath() -> None:
         await until(pilot, lambda: console.live.last_seq == LAST + 2)
         assert console.state.jobs is shown_then
         assert at(console) == MIDDLE
+        await pilot.press("6", "P")
+        told = "Nothing was done, this is the past: r shows now."
+        await until(pilot, lambda: any(note.message == told for note in console._notifications))
         await pilot.press("escape")
         await until(pilot, lambda: not console.is_past)
         assert console.state.jobs["new"].status == "RUNNING"
