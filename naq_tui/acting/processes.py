@@ -185,13 +185,13 @@ class ActingOnProcesses(Asking):
             self._tell_done(rows, *done)
 
     async def _tell_first(self, verb: str, rows: Sequence[ProcessRow], consent: Consent) -> None:
-        """The log is told while it is done; before it where the server itself is about to end."""
+        """The log is told while it is done; before it where the server that has it is about to end."""
         telling = self.app.run_worker(
             tell_log(self.app, f"{verb} processes", [row.view for row in rows], consent.reason),
             group="acting",
             exit_on_error=False,
         )
-        if any(row.kind == "server" for row in rows):
+        if any(row.kind == "server" and row.view.is_running for row in rows):
             await telling.wait()
 
     def _tell_done(self, rows: Sequence[ProcessRow], one: str, many: str) -> None:

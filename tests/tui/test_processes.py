@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,20 @@ async def test_what_ends_or_restarts_a_process_asks_first(row: str, key: str, ca
         assert asked(app) == [], "no is the default"
         await press(pilot, key, "right", "enter")
         assert asked(app) == [call]
+
+
+async def test_a_server_that_has_ended_is_started_again_before_the_log_is_told() -> None:
+    class Waiting(FakeCommands):
+        async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    ended = process("nats-server", "server", 1, "Server is ready", status=ProcessStatus.KILLED, failed=True)
+    app = fake_console(processes=FakeProcesses(ended), commands=Waiting())
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "R", "right", "enter")
+        assert asked(app) == [("restart", "nats-server")]
 
 
 def told(app: NaqConsole) -> list[tuple[str, dict[str, Any]]]:
