@@ -93,7 +93,11 @@ class BulkAction:
         except NaqException as exc:
             self.refused += 1
             is_last = isinstance(exc, NaqConnectionError) and not self.is_cancelled
-            self.problems.insert(0 if is_last else len(self.problems), safe(str(exc), 300))
+            text = safe(str(exc), 300)
+            if is_last:
+                self.problems.insert(0, text)
+            elif text not in self.problems:  # of many under way each may have the same
+                self.problems.append(text)
             del self.problems[PROBLEMS_KEPT:]
             if is_last:
                 self.cancel()

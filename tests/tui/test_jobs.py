@@ -723,6 +723,16 @@ async def test_a_bulk_action_is_paused_goes_on_and_counts_refusals() -> None:
     assert action.problems == ["it moved on"]
 
 
+async def test_what_many_are_refused_for_is_told_once() -> None:
+    async def act(key: str) -> None:
+        raise ConflictError(f"job {key} keeps changing" if key == job_id(2) else "no such stream")
+
+    action = BulkAction(targets(20), act)
+    await action.run()
+    assert action.refused == 20
+    assert action.problems == ["no such stream", f"job {job_id(2)} keeps changing"]
+
+
 async def test_a_cancelled_bulk_action_begins_no_more() -> None:
     hold = asyncio.Event()
 
