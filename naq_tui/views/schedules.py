@@ -95,7 +95,7 @@ class SchedulesView(TableView[ScheduleRow]):
 
     def empty(self, state: State) -> str:
         starts = hints.hint("launch.scheduler", "starts a scheduler")
-        words = hints.advice("No schedules yet", hints.hint("schedule.add", "here makes one"), starts)
+        words = hints.advice("No schedules yet", hints.hint("schedule.add", "on screen 6 makes one"), starts)
         return waiting_for(state, "schedules", words)
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -13,8 +12,8 @@ from textual.app import App
 from naq_tui.app import NaqConsole
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.main import MainScreen
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = ROOT / "snapshots"
 NO_COLOR = "no-color"
 OTHER_LOOKS = ("naq-light", NO_COLOR)

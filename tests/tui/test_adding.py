@@ -385,7 +385,11 @@ async def test_empty_lists_say_the_key_and_a_read_only_console_does_not() -> Non
         console = fake_console(NOTHING, read_only=read_only)
         async with console.run_test(size=SIZE) as pilot:
             await settle(pilot)
-            for digit, says in (("3", "A enqueues one"), ("4", "A enqueues a first job"), ("6", "A makes one")):
+            for digit, says in (
+                ("3", "A enqueues one"),
+                ("4", "A enqueues a first job"),
+                ("6", "A on screen 6 makes one"),
+            ):
                 await pilot.press(digit)
                 await pilot.pause()
                 assert (says in text_on(pilot)) is not read_only

@@ -21,7 +21,8 @@ from naq_tui.widgets.document import Document
 from naq_tui.widgets.event_log import EventLog
 from naq_tui.widgets.line_table import LineTable
 from naq_tui.widgets.output_view import OutputView
-from tests.tui.conftest import NOTHING, ROOT, fake_console, settle, shown, text_on
+from tests.conftest import ROOT
+from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on
 
 PLACES = (*keys.PANES, *keys.REPORTS)
 WAYS: dict[str, tuple[str, ...]] = {

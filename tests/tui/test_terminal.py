@@ -21,8 +21,8 @@ import psutil
 import pytest
 
 from tests.benchmarks.terminal import Screen
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ENTERS, LEAVES = b"\x1b[?1049h", b"\x1b[?1049l"
 SHELL = """
 import os, subprocess, sys
