@@ -51,16 +51,19 @@ class ActingOnSchedules(Asking):
     async def action_add_schedule(self) -> None:
         from naq_tui.screens.add_schedule import AddScheduleScreen, ScheduleDraft
 
-        commands, state = self._commands(), self.app.state
+        commands = self._commands()
         if commands is None:
             return
-        taken = {row.schedule_id for row in state.schedules.values() if row.status in GOING}
+
+        def is_taken(schedule_id: str) -> bool:
+            row = self.app.state.schedules.get(schedule_id)
+            return row is not None and row.status in GOING
 
         async def make(draft: ScheduleDraft) -> str:
             made = await commands.create_schedule(draft.call, draft.options, run_at=draft.run_at, reason=draft.reason)
             return f"Schedule {safe(short(made, 100), 100)} made."
 
-        await self.app.push_screen_wait(AddScheduleScreen(functions_seen(state), taken, make))
+        await self.app.push_screen_wait(AddScheduleScreen(functions_seen(self.app.state), is_taken, make))
 
     @work(group="acting", exit_on_error=False)
     async def action_toggle_schedule(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -40,13 +40,13 @@ class AddScheduleScreen(FormScreen[ScheduleDraft]):
 
     Args:
         known: functions to suggest.
-        taken: ids of the schedules that go on: a new one can't have them.
+        is_taken: whether a schedule of this id goes on, as far as is known now: a new one can't have it.
         act: makes it.
     """
 
     PREVIEWED = 5
 
-    def __init__(self, known: Mapping[str, str], taken: Collection[str], act: Send[ScheduleDraft]) -> None:
+    def __init__(self, known: Mapping[str, str], is_taken: Callable[[str], bool], act: Send[ScheduleDraft]) -> None:
         rows = [
             *call_rows(tuple(known)),
             (
@@ -61,9 +61,21 @@ class AddScheduleScreen(FormScreen[ScheduleDraft]):
             (Field("repeat", "runs in all", hint="without end"), Field("jitter", "jitter", hint="none; 30s, 5m")),
         ]
         super().__init__("New schedule", rows, {}, "yes, make it", act)
-        self._taken = taken
+        self._is_taken = is_taken
+        self._was_taken = False
+        """Whether the id typed was taken when the form was last checked."""
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "state", self._schedules_changed, init=False)
+
+    def _schedules_changed(self) -> None:
+        # schedules may be read, or made by others, while this stands open. Only then is anything checked anew: what
+        # the server has refused stays told
+        if not self._is_sending and self._is_taken(self.form.text("id")) != self._was_taken:
+            self.check()
 
     def read(self, texts: Mapping[str, str]) -> tuple[ScheduleDraft, Preview]:
+        self._was_taken = self._is_taken(texts["id"])
         lens = self.app.lens()
         call, queue = call_of(texts), queue_of(texts)
         with field_of("timezone"):
@@ -75,7 +87,7 @@ class AddScheduleScreen(FormScreen[ScheduleDraft]):
         options: dict[str, Any] = {"queue_name": queue}
         if texts["id"]:
             with field_of("id"):
-                if check_key(texts["id"], "schedule id") in self._taken:
+                if self._is_taken(check_key(texts["id"], "schedule id")):
                     raise ValueError(f"id: schedule {texts['id']} exists; edit it, or choose another id")
         run_at = when.pop("run_at", None)
         if run_at is not None:

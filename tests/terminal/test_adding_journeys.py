@@ -105,7 +105,7 @@ def test_a_job_for_later_with_hostile_arguments(
 def test_make_a_schedule_that_fires(
     console_env: dict[str, str], outside: SyncClient, start_worker: StartWorker, read_log: ReadLog, tmp_path: Path
 ) -> None:
-    """At 80x24, from the empty list: an id that exists is refused, and the new one fires."""
+    """At 80x24: an id that exists is refused, even where schedules were still being read, and the new one fires."""
     start_worker("default")
     outside.schedule("naq.examples.tasks:echo", "old", cron="0 2 * * *", schedule_id="nightly")
     with Tmux(CONSOLE, tmp_path, cols=80, rows=24, env=console_env) as terminal:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from naq import codec
@@ -25,7 +27,7 @@ from naq_tui.app import NaqConsole
 from naq_tui.config import ContextEntry
 from naq_tui.contexts import Context
 from naq_tui.feed.fake import FakeCommands, first_batch
-from naq_tui.feed.sample import T0
+from naq_tui.feed.sample import T0, schedules
 from naq_tui.screens.add_job import AddJobScreen
 from naq_tui.screens.add_schedule import AddScheduleScreen
 from naq_tui.screens.form import FormScreen
@@ -33,6 +35,7 @@ from naq_tui.screens.typed import TypedScreen
 from naq_tui.store.fold import apply
 from naq_tui.store.seen import functions_seen
 from naq_tui.store.state import EMPTY
+from naq_tui.store.updates import SchedulesChanged
 from naq_tui.views.arguments import list_of, object_of
 from naq_tui.views.command_line import edit_line, enqueue_line, schedule_line
 from naq_tui.views.firing import times_of
@@ -67,6 +70,10 @@ async def typed(pilot: Pilot[Any], texts: Mapping[str, str]) -> str:
         field = screen.query_one(f"#field-{name}", Input)
         field.value = text
         await pilot.pause()
+    return told(screen)
+
+
+def told(screen: Screen[Any]) -> str:
     return str(screen.query_one("#mistake", Static).render())
 
 
@@ -325,6 +332,26 @@ async def test_a_schedule_that_is_refused_is_still_in_its_form() -> None:
         await pilot.press("enter")
         await gone(pilot, FormScreen)
         assert commands_of(console).added == []
+
+
+async def test_an_id_is_taken_as_soon_as_its_schedule_is_heard_of() -> None:
+    """The form may be open before schedules are read, and while others make some."""
+    nightly = next(each for each in schedules() if each.schedule_id == "nightly")
+    console = fake_console((*first_batch(), SchedulesChanged(removed=("nightly",))))
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "6", "A")
+        assert await typed(pilot, {"function": "shop.tasks:digest", "when": "every 1h", "id": "nightly"}) == ""
+        console.take([SchedulesChanged((nightly,))])
+        await pilot.pause()
+        assert told(screen).startswith("id: schedule nightly exists")
+        console.take([SchedulesChanged(removed=("nightly",))])
+        await pilot.pause()
+        assert told(screen) == ""
+        commands_of(console).refuses["nightly"] = ConflictError("no answer")
+        assert await say_yes_in_vain(pilot) == "no answer"
+        console.take([SchedulesChanged((replace(nightly, schedule_id="other"),))])
+        await pilot.pause()
+        assert told(screen) == "no answer", "what the server says stays until something else is typed"
 
 
 class SlowCommands(FakeCommands):
