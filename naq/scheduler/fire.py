@@ -7,8 +7,9 @@ under the same id, which the queue stores once: it remembers ids for a minute. W
 (among the results, the events, and in the queue), counted, and its events written where they are missing: with a log
 that takes nothing, a job may be stored, and its scheduler killed, while its ENQUEUED is tried again.
 
-A pause, a modification or a cancellation that is saved while a run is under way stays, and the run is counted in it.
-Where it takes the due time away, it leaves it in `unsettled_at`: a run that a killed scheduler had made is found by it.
+A pause, a modification or a cancellation that is saved while a run is under way stays, and the run is counted in it, as
+what was skipped or missed is. Where it takes the due time away, it leaves it in `unsettled_at`: a run that a killed
+scheduler had made, or told as skipped, is found by it.
 Only a job that ran and whose result has expired before the next leader came, and whose event is missing, is run again.
 """
 
@@ -92,14 +93,18 @@ class Firer:
         return fired
 
     async def settle(self, schedule: Schedule) -> Schedule | None:
-        """Count the run of `unsettled_at` if its job was fired; then that is settled."""
+        """Count the run of `unsettled_at` if its job was fired, or it was held back; then that is settled."""
         due, outcome = schedule.unsettled_at, Outcome(buffered_at=schedule.buffered_at)
         if due is None:
             return schedule
         changed = replace(schedule, unsettled_at=None)
-        if not is_counted(schedule, due) and (found := await self._found(schedule, due)) is not None:
-            await self._count(schedule, due, found, outcome)
-            changed = merged(changed, outcome)
+        if not is_counted(schedule, due):
+            found = await self._found(schedule, due)
+            if found is not None:
+                await self._count(schedule, due, found, outcome)
+            if found is not None or await self._was_held_back(schedule, due, outcome):
+                outcome.decide(due)
+                changed = merged(changed, outcome)
         return await self._save(schedule, changed, outcome)
 
     async def _fire(self, schedule: Schedule, now: datetime, is_again: bool) -> Schedule | None:
@@ -113,8 +118,10 @@ class Firer:
         if firing.missed:
             self._sure_lead_s()
             saved = await self._pass_over(schedule, firing)
-            if saved is None or not firing.runs or saved.next_run_at != firing.runs[0] or not saved.is_due_ever:
+            if saved is None or not firing.runs or not saved.is_due_ever:
                 return saved
+            if firing_of(saved, now) != replace(firing, missed=0, last_missed=None):
+                return saved  # somebody has changed it: that is judged anew
             schedule = saved
         dues = firing.runs if schedule.buffered_at is None else (schedule.buffered_at, *firing.runs)
         outcome = Outcome(buffered_at=schedule.buffered_at)
@@ -133,6 +140,8 @@ class Firer:
                 await queue.store(job, patience_s=min(ENQUEUE_PATIENCE_S, self._sure_lead_s()))
                 await self._telling.triggered(schedule, due, fired_id, job.job_id, now)
                 outcome.add(due, job.job_id, job.stored_seq)
+            if due != schedule.buffered_at:  # that was decided on before
+                outcome.decide(due)
             if found is not None or due in outcome.dues:
                 outcome.buffered_at = None if due == outcome.buffered_at else outcome.buffered_at
         changed = after(schedule, outcome, firing.following)
@@ -166,6 +175,7 @@ class Firer:
                 await self._count(schedule, due, found, outcome)
             elif not await self._was_held_back(schedule, due, outcome):
                 break
+            outcome.decide(due)
             due = following(schedule, due)
             judged += 1
         if not judged:
@@ -189,7 +199,12 @@ class Firer:
         await self._telling.missed(schedule, firing.missed, len(firing.runs))
         self._sure_lead_s()  # whoever leads by now tells the same runs, and those after them, in the place of this
         coming = firing.runs[0] if firing.runs else firing.following
-        outcome = Outcome(buffered_at=schedule.buffered_at, missed=firing.missed)
+        outcome = Outcome(
+            buffered_at=schedule.buffered_at,
+            missed=firing.missed,
+            first_decided=schedule.next_run_at,
+            last_decided=firing.last_missed,
+        )
         return await self._save(schedule, after(schedule, outcome, coming), outcome)
 
     async def _may_go(self, schedule: Schedule, due: datetime, outcome: Outcome, is_looked_for: bool) -> bool:
@@ -249,12 +264,12 @@ class Firer:
     async def _save(
         self, before: Schedule, changed: Schedule, outcome: Outcome, is_looked_for: bool = False
     ) -> Schedule | None:
-        """Store `changed` in the place of `before`; runs that were made are counted in whatever stands there now."""
+        """Store `changed` in the place of `before`; what came of it is counted in whatever stands there now."""
         for _ in range(SAVE_ATTEMPTS):
             is_single = changed.run_at is not None
             ends = changed.status == ScheduleStatus.COMPLETED and before.status != changed.status
             if ends and not is_single:
-                due = outcome.dues[-1] if outcome.dues else before.next_run_at
+                due = outcome.dues[-1] if outcome.dues else before.next_run_at or outcome.last_decided
                 assert due is not None  # a schedule ends by a run, or by passing one over
                 await self._tell_completed(before, changed, due, is_looked_for)
             try:
@@ -272,10 +287,10 @@ class Firer:
             if fresh is None:
                 return None
             log.debug("schedule %s changed while it fired", fresh.schedule_id)
-            outcome = uncounted(outcome, fresh)
-            if fresh.created_at != before.created_at or not outcome.dues:
+            rest = uncounted(outcome, before, fresh)
+            if rest is None or fresh.created_at != before.created_at:
                 return fresh
-            before, changed = fresh, merged(fresh, outcome)
+            before, changed, outcome = fresh, merged(fresh, rest), rest
         raise ConflictError(f"schedule {before.schedule_id!r} keeps changing")
 
     async def _tell_completed(self, before: Schedule, changed: Schedule, due: datetime, is_looked_for: bool) -> None:

@@ -29,6 +29,8 @@ class Firing:
     """Due times passed over."""
     following: datetime | None
     """The due time after these; None where there is none."""
+    last_missed: datetime | None = None
+    """The last of those passed over; None where none is."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,19 @@ class Outcome:
     """Due time of the run that waits for the last job to end."""
     missed: int = 0
     skipped: int = 0
+    first_decided: datetime | None = None
+    """The first due time that was run, skipped, held back or passed over; None where none was."""
+    last_decided: datetime | None = None
+
+    def decide(self, due: datetime) -> None:
+        """What becomes of this run, and of all since the first, is known. They come oldest first."""
+        self.first_decided = self.first_decided or due
+        self.last_decided = due
+
+    def has_decided(self, due: datetime) -> bool:
+        if self.first_decided is None or self.last_decided is None:
+            return False
+        return self.first_decided <= due <= self.last_decided
 
     def add(self, due: datetime, job_id: str, seq: int | None) -> None:
         self.dues.append(due)
@@ -66,12 +81,12 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
     window = max(cap, RUN_ALL_CAP)
     dues = [due]
     coming = following(schedule, due)
-    skipped = 0
+    skipped, last_skipped = 0, due
     is_walked = False
     while coming is not None and fires_at(schedule, coming) <= now:
         dues.append(coming)
         if len(dues) > window:
-            dues.pop(0)
+            last_skipped = dues.pop(0)
             skipped += 1
         coming = following(schedule, coming)
         if skipped > MAX_WALK and coming is not None and not is_walked:
@@ -92,10 +107,11 @@ def firing_of(schedule: Schedule, now: datetime) -> Firing:
     else:
         runs = (on_time or dues)[-1:]
     missed = len(dues) + skipped - len(runs)
+    last_missed = None if not missed else ([last_skipped, *dues])[-len(runs) - 1]
     if schedule.repeat is not None:  # what is due beyond it is not owed, so not missed either
         waiting = 0 if schedule.buffered_at is None else 1
         runs = runs[: max(0, schedule.repeat - schedule.run_count - waiting)]
-    return Firing(tuple(runs), missed, coming)
+    return Firing(tuple(runs), missed, coming, last_missed)
 
 
 def after(schedule: Schedule, outcome: Outcome, coming: datetime | None) -> Schedule:
@@ -127,19 +143,20 @@ def after(schedule: Schedule, outcome: Outcome, coming: datetime | None) -> Sche
 
 
 def merged(fresh: Schedule, outcome: Outcome) -> Schedule:
-    """`fresh`, which somebody changed while `outcome` was under way, with those runs counted.
+    """`fresh`, which somebody changed while `outcome` was under way, with that counted.
 
-    Its own times stay; where it is still due for a run that `outcome` made, the run after that is next.
+    Its own times stay; where it is still due for a run that `outcome` decided on, the run after that is next.
 
     Raises:
         ScheduleSpecError: the changed spec can't be understood.
     """
-    coming = fresh.next_run_at
+    coming, last = fresh.next_run_at, max((*outcome.dues, *filter(None, [outcome.last_decided])), default=None)
     if fresh.run_at is not None:
-        coming = None  # whatever time it was moved to, its one job is out
-    elif coming is not None and coming <= outcome.dues[-1]:
-        coming = following(fresh, outcome.dues[-1])
-    if fresh.unsettled_at in outcome.dues:
+        coming = None if outcome.dues else coming  # whatever time it was moved to, its one job is out
+    elif coming is not None and last is not None and coming <= last:
+        coming = following(fresh, last)
+    due = fresh.unsettled_at
+    if due is not None and (due in outcome.dues or outcome.has_decided(due)):
         fresh = replace(fresh, unsettled_at=None)
     changed = after(fresh, outcome, coming)
     if fresh.is_over or fresh.status == ScheduleStatus.FAILED:
@@ -147,13 +164,24 @@ def merged(fresh: Schedule, outcome: Outcome) -> Schedule:
     return changed
 
 
-def uncounted(outcome: Outcome, schedule: Schedule) -> Outcome:
-    """`outcome` without the runs that `schedule` has counted already, for another leader made up for them too."""
+def uncounted(outcome: Outcome, before: Schedule, fresh: Schedule) -> Outcome | None:
+    """What of `outcome`, which came of `before`, is not in `fresh`, which somebody has put in its place; None: nothing.
+
+    Another leader may have made up for the same runs, and counted them. Whoever changes a schedule counts none.
+    """
     rest = replace(outcome, dues=[], job_ids=[])
     for due, job_id in zip(outcome.dues, outcome.job_ids, strict=True):
-        if not is_counted(schedule, due):
+        if not is_counted(fresh, due):
             rest.add(due, job_id, outcome.last_job_seq)
-    return rest
+    if fresh.misfire_count != before.misfire_count:
+        rest.missed = 0
+    if fresh.skip_count != before.skip_count:
+        rest.skipped = 0
+    held = outcome.buffered_at
+    if held == before.buffered_at or (held is None and not rest.dues) or (held and is_counted(fresh, held)):
+        rest.buffered_at = fresh.buffered_at
+    is_news = rest.dues or rest.missed or rest.skipped or rest.buffered_at != fresh.buffered_at
+    return rest if is_news else None
 
 
 def is_counted(schedule: Schedule, due: datetime) -> bool:

@@ -31,7 +31,7 @@ from naq.monitor import lost_event
 from naq.names import check_key, check_queue_name, key_of_text
 from naq.results import outcome_of
 from naq.scheduler.due import DueHeap
-from naq.scheduler.firing import Outcome, after, firing_of, is_counted, job_id_of, merged
+from naq.scheduler.firing import Outcome, after, firing_of, job_id_of, merged, uncounted
 from naq.scheduler.spec import next_runs
 from naq.scheduler.words import spec_in_words
 from naq.wire import Frames, Wire, headers_of, status_of
@@ -132,13 +132,14 @@ def _owed(record: Any) -> None:
     heap.next_at()
     heap.pop_due(T0)
     owed = firing_of(schedule, T0)
-    outcome = Outcome(missed=owed.missed)
+    outcome = Outcome(missed=owed.missed, first_decided=schedule.next_run_at, last_decided=owed.last_missed)
     for due in owed.runs:
         outcome.add(due, job_id_of(schedule, due), None)
-        is_counted(schedule, due)
+        outcome.decide(due)
     _written(after(schedule, outcome, owed.following))
-    if outcome.dues:
-        _written(merged(schedule, outcome))
+    rest = uncounted(outcome, schedule, schedule)
+    if rest is not None:
+        _written(merged(schedule, rest))
 
 
 def _cut(given: tuple[list[int], bytes]) -> None:

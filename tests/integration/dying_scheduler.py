@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from naq.models.schedule import Schedule
 from naq.queue import Queue
 from naq.scheduler import Scheduler
 from naq.scheduler.fire import Firer
@@ -22,9 +24,15 @@ POINTS: dict[str, tuple[type, str]] = {
     "before SCHEDULE_MISFIRED": (Telling, "missed"),
     "before the save": (Firer, "_save"),
     "before the save of a buffered run": (Firer, "_save"),
+    "before the save of a skip": (Firer, "_save"),
     "after the save": (Firer, "_save"),
 }
 """Where it dies: as it calls this method (or as that returns)."""
+ONLY: dict[str, Callable[[Schedule, Schedule], bool]] = {
+    "before the save of a buffered run": lambda before, after: bool(before.buffered_at) and not after.buffered_at,
+    "before the save of a skip": lambda before, after: after.skip_count > before.skip_count,
+}
+"""Which saves count as that point."""
 RETURNS = ("before ENQUEUED is stored", "after the save")
 
 
@@ -35,7 +43,7 @@ async def fire(point: str, nth: int) -> None:
 
     async def at_the_point(self: Any, *args: Any, **options: Any) -> Any:
         nonlocal calls
-        is_there = point != "before the save of a buffered run" or (args[0].buffered_at and not args[1].buffered_at)
+        is_there = point not in ONLY or ONLY[point](args[0], args[1])
         calls += 1 if is_there else 0
         if is_there and calls == nth and point not in RETURNS:
             await asyncio.sleep(0.2)  # what was written before this point has left by then

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,19 +19,25 @@ from naq.scheduler import scheduler as scheduler_module
 from naq.scheduler.fire import Firer
 from naq.scheduler.telling import Telling
 from naq.settings import Settings
-from tests.integration.log import all_events
+from tests.conftest import WorkerFactory
+from tests.integration.log import all_events, event_when
 from tests.integration.schedulers import record_when, removed, running_scheduler, told, triggered
 
 pytestmark = pytest.mark.nats
 Change = Callable[[], Awaitable[Any]]
+HOUR = timedelta(hours=1)
+CHANGES = ("paused", "given another interval", "given other arguments", "cancelled")
 
 
 @pytest.fixture
-def once_told(monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], None]:
-    """Have something done when the first run's job and event are stored and its schedule is not."""
+def once_told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have something done when the first run's job and event are stored and its schedule is not.
 
-    def have_done(change: Change) -> None:
-        tell = Telling.triggered
+    Or the first time that `what` was told: a name of Telling's methods.
+    """
+
+    def have_done(change: Change, what: str = "triggered") -> None:
+        tell = getattr(Telling, what)
         is_done = False
 
         async def tell_and_change(self: Telling, *args: Any) -> None:
@@ -40,7 +47,7 @@ def once_told(monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], None]:
                 is_done = True
                 await change()
 
-        monkeypatch.setattr(Telling, "triggered", tell_and_change)
+        monkeypatch.setattr(Telling, what, tell_and_change)
 
     return have_done
 
@@ -93,6 +100,93 @@ async def test_cancelled(client: AsyncClient, settings: Settings, once_told: Cal
         over = await record_when(client, "s", lambda record: record.run_count > 0)
     assert (over.status, over.run_count, over.next_run_at) == (ScheduleStatus.CANCELLED, 1, None)
     assert len(await triggered(client, "s")) == 1
+
+
+async def change_it(client: AsyncClient, change: str) -> None:
+    if change == "paused":
+        await client.pause_scheduled_job("s")
+    elif change == "cancelled":
+        await client.cancel_scheduled_job("s")
+    else:
+        await client.modify_scheduled_job("s", **({"interval": HOUR} if "interval" in change else {"args": (3, 4)}))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_run_that_was_just_skipped_is_counted(
+    client: AsyncClient, settings: Settings, once_told: Callable[..., None], change: str
+) -> None:
+    """Nobody takes the first job, so the second run is skipped."""
+    once_told(lambda: change_it(client, change), "held_back")
+    await client.schedule(tasks.add, 1, 2, interval=0.3, overlap="skip", schedule_id="s")
+    async with running_scheduler(settings):
+        held = await record_when(client, "s", lambda record: record.skip_count > 0)
+        if change == "given other arguments":
+            await client.pause_scheduled_job("s")  # it goes on skipping
+    held = await client.schedules.get("s")
+    skipped = await told(client, "s", "SCHEDULE_SKIPPED")
+    assert (held.run_count, held.skip_count, held.unsettled_at) == (1, len(skipped), None)
+    assert len({(event.details or {})["due"] for event in skipped}) == len(skipped), "each is told once"
+    assert held.last_run_at is not None
+    if change == "paused":
+        assert held.next_run_at == held.last_run_at + timedelta(seconds=0.6), "what was skipped is not due any more"
+    if change == "cancelled":
+        assert (held.status, held.next_run_at) == (ScheduleStatus.CANCELLED, None)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_run_that_was_just_held_back_is_made_once(
+    client: AsyncClient, settings: Settings, worker: WorkerFactory, once_told: Callable[..., None], change: str
+) -> None:
+    once_told(lambda: change_it(client, change), "held_back")
+    await client.schedule(tasks.add, 1, 2, interval=0.3, overlap="buffer_one", repeat=2, schedule_id="s")
+    async with running_scheduler(settings):
+        due = await _told_due(client)
+        if change == "cancelled":
+            await record_when(client, "s", lambda record: record.status == ScheduleStatus.CANCELLED)
+        else:
+            await record_when(client, "s", lambda record: record.buffered_at is not None)
+            if change == "paused":
+                await client.resume_scheduled_job("s")
+            async with worker():
+                await runs_out(client)
+    held = await client.schedules.get("s")
+    assert held.buffered_at is None
+    made = [event.job_id for event in await triggered(client, "s")]
+    assert (f"s.{int(due.timestamp() * 1000)}" in made) == (change != "cancelled")
+    assert len(made) == held.run_count == (1 if change == "cancelled" else 2)
+
+
+async def _told_due(client: AsyncClient) -> datetime:
+    """When the run was due that is told as held back."""
+    event = await event_when(client, lambda event: event.type == "SCHEDULE_BUFFERED")
+    return datetime.fromisoformat((event.details or {})["due"])
+
+
+@pytest.mark.parametrize("misfire", ["skip", "run_all"])
+@pytest.mark.parametrize("change", CHANGES)
+async def test_runs_that_were_just_missed_are_counted(
+    client: AsyncClient, settings: Settings, once_told: Callable[..., None], change: str, misfire: str
+) -> None:
+    await client.schedule(tasks.add, 1, 2, interval=HOUR, misfire=misfire, misfire_cap=3, schedule_id="s")
+    held = await client.schedules.get("s")
+    assert held.anchor_at is not None
+    anchor = held.anchor_at - 9.5 * HOUR
+    long_ago = replace(held, anchor_at=anchor, next_run_at=anchor + HOUR)
+    await client.schedules.bucket.update("s", long_ago.to_wire(), revision=held.revision)
+    once_told(lambda: change_it(client, change), "missed")
+    async with running_scheduler(settings):
+        goes_on = misfire == "run_all" and change == "given other arguments"
+        saved = await record_when(
+            client, "s", lambda record: record.misfire_count > 0 and record.run_count == (3 if goes_on else 0)
+        )
+    missed = await told(client, "s", "SCHEDULE_MISFIRED")
+    assert (
+        sum((event.details or {})["missed"] for event in missed)
+        == saved.misfire_count
+        == (9 if misfire == "skip" else 6)
+    )
+    if change in ("paused", "given other arguments"):
+        assert saved.next_run_at == anchor + (7 if misfire == "run_all" and change == "paused" else 10) * HOUR
 
 
 async def test_cancelled_and_made_anew_under_its_name(

@@ -261,6 +261,18 @@ async def test_a_change_before_the_next_leader_comes_does_not_lose_count(
     assert len(await triggered(client, "s")) == 1
 
 
+async def test_a_change_before_the_next_leader_comes_does_not_lose_a_skip(
+    client: AsyncClient, settings: Settings
+) -> None:
+    await client.schedule(tasks.add, 1, 2, interval=0.4, overlap="skip", schedule_id="s")
+    await dies(settings, "before the save of a skip")
+    await client.modify_scheduled_job("s", interval=HOUR)
+    async with running_scheduler(settings):
+        saved = await record_when(client, "s", lambda record: record.skip_count > 0)
+    assert (saved.run_count, saved.skip_count, saved.unsettled_at) == (1, 1, None)
+    assert len(await told(client, "s", "SCHEDULE_SKIPPED")) == 1
+
+
 async def test_a_single_run_of_the_dead_is_not_made_again_at_another_time(
     client: AsyncClient, settings: Settings, worker: WorkerFactory
 ) -> None:

@@ -190,10 +190,45 @@ def test_what_two_leaders_made_up_for_is_counted_once() -> None:
         ours.add(T0 + minute * MINUTE, f"job-{minute}", minute)
     theirs = fired(schedule, firing_of(schedule, T0 + 3 * MINUTE))
     assert (theirs.run_count, theirs.last_run_at) == (3, T0 + 3 * MINUTE)
-    rest = uncounted(ours, theirs)
+    rest = uncounted(ours, schedule, theirs)
+    assert rest is not None
     assert (rest.dues, rest.job_ids) == ([T0 + 4 * MINUTE, T0 + 5 * MINUTE], ["job-4", "job-5"])
     both = merged(theirs, rest)
     assert (both.run_count, both.next_run_at) == (5, T0 + 6 * MINUTE)
+
+
+def test_what_another_leader_counted_is_not_counted_again() -> None:
+    before = every_minute(skip_count=4, misfire_count=2)
+    ours = Outcome(skipped=1, missed=3)
+    assert uncounted(ours, before, before) == ours, "whoever changes a schedule counts nothing"
+    theirs = replace(before, skip_count=5, misfire_count=5)
+    assert uncounted(ours, before, theirs) is None
+    half = uncounted(ours, before, replace(before, skip_count=5))
+    assert half is not None
+    assert (half.skipped, half.missed) == (0, 3)
+
+
+def test_a_run_held_back_is_held_once() -> None:
+    before, held = every_minute(overlap="buffer_one"), T0 + MINUTE
+    ours = Outcome(buffered_at=held, first_decided=held, last_decided=held)
+    rest = uncounted(ours, before, before)
+    assert rest is not None
+    kept = merged(before, rest)
+    assert (kept.buffered_at, kept.next_run_at) == (held, T0 + 2 * MINUTE)
+    assert uncounted(ours, before, kept) is None, "another leader has held it back too"
+    ran = after(kept, Outcome([held], ["s.1"]), kept.next_run_at)
+    assert uncounted(ours, before, ran) is None, "and another has run it"
+    later = replace(ran, buffered_at=T0 + 2 * MINUTE)
+    assert uncounted(Outcome([held], ["s.1"]), kept, later) is None, "what that one holds back now stays"
+
+
+def test_the_last_run_that_was_missed_is_known() -> None:
+    for misfire, last in (("run_once", 9), ("skip", 9), ("run_all", None)):
+        firing = firing_of(every_minute(misfire=misfire), T0 + 10 * MINUTE)
+        assert firing.last_missed == (None if last is None else T0 + last * MINUTE)
+    long = timedelta(days=3)
+    firing = firing_of(every_minute(misfire="run_all", misfire_cap=RUN_ALL_CAP), T0 + long)
+    assert firing.last_missed == T0 + long - RUN_ALL_CAP * MINUTE == firing.runs[0] - MINUTE
 
 
 def test_policies_of_a_newer_version_are_named_and_kept() -> None:
