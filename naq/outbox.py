@@ -302,7 +302,7 @@ class Outbox:
             else:
                 next_at = min(next_at, write.resend_at, write.give_up_at)
         if self._writes:
-            self._timer = self._loop.call_later(max(0.02, next_at - now), self._sweep)
+            self._rearm(max(0.02, next_at - now))
 
     def _why_given_up(self, write: _Write) -> NaqException:
         if write.refusal:
@@ -354,6 +354,9 @@ class Outbox:
         write = self._writes.pop(token, None)
         if write is not None:
             self._has_room.set()
+            if not self._writes and self._timer is not None:  # it would wake an idle process for nothing
+                self._timer.cancel()
+                self._timer = None
         return write
 
 

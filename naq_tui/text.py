@@ -105,6 +105,8 @@ def wrap(text: str, cells: int) -> list[str]:
     """`text` (one line) in pieces of at most `cells` cells; breaks after a space where one is near."""
     if width(text) <= cells or cells < 4:
         return [text]
+    if text.isascii():
+        return _wrap_ascii(text, cells)
     pieces: list[str] = []
     piece, used, last_space = "", 0, -1
     for character in text:
@@ -120,3 +122,14 @@ def wrap(text: str, cells: int) -> list[str]:
         used += cell
     pieces.append(piece)
     return pieces
+
+
+def _wrap_ascii(text: str, cells: int) -> list[str]:
+    """The same by slices, for texts of megabytes: nearly all that is long is ASCII."""
+    pieces, start = [], 0
+    while len(text) - start > cells:
+        space = text.rfind(" ", start, start + cells) - start
+        end = start + (space + 1 if space > cells // 2 else cells)
+        pieces.append(text[start:end])
+        start = end
+    return [*pieces, text[start:]]

@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from naq.errors import NaqException
@@ -30,9 +31,20 @@ __all__ = ["T0", "FakeCommands", "FakeFeed", "FakeProcesses", "FixedClock", "fir
 SCAN_STEP, RESULTS_PIECE = 2_000, 50
 
 
+@cache
 def first_batch(seed: int = 7) -> tuple[Update, ...]:
     """What the feed begins with."""
     return (*sample.first_batch(seed), JobsFound(waiting_jobs()), FailuresFound(failures(), is_all=True))
+
+
+@cache
+def _earlier_events() -> dict[int, StoredEvent]:
+    return {event.seq: event for event in (*sample.schedule_events(), *sample.earlier_events())}
+
+
+@cache
+def _results() -> dict[str, JobResult]:
+    return {result.job_id: result for result in results()}
 
 
 class FixedClock:
@@ -51,10 +63,8 @@ class FakeFeed:
     def __init__(self, *batches: Sequence[Update]) -> None:
         self._queue: asyncio.Queue[tuple[Update, ...]] = asyncio.Queue()
         self._first = [tuple(batch) for batch in batches]
-        self.events: dict[int, StoredEvent] = {
-            event.seq: event for event in (*sample.schedule_events(), *sample.earlier_events())
-        }
-        self.results: dict[str, JobResult] = {result.job_id: result for result in results()}
+        self.events: dict[int, StoredEvent] = dict(_earlier_events())
+        self.results: dict[str, JobResult] = dict(_results())
         self.reads: list[tuple[int, int]] = []
         self.held = (1, 0)
         """First and last sequence of the log."""

@@ -38,6 +38,6 @@ async def test_what_was_told_is_read_once_however_much_is_due(
     async with running_scheduler(settings):
         await event_when(client, lambda e: e.type == "SCHEDULE_TRIGGERED" and e.job_id == jobs[-1].job_id)
     fired = [s.event.job_id for s in await all_events(client) if s.event and s.event.type == "SCHEDULE_TRIGGERED"]
-    assert fired == [job.job_id for job in jobs]
+    assert sorted(fired) == sorted(job.job_id for job in jobs), "each once; many are fired at the same time"
     assert len(read) >= OVERDUE, "each is looked for"
     assert sum(read) <= 3 * OVERDUE, "but nothing is read again and again"

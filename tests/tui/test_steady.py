@@ -190,11 +190,12 @@ def grown(digits: int) -> tuple[Update, ...]:
     number = 10 ** (digits - 1)
     samples = tuple(replace(stats, waiting=number, running=number) for stats in queues())
     statuses = ("COMPLETED", "FAILED", "CANCELLED")
+    stored = results()
     kept = tuple(
-        replace(results()[0], job_id=job_id(digits * 10_000 + i), status=statuses[i % 3], saved_at=T0)
+        replace(stored[0], job_id=job_id(digits * 10_000 + i), status=statuses[i % 3], saved_at=T0)
         for i in range(min(number, 4_000))
     )
-    last = replace(results()[-1], saved_at=T0 + timedelta(seconds=1))
+    last = replace(stored[-1], saved_at=T0 + timedelta(seconds=1))
     event = failed(FIRST_SEQ + digits, "q", "f", "")
     return EventsAppended((event,)), QueuesSampled(samples, T0), ResultsChanged((*kept, last), total=number)
 

@@ -141,3 +141,20 @@ async def test_what_is_given_up_is_not_sent_once_more_after_a_lost_link() -> Non
     assert server.written == [{"Nats-Msg-Id": "wanted"}]
     box.stop()
     assert wanted.done()
+
+
+async def test_nothing_wakes_the_loop_once_all_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle worker writes a heartbeat now and then: a look at it a second later would cost more than the write."""
+    monkeypatch.setattr("naq.outbox.ANSWER_WITHIN_S", 0.02)
+    loop, looks = asyncio.get_running_loop(), []
+    sweep = Outbox._sweep
+    monkeypatch.setattr(Outbox, "_sweep", lambda self: looks.append(loop.time()) or sweep(self))
+    box = await outbox(Server(STORED))
+    for _ in range(3):
+        await box.publish("a.b", b"data")
+        await asyncio.sleep(0.03)
+    assert looks == []
+    silent = await outbox(Server())
+    with pytest.raises(NaqConnectionError):
+        await silent.publish("a.b", b"data", patience_s=0.1)
+    assert len(looks) > 1, "what is not answered is looked after"
