@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-NEW_OBJECTS = 50_000
+NEW_OBJECTS = 20_000
 """More than a frame of events makes before as many old ones go: only what really grows is looked through."""
 
 
@@ -20,5 +20,5 @@ def collect_later() -> None:
 def collect_rarely() -> None:
     """Begin to collect: what is there by now stays to the end, and is not looked through again."""
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, 2, 50)  # often, so that there is little to look through of what a large value makes
+    gc.set_threshold(NEW_OBJECTS, 2, 125)  # often, so that there is little to look through of what a large value makes
     gc.enable()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.events
-import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,12 +30,7 @@ LONGEST_S = 0.05
 
 @contextmanager
 def steps_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The processor time, in seconds, of each step of the loop within the block.
-
-    What earlier tests have left in memory is no part of it: the collector may be at it in the midst of a step.
-    """
-    gc.collect()
-    gc.freeze()
+    """The processor time, in seconds, of each step of the loop within the block."""
     found: list[float] = []
     run = asyncio.events.Handle._run
 
@@ -47,10 +41,7 @@ def steps_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
     with monkeypatch.context() as patched:
         patched.setattr(asyncio.events.Handle, "_run", timed)
-        try:
-            yield found
-        finally:
-            gc.unfreeze()
+        yield found
 
 
 VALUES: dict[str, Any] = {
