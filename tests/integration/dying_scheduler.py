@@ -24,13 +24,15 @@ POINTS: dict[str, tuple[type, str]] = {
     "before SCHEDULE_MISFIRED": (Telling, "missed"),
     "before the save": (Firer, "_save"),
     "before the save of a buffered run": (Firer, "_save"),
-    "before the save of a skip": (Firer, "_save"),
+    "before the save of a run held back": (Firer, "_save"),
     "after the save": (Firer, "_save"),
 }
 """Where it dies: as it calls this method (or as that returns)."""
 ONLY: dict[str, Callable[[Schedule, Schedule], bool]] = {
     "before the save of a buffered run": lambda before, after: bool(before.buffered_at) and not after.buffered_at,
-    "before the save of a skip": lambda before, after: after.skip_count > before.skip_count,
+    "before the save of a run held back": lambda before, after: (
+        after.skip_count > before.skip_count or (bool(after.buffered_at) and not before.buffered_at)
+    ),
 }
 """Which saves count as that point."""
 RETURNS = ("before ENQUEUED is stored", "after the save")
