@@ -146,6 +146,7 @@ async def test_what_is_given_up_is_not_sent_once_more_after_a_lost_link() -> Non
 async def test_nothing_wakes_the_loop_once_all_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker writes a heartbeat now and then: a look at it a second later would cost more than the write."""
     monkeypatch.setattr("naq.outbox.ANSWER_WITHIN_S", 0.02)
+    monkeypatch.setattr("naq.outbox.IDLE_S", 0.02)
     loop, looks = asyncio.get_running_loop(), []
     sweep = Outbox._sweep
     monkeypatch.setattr(Outbox, "_sweep", lambda self: looks.append(loop.time()) or sweep(self))
@@ -158,3 +159,15 @@ async def test_nothing_wakes_the_loop_once_all_is_answered(monkeypatch: pytest.M
     with pytest.raises(NaqConnectionError):
         await silent.publish("a.b", b"data", patience_s=0.1)
     assert len(looks) > 1, "what is not answered is looked after"
+
+
+async def test_writes_that_follow_one_another_share_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To set and take one off for each costs a twentieth of an enqueue."""
+    box = await outbox(Server(STORED))
+    loop, timers = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+    monkeypatch.setattr(loop, "call_later", lambda *given: timers.append(given) or call_later(*given))
+    for _ in range(50):
+        await box.publish("a.b", b"data")
+    assert len(timers) <= 2
+    box.stop()
