@@ -11,7 +11,7 @@ from naq_tui import hints
 from naq_tui.format import count, short_count
 from naq_tui.status import Look
 from naq_tui.store.state import State
-from naq_tui.text import cut_id, fit
+from naq_tui.text import cut_id, fit, width
 from naq_tui.views.called_with import Argument
 
 Item = TypeVar("Item")
@@ -120,6 +120,29 @@ def lay_out(columns: Sequence[Column], cells: int) -> list[tuple[int, int, int]]
         placed.append((i, gap, min(widths[i], left - gap)))
         left -= gap + widths[i]
     return placed
+
+
+def run_on(
+    placed: Sequence[tuple[int, int, int]], columns: Sequence[Column], cells: Sequence[Cell | tuple[str, str]]
+) -> Sequence[tuple[int, int, int]]:
+    """The places of one row's cells: a text that would be cut short runs on into the empty cells beside it.
+
+    First to the right, then to the left, column by column and no further than it needs, so that whatever else stands
+    in the row stays in its column, and the text begins where a column does.
+    """
+    at = next((at for at, (i, _, room) in enumerate(placed) if columns[i].fill and width(cells[i][0]) > room), None)
+    if at is None:
+        return placed
+    i, gap, room = placed[at]
+    needed, start, end = width(cells[i][0]), at, at + 1
+    while room < needed and end < len(placed) and not cells[placed[end][0]][0]:
+        room += placed[end][1] + placed[end][2]
+        end += 1
+    while room < needed and start > 0 and not cells[placed[start - 1][0]][0]:
+        start -= 1
+        room += gap + placed[start][2]
+        gap = placed[start][1]
+    return [*placed[:start], (i, gap, room), *placed[end:]]
 
 
 def _gaps(columns: Sequence[Column], shown: Sequence[int]) -> list[int]:

@@ -11,7 +11,7 @@ from naq_tui.format import count
 from naq_tui.store.rows import EventRow
 from naq_tui.text import fit
 from naq_tui.views import events as view
-from naq_tui.views.table import Lens, lay_out
+from naq_tui.views.table import Lens, lay_out, run_on
 from naq_tui.widgets.painted import Lines
 
 _MARGIN = 2
@@ -56,7 +56,7 @@ class EventLines(Lines):
         """One cell per column, as many as fit; `mark` is the scrollbar's."""
         line: list[tuple[str, str]] = [(" ", "")]
         room = self.line_width - _MARGIN
-        for place, gap, cell_width in self._layout(room):
+        for place, gap, cell_width in run_on(self._layout(room), view.COLUMNS, cells):
             text, tone = cells[place]
             if view.COLUMNS[place].id == "time":
                 text = text[:cell_width]  # without the milliseconds where room is short

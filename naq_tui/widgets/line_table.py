@@ -13,7 +13,7 @@ from naq_tui.text import fit, wrap
 from naq_tui.views.arranging import Arrangement, arranged, judge
 from naq_tui.views.called_with import known
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Lens, TableView, lay_out
+from naq_tui.views.table import Lens, TableView, lay_out, run_on
 from naq_tui.widgets.marks import Marks
 from naq_tui.widgets.painted import cut_cells, thumb
 from naq_tui.widgets.row_cursor import RowCursor
@@ -208,7 +208,7 @@ class LineTable(RowCursor[Item]):
         mark = "*" if self._lens.ascii_only else "▌"
         line: list[tuple[str, str]] = [(mark if is_marked else " ", "accent" if is_marked else "")]
         room = self.line_width - _MARGIN
-        for column, gap, cell_width in self._layout():
+        for column, gap, cell_width in run_on(self._layout(), self.view.columns, cells):
             text, tone = cells[column]
             line.append((" " * gap, ""))
             if cell_width == 1:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from naq.models.event import JobEvent
+from naq.models.event import JobEventType as Type
 from naq_tui.app import NaqConsole
-from naq_tui.feed.fake import FakeFeed
+from naq_tui.feed.fake import FakeFeed, first_batch
+from naq_tui.feed.sample import T0, stored
 from naq_tui.screens import log_reading
+from naq_tui.store.fold import apply
+from naq_tui.store.state import EMPTY
+from naq_tui.store.updates import EventsAppended
 from tests.tui.conftest import after, fake_console, settle
 from tests.tui.test_log import FAILED_AT, console_with_past, failure, filter_by, until
 
 BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+LAST = apply(EMPTY, first_batch()).last_seq
 
 
 @pytest.fixture(autouse=True)
@@ -133,3 +142,30 @@ def test_reading(snap_compare: Any, size: tuple[int, int]) -> None:
 def test_an_event(snap_compare: Any, size: tuple[int, int]) -> None:
     """What can be opened from it stands above the report, one of it chosen."""
     assert snap_compare(fake_console(), terminal_size=size, run_before=after("2", "E", "enter", "tab"))
+
+
+def acts() -> EventsAppended:
+    """Just now: what operators did, with reasons, and what a schedule and a worker told."""
+    by = {"actor": {"user": "ann"}}
+    made = (
+        JobEvent.of(Type.OPERATOR_ACTION, details={"action": "launch_process", "name": "worker-1"}, **by),
+        JobEvent.of(Type.OPERATOR_ACTION, details={"action": "retry_jobs", "jobs": 12, "done": 11}, **by),
+        JobEvent.of(Type.QUEUE_PAUSED, queue="mail", reason="the relay of our provider is down", **by),
+        JobEvent.of(Type.QUEUE_PURGED, queue="reports", reason="a bad deploy", details={"jobs": 4910}, **by),
+        JobEvent.of(Type.SCHEDULE_MISFIRED, schedule_id="digest", reason="3 missed, 1 made up (run once)"),
+        JobEvent.of(Type.WORKER_STOPPED, worker_id="w-9", reason="asked to stop, and 2 jobs given back"),
+    )
+    moments = [T0 - timedelta(milliseconds=len(made) - place) for place in range(len(made))]
+    return EventsAppended(
+        tuple(
+            stored(LAST + 1 + place, at, replace(event, ts=at, id=f"made-{place}"))
+            for place, (at, event) in enumerate(zip(moments, made, strict=True))
+        )
+    )
+
+
+@BOTH
+@pytest.mark.parametrize("keys", [(), ("2",)], ids=["overview", "events"])
+def test_acts(snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    """A text that would be cut runs on into the empty cells beside it; all else stays in its column."""
+    assert snap_compare(fake_console(first_batch(), (acts(),)), terminal_size=size, run_before=after(*keys))

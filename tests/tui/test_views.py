@@ -35,7 +35,7 @@ from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView, failed_schedules, is_overdue, next_run, overdue
 from naq_tui.views.search import Needle
-from naq_tui.views.table import Lens, lay_out
+from naq_tui.views.table import Column, Lens, lay_out, run_on
 from naq_tui.views.workers import WorkersView
 from tests.reports import texts_of
 
@@ -63,6 +63,29 @@ def test_columns_fill_the_width_and_are_never_half(columns: tuple, width: int) -
     assert [index for index, _, _ in placed] == sorted(index for index, _, _ in placed)
     if width >= 36:
         assert all(size >= columns[index].width for index, _, size in placed)
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (("mail", "send", "80 ms", "a1b2"), "mail   send   80 ms  a1b2 !"),
+        (("mail", "send", "too long a text", "a1b2"), "mail   send   too l… a1b2 !"),
+        (("mail", "send", "longer text", ""), "mail   send   longer text !"),
+        (("mail", "", "longer text", "a1b2"), "mail   longer text   a1b2 !"),
+        (("", "", "longer text", ""), "              longer text !"),
+        (("", "", "a text of 18 cells", ""), "       a text of 18 cells !"),
+        (("", "", "a text with so many words", ""), "a text with so many words !"),
+        (("", "", "a text with so many words more", ""), "a text with so many word… !"),
+        (("", "send", "a text with so many words", ""), "       send   a text wit… !"),
+        (("", "", "", ""), "                          !"),
+    ],
+)
+def test_a_long_text_runs_on_into_the_empty_cells_beside_it(row: tuple[str, ...], line: str) -> None:
+    columns = [Column(id=id, title=id, width=6, fill=id == "text") for id in ("queue", "function", "text")]
+    columns += [Column(id="job", title="job", width=4), Column(id="end", title="", width=1)]
+    cells = [(text, "") for text in (*row, "!")]
+    placed = run_on(lay_out(columns, 27), columns, cells)
+    assert "".join(" " * gap + columns[i].fitted(cells[i][0], room) for i, gap, room in placed) == line
 
 
 def test_a_worker_dies_as_time_passes_without_any_event() -> None:
