@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
@@ -17,6 +18,8 @@ from naq.models.times import parse_time, utcnow
 from naq.outbox import PATIENCE_S
 from naq.tail import Tail, TailMessage
 
+_NO_KEY = re.compile(r"[\x00-\x20\x7f*>]|\.\.|^\.|\.\Z|^\Z")
+"""What no key holds, since no subject does: space, controls, wildcards, an empty token."""
 CONTENT_WITHIN_S = 10.0
 """Seconds of silence after which a bucket's content is given up: longer than a cluster takes to elect a leader."""
 
@@ -59,7 +62,9 @@ class Bucket:
         return (await self._newest(key))[0]
 
     async def _newest(self, key: str) -> tuple[Entry | None, str | None]:
-        """The newest message of the key, and the id it was sent under."""
+        """The newest message of the key, and the id it was sent under; nothing where there can be no such key."""
+        if _NO_KEY.search(key):
+            return None, None  # typed by somebody: the server would not even answer
         subject = f"$JS.API.DIRECT.GET.{self.stream}.{self._subject}{key}"
         try:
             message = await self._connection.requests.ask(

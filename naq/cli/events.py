@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from naq import codec
 from naq.cli.common import command, duration, json_option, moment, print_json, with_client
+from naq.cli.parser import nearest
 from naq.client import AsyncClient
 from naq.display import inert
 from naq.errors import ConfigurationError, SerializationError
 from naq.eventquery import EventQuery, in_order, log_range, newest
-from naq.models.event import JobEvent, StoredEvent
+from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.times import format_time
 
 LIMIT = 20
@@ -54,6 +56,11 @@ def run(args: argparse.Namespace) -> int:
         action_id=args.action,
         since=moment(args.since, "--since"),
     )
+    for name in sorted(query.types - {*JobEventType}):  # another writer's, or a slip that would read as "none"
+        print(
+            f"naq: naq writes no events of type {name!r}{nearest(name, [known.value for known in JobEventType])}",
+            file=sys.stderr,
+        )
     limit = LIMIT if args.limit is None and query.since is None else args.limit
     show = _print_json if args.json else _print
 

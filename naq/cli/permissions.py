@@ -19,7 +19,7 @@ def register(subparsers: Any) -> None:
         "print what a role needs, for the configuration of a nats-server",
         "naq permissions worker --queue mail",
     )
-    parser.add_argument("role", choices=[*Role], help="whose permissions")
+    parser.add_argument("role", choices=[role.value for role in Role], help="whose permissions")
     parser.add_argument(
         "--queue", action="append", default=[], metavar="NAME", help="only this one (producer, worker; may be repeated)"
     )

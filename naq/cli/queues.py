@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from contextlib import suppress
 from typing import Any
 
 from naq.cli.common import (
@@ -19,8 +20,9 @@ from naq.cli.common import (
     verb,
     with_client,
 )
+from naq.cli.parser import nearest
 from naq.client import AsyncClient
-from naq.errors import ConfigurationError
+from naq.errors import ConfigurationError, NaqException
 from naq.models.queue import QueueStats
 from naq.models.times import format_time
 from naq.names import check_queue_name
@@ -107,6 +109,8 @@ def run_pause(args: argparse.Namespace) -> int:
     check_queue_name(args.queue)
 
     async def use(client: AsyncClient) -> int:
+        with suppress(NaqException):  # who may pause need not be let to look
+            await _tell_unused(client, args.queue)
         pause = await client.pause_queue(args.queue, reason=args.reason, action_id=args.action_id)
         at = format_time(pause.at) if pause.at else None
         print_act(
@@ -117,6 +121,14 @@ def run_pause(args: argparse.Namespace) -> int:
         return 0
 
     return with_client(args, use)
+
+
+async def _tell_unused(client: AsyncClient, name: str) -> None:
+    """Say so where nothing shows that there is such a queue: it may be paused before its first job, or misspelt."""
+    used = [queue.queue for queue in await client.list_queues() if queue.waiting or queue.running or queue.pulls]
+    if name not in used:
+        hint = nearest(name, used)
+        print(f"naq: no job waits in queue {name!r} and no worker takes from it{hint}", file=sys.stderr)
 
 
 def run_resume(args: argparse.Namespace) -> int:

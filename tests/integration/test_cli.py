@@ -43,6 +43,7 @@ async def test_enqueue_takes_json_and_keywords(settings: Settings, client: Async
         (("schedules", "add", "naq.examples.tasks:add", "1", "2", "--cron", "* * 40 * *"), 2, "(column 5)"),
         (("schedules", "pause", "nobody"), 1, "does not exist"),
         (("result", "nobody"), 1, "not known"),
+        (("result", "no body.*"), 1, "job no body.* is not known"),
         (("worker",), 2, "-m myapp.tasks"),
         (("worker", "-m", "naq.nowhere"), 2, "was not found"),
         (("purge", "mail"), 2, "--yes"),

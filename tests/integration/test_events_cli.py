@@ -52,6 +52,11 @@ async def test_filters_narrow_together(client: AsyncClient, settings: Settings, 
     assert await told(settings, "--since", "2999-01-01") == []
 
 
+async def test_a_type_that_naq_does_not_write_is_told(settings: Settings) -> None:
+    told = "naq: naq writes no events of type 'FAILD', did you mean 'FAILED'?\n"
+    assert await run_naq(settings, "events", "--type", "faild", "--type", "LOST") == (0, "", told)
+
+
 async def test_a_rare_event_is_found_behind_many(
     client: AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

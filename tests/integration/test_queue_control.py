@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -120,6 +121,16 @@ async def test_pause_and_resume_reach_other_processes_and_come_from_the_command_
         assert (await run_naq(settings, "queues", "resume", "mail"))[0] == 0
         assert await job.result(timeout=3) == 3
     assert (await run_naq(settings, "queues", "pause", "no.dots"))[0] == 2
+
+
+async def test_a_pause_of_a_queue_that_nothing_uses_says_so(client: AsyncClient, settings: Settings) -> None:
+    await client.enqueue(tasks.add, 1, 1, queue_name="mail")
+    assert await run_naq(settings, "queues", "pause", "mial", "--json") == (
+        0,
+        ANY,
+        "naq: no job waits in queue 'mial' and no worker takes from it, did you mean 'mail'?\n",
+    )
+    assert (await run_naq(settings, "queues", "pause", "mail", "--json"))[2] == ""
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

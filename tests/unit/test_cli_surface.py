@@ -103,6 +103,7 @@ def test_what_is_asked_wrongly_is_one_line(capsys: pytest.CaptureFixture[str]) -
         (["result", "some-job", "--wait", "-3"], "seconds from 0 were expected"),
         (["events", "--since", "yesterday"], "is no time"),
         (["events", "--type", "a b"], "event type 'A B' is not valid"),
+        (["permissions", "king"], "(choose from 'producer', 'worker'"),
         (["enqueue", "--context", "none-such", "naq.examples.tasks:add", "1", "2"], "none-such"),
     ):
         assert main(words) == 2, words
