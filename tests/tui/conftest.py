@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 import pytest_textual_snapshot as snapshots
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
@@ -56,6 +58,30 @@ class RepoSVGExtension(snapshots.SVGImageExtension):
     @classmethod
     def dirname(cls, *, test_location: Any) -> str:
         return str(SNAPSHOTS / Path(test_location.filepath).stem)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sheets_parsed_once() -> Iterator[None]:
+    """A console parses some thirty style sheets: a seventh of what one costs, and there are thousands here."""
+    parsed: dict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = {}
+    begin, set_variables = Stylesheet.__init__, Stylesheet.set_variables
+
+    def share(sheet: Stylesheet) -> None:
+        sheet._parse_cache = parsed.setdefault(frozenset(sheet._variables.items()), LRUCache(500))
+
+    def begin_shared(sheet: Stylesheet, *, variables: dict[str, str] | None = None) -> None:
+        begin(sheet, variables=variables)
+        share(sheet)
+
+    def set_shared(sheet: Stylesheet, variables: dict[str, str]) -> None:
+        sheet._parse_cache = LRUCache(1)  # it is cleared
+        set_variables(sheet, variables)
+        share(sheet)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "__init__", begin_shared)
+        patch.setattr(Stylesheet, "set_variables", set_shared)
+        yield
 
 
 @pytest.fixture(autouse=True)
