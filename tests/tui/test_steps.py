@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.events
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -26,12 +26,12 @@ from tests.tui.test_values import JOB, console_with, opened
 
 LONGEST_S = 0.05
 """Processor time that the loop may be held for: a key pressed meanwhile is answered after it."""
+ATTEMPTS = 3
 
 
 @contextmanager
-def steps_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The processor time, in seconds, of each step of the loop within the block."""
-    found: list[float] = []
+def timing(found: list[float]) -> Iterator[None]:
+    """Note the processor time, in seconds, of each step of the loop within the block."""
     run = asyncio.events.Handle._run
 
     def timed(handle: asyncio.events.Handle) -> None:
@@ -39,9 +39,22 @@ def steps_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         run(handle)
         found.append(time.thread_time() - begun)
 
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(asyncio.events.Handle, "_run", timed)
-        yield found
+        yield
+
+
+async def held_for(attempt: Callable[[list[float]], Awaitable[None]]) -> float:
+    """The longest step of the loop, in seconds: what holds it does so each time, which what else the machine does
+    does not, and processor time has some of that in it."""
+    longest = float("inf")
+    for _ in range(ATTEMPTS):
+        steps: list[float] = []
+        await attempt(steps)
+        longest = min(longest, max(steps))
+        if longest < LONGEST_S:
+            break
+    return longest
 
 
 VALUES: dict[str, Any] = {
@@ -81,54 +94,58 @@ RECORDS: dict[str, Callable[[JobResult, str], JobResult]] = {
 
 
 @pytest.mark.parametrize("where", RECORDS)
-async def test_a_report_opens_in_short_steps_wherever_a_large_text_is(
-    where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_report_opens_in_short_steps_wherever_a_large_text_is(where: str) -> None:
     for name, text in TEXTS.items():
         record = RECORDS[where](RECORD, text)
-        console = fake_console(first_batch(), (ResultsChanged((record,), total=10),))
-        async with console.run_test(size=(120, 40)) as pilot:
-            await settle(pilot)
-            collecting.collect_rarely()
-            with steps_of_the_loop(monkeypatch) as steps:
-                document = await opened(pilot, None)
-                await pilot.press("G")
-                await pilot.pause()
-        assert max(steps) < LONGEST_S, name
-        assert len(document._laid_out) > 10
+
+        async def open_it(steps: list[float], record: JobResult = record) -> None:
+            console = fake_console(first_batch(), (ResultsChanged((record,), total=10),))
+            async with console.run_test(size=(120, 40)) as pilot:
+                await settle(pilot)
+                collecting.collect_rarely()
+                with timing(steps):
+                    document = await opened(pilot, None)
+                    await pilot.press("G")
+                    await pilot.pause()
+                assert len(document._laid_out) > 10
+
+        assert await held_for(open_it) < LONGEST_S, name
 
 
 @pytest.mark.parametrize("name", VALUES)
-async def test_a_large_value_opens_in_short_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    console = console_with(VALUES[name])
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("7", "g")
-        await pilot.pause()
-        collecting.collect_rarely()
-        with steps_of_the_loop(monkeypatch) as steps:
-            document = await opened(pilot, None)
-            await pilot.press("G")
-            while not document._laid_out.is_whole:
-                await pilot.pause()
-    assert len(document._laid_out) > 5_000
-    assert max(steps) < LONGEST_S
-
-
-async def test_a_large_value_is_copied_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    what = VALUES["many parts"]
-    console = console_with(what[:5_000])
-    async with console.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, None)
-        collecting.collect_rarely()
-        with steps_of_the_loop(monkeypatch) as steps:
-            await pilot.press("y")
-            await shown(pilot, CopyScreen)
-            await pilot.press("r")
+async def test_a_large_value_opens_in_short_steps(name: str) -> None:
+    async def open_it(steps: list[float]) -> None:
+        console = console_with(VALUES[name])
+        async with console.run_test(size=(120, 40)) as pilot:
+            await settle(pilot)
+            await pilot.press("7", "g")
             await pilot.pause()
-        assert '"id": 4999' in console.clipboard
-        assert max(steps) < LONGEST_S
-        assert any("Many terminals take 73 KiB at most." in note.message for note in console._notifications)
+            collecting.collect_rarely()
+            with timing(steps):
+                document = await opened(pilot, None)
+                await pilot.press("G")
+                while not document._laid_out.is_whole:
+                    await pilot.pause()
+            assert len(document._laid_out) > 5_000
+
+    assert await held_for(open_it) < LONGEST_S
+
+
+async def test_a_large_value_is_copied_in_short_steps() -> None:
+    async def copy(steps: list[float]) -> None:
+        console = console_with(VALUES["many parts"][:5_000])
+        async with console.run_test(size=(120, 40)) as pilot:
+            await opened(pilot, None)
+            collecting.collect_rarely()
+            with timing(steps):
+                await pilot.press("y")
+                await shown(pilot, CopyScreen)
+                await pilot.press("r")
+                await pilot.pause()
+            assert '"id": 4999' in console.clipboard
+            assert any("Many terminals take 73 KiB at most." in note.message for note in console._notifications)
+
+    assert await held_for(copy) < LONGEST_S
 
 
 async def test_what_no_terminal_takes_is_not_copied_and_said() -> None:
