@@ -221,11 +221,16 @@ def first_batch(seed: int = 7) -> tuple[Update, ...]:
     )
 
 
+def old_time(seq: int) -> datetime:
+    """When an event from before the tail was stored."""
+    return T0 - timedelta(seconds=(FIRST_SEQ + 300 - seq) * 0.4)
+
+
 def old_event(seq: int) -> StoredEvent:
     """An event from before the tail."""
     function = (INVOICE, RECEIPT, RESIZE)[seq % 3]
     queue = QUEUE_OF[function]
-    at = T0 - timedelta(seconds=(FIRST_SEQ + 300 - seq) * 0.4)
+    at = old_time(seq)
     event = JobEvent.of(
         JobEventType.COMPLETED,
         ts=at,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import random
 from functools import lru_cache
+from itertools import accumulate
 
 from naq.models.event import JobEvent, JobEventType, StoredEvent
-from naq_tui.feed.sample import old_event, seq_at, stored
+from naq_tui.feed.sample import old_time, seq_at, stored
 from naq_tui.feed.sample_failures import failures
 from naq_tui.feed.sample_jobs import BUILD, CAMPAIGN, INVOICE, POLL, QUEUE_OF, RECEIPT, RESIZE, RUN_MS, WORKER_OF
 
 _SHARES = {INVOICE: 44, RECEIPT: 30, RESIZE: 18, POLL: 6, BUILD: 1, CAMPAIGN: 1}
+_FUNCTIONS, _UP_TO = [*_SHARES], [*accumulate(_SHARES.values())]
 
 
+@lru_cache(maxsize=10_000)  # an hour of them
 def counted_event(seq: int) -> StoredEvent:
     """An event from before the tail that is counted; of each job only how it ended, every other time."""
     chance = random.Random(seq)
-    at = old_event(seq).stored_at
+    at = old_time(seq)
     failure = _failed().get(seq)
     if failure is not None and failure.function is not None:
         run_ms = RUN_MS.get(failure.function, 100.0) * chance.uniform(1.5, 2)
@@ -33,7 +36,7 @@ def counted_event(seq: int) -> StoredEvent:
             run_ms=round(run_ms, 1),
         )
         return stored(seq, at, event)
-    function = chance.choices([*_SHARES], [*_SHARES.values()])[0]
+    function = chance.choices(_FUNCTIONS, cum_weights=_UP_TO)[0]
     about = {"function": function, "queue": QUEUE_OF[function], "ts": at}
     busy = 0.6 + 0.4 * math.sin(at.timestamp() / 700)
     if chance.random() > busy:  # more is enqueued than ends, and the other way round

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import asyncio.events
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,40 +18,8 @@ from naq_tui.feed.sample import results
 from naq_tui.screens.copying import CopyScreen
 from naq_tui.store.updates import ResultsChanged
 from tests.tui.conftest import fake_console, settle, shown
+from tests.tui.steps import LONGEST_S, held_for, timing
 from tests.tui.test_values import JOB, console_with, opened
-
-LONGEST_S = 0.05
-"""Processor time that the loop may be held for: a key pressed meanwhile is answered after it."""
-ATTEMPTS = 3
-
-
-@contextmanager
-def timing(found: list[float]) -> Iterator[None]:
-    """Note the processor time, in seconds, of each step of the loop within the block."""
-    run = asyncio.events.Handle._run
-
-    def timed(handle: asyncio.events.Handle) -> None:
-        begun = time.thread_time()
-        run(handle)
-        found.append(time.thread_time() - begun)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asyncio.events.Handle, "_run", timed)
-        yield
-
-
-async def held_for(attempt: Callable[[list[float]], Awaitable[None]]) -> float:
-    """The longest step of the loop, in seconds: what holds it does so each time, which what else the machine does
-    does not, and processor time has some of that in it."""
-    longest = float("inf")
-    for _ in range(ATTEMPTS):
-        steps: list[float] = []
-        await attempt(steps)
-        longest = min(longest, max(steps))
-        if longest < LONGEST_S:
-            break
-    return longest
-
 
 VALUES: dict[str, Any] = {
     "one text": "x " * 650_000,
