@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from naq import __version__
+from naq.cli.parser import Parser
 from naq.errors import ConfigurationError, NaqException
 from naq_tui.collecting import collect_later
 from naq_tui.config import Config, load_config, zone_name
@@ -74,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="naq-console",
         description="The operations console of naq: events, workers, queues, results, schedules and local processes.",
         epilog=EXAMPLES,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from naq import __version__
@@ -86,6 +88,16 @@ def _run(argv: list[str]) -> int:
     return code
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A ctrl+c counts after this: in the middle of their import, modules written in C (orjson) end the process."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _one_line(exc: Exception) -> str:
     return inert(" ".join(str(exc).split())) or "no more is known"
 
@@ -104,7 +116,9 @@ def _parser(argv: Sequence[str]) -> Parser:
         parser.error(f"there is no command {wanted!r}{nearest(wanted, [*_COMMANDS])}")
     for name, (module, summary) in _COMMANDS.items():
         if name == wanted:
-            import_module(module).register(subparsers)  # only the command that runs is imported
+            with _uninterrupted():
+                command = import_module(module)  # only the one that runs
+            command.register(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
     return parser

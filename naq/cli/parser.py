@@ -12,7 +12,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         told = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
-        self.exit(2, f"naq: {told} ('{self.prog} --help' tells more)\n")
+        self.exit(2, f"{self.prog.split()[0]}: {told} ('{self.prog} --help' tells more)\n")
 
     def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
         """As always, but what nobody knows is told by the subcommand that it was given to."""

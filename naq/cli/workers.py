@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from naq.cli.common import (
@@ -18,10 +20,14 @@ from naq.cli.common import (
     with_client,
 )
 from naq.client import AsyncClient
+from naq.errors import ConfigurationError, WorkerNotFoundError
 from naq.models.times import format_time
 from naq.models.worker import WorkerRecord
 
 WAIT_S = 60.0
+
+MOST_TOLD = 5
+"""Ids told of those that share a name."""
 
 
 def register(subparsers: Any) -> None:
@@ -68,9 +74,10 @@ def register(subparsers: Any) -> None:
 
 def run_stop(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        record = await client.stop_worker(
-            args.worker_id, now=args.now, reason=args.reason, action_id=args.action_id, wait_s=args.wait
-        )
+        async with _names_told(client, args.worker_id):
+            record = await client.stop_worker(
+                args.worker_id, now=args.now, reason=args.reason, action_id=args.action_id, wait_s=args.wait
+            )
         is_gone = args.wait is not None
         told = "has stopped" if is_gone else f"was told to stop, running jobs: {len(record.running)}"
         print_act(
@@ -85,12 +92,26 @@ def run_stop(args: argparse.Namespace) -> int:
 
 def run_forget(args: argparse.Namespace) -> int:
     async def use(client: AsyncClient) -> int:
-        record = await client.forget_worker(args.worker_id, reason=args.reason, action_id=args.action_id)
+        async with _names_told(client, args.worker_id):
+            record = await client.forget_worker(args.worker_id, reason=args.reason, action_id=args.action_id)
         told = f"record of {record.kind} {record.worker_id} removed"
         print_act(args, {**_about(record), "action": "forget"}, told)
         return 0
 
     return with_client(args, use)
+
+
+@asynccontextmanager
+async def _names_told(client: AsyncClient, given: str) -> AsyncIterator[None]:
+    """Where no id is `given` but a name, as lists show them too, the error says whose it is."""
+    try:
+        yield
+    except (WorkerNotFoundError, ConfigurationError) as exc:
+        ids = [w.worker_id for w in await client.list_workers() if given in (w.name, f"{w.host}/{w.name}")]
+        if ids:
+            told = ", ".join(ids[:MOST_TOLD]) + (", …" if len(ids) > MOST_TOLD else "")
+            raise WorkerNotFoundError(f"{given} is the name of {told}: give the id") from exc
+        raise
 
 
 def _about(record: WorkerRecord) -> dict[str, Any]:

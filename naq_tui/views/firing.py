@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ PER_LINE = 3
 WHEN_HINT = "0 2 * * *, every 15m, at 18:00"
 WHEN_SHORT = "0 2 * * *, every 15m"
 """As long as the field is."""
+_DURATION = re.compile(r"(\d+[dhms])+", re.IGNORECASE)
 POLICY_WORDS = {str(policy): str(policy).replace("_", " ") for policy in (*MisfirePolicy, *OverlapPolicy)}
 
 
@@ -37,6 +39,8 @@ def times_of(text: str, timezone: str, now: datetime) -> dict[str, Any]:
     if first == "every":
         return {"interval": words[len(first) :].strip()}
     if first not in ("at", "in", "today", "tomorrow"):
+        if _DURATION.fullmatch(words):
+            raise ValueError(f"once, or again and again? say 'in {words}' or 'every {words}'")
         return {"cron": words}
     due = parse_due(words, now, zone)
     return {"run_at": now + due if isinstance(due, timedelta) else due or now}

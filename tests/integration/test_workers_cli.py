@@ -99,7 +99,7 @@ async def test_one_that_does_not_stop_in_time_is_told(client: AsyncClient, worke
 async def test_only_the_dead_are_forgotten_and_only_the_living_stopped(
     client: AsyncClient, settings: Settings, worker: WorkerFactory
 ) -> None:
-    async with worker() as alive, child(settings, "worker", "other", "-m", EXAMPLES) as doomed:
+    async with worker(name="mailer") as alive, child(settings, "worker", "other", "-m", EXAMPLES) as doomed:
         about = await record_when(client, lambda r: r.queues == ("other",) and r.status == "IDLE")
         doomed.send_signal(signal.SIGKILL)
         await record_when(client, lambda r: r.worker_id == about.worker_id and r.lost_seq is not None)
@@ -119,6 +119,9 @@ async def test_only_the_dead_are_forgotten_and_only_the_living_stopped(
         assert (code, out) == (1, "")
         assert "no worker or scheduler nobody is known" in err
         assert (await run_naq(settings, "workers", "stop", "no body"))[0] == 2
+        for named in ("mailer", f"{listed[alive.worker_id]['host']}/mailer"):
+            code, _, err = await run_naq(settings, "workers", "stop", named)
+            assert (code, err) == (1, f"naq: {named} is the name of {alive.worker_id}: give the id\n")
         assert await actions(client) == [], "nothing was done, nothing is told"
 
         code, out, err = await run_naq(

@@ -496,6 +496,8 @@ def test_what_makes_a_schedule_fire_is_told_apart() -> None:
     assert times_of("*/5 * * * *", "", T0) == {"cron": "*/5 * * * *"}
     assert times_of("Every 15m", "", T0) == {"interval": "15m"}
     assert times_of("in 1h", "", T0) == {"run_at": T0 + timedelta(hours=1)}
+    with pytest.raises(ValueError, match="say 'in 1h30m' or 'every 1h30m'"):
+        times_of("1h30m", "", T0)
 
 
 # the same from a shell

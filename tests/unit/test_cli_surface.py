@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -110,6 +113,29 @@ def test_what_is_asked_wrongly_is_one_line(capsys: pytest.CaptureFixture[str]) -
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1), err
         assert says in err
+
+
+def test_an_interrupt_waits_until_a_command_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = []
+
+    def interrupted(name: str) -> ModuleType:
+        signal.raise_signal(signal.SIGINT)
+        imported.append(name)
+        return import_module(name)
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    assert main(["events", "--limit", "-1"]) == 130
+    assert imported == ["naq.cli.events"]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+
+
+def test_what_the_console_is_asked_wrongly_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from naq_tui.cli import main as console
+
+    with pytest.raises(SystemExit) as ended:
+        console(["--bogus"])
+    told = "naq-console: unknown argument '--bogus' ('naq-console --help' tells more)\n"
+    assert (ended.value.code, capsys.readouterr().err) == (2, told)
 
 
 def test_a_fault_of_its_own_is_one_line_without_debug(
