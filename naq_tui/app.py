@@ -296,7 +296,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
 
     @work(group="export", exclusive=True, exit_on_error=False)
     async def action_export(self) -> None:
-        from naq_tui.export import default_name
+        from naq_tui.export import default_name, whole
         from naq_tui.screens.export import ExportScreen
         from naq_tui.screens.exporting import exportable
 
@@ -313,7 +313,7 @@ class NaqConsole(KeysInTurn[None], ClipboardApp):
             return
         path = await self.push_screen_wait(ExportScreen(what, default_name(what.name, self.clock.now())))
         if path is not None:
-            self.say(f"Written to {path}: {what.words}.")
+            self.say(f"Written to {whole(path)}: {what.words}.")
 
     def action_launch(self, kind: Literal["worker", "scheduler"], recipe: str | None = None) -> None:
         from naq_tui.screens.launch import LaunchScreen

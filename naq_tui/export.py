@@ -82,6 +82,15 @@ def checked_path(text: str) -> Path:
     raise ExportError("there is a file of this name already")
 
 
+def whole(path: Path) -> str:
+    """Where a file is, from the root on, `~` for the home folder; not yet safe text."""
+    path = path.absolute()
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):  # elsewhere, or nobody has a home
+        return str(path)
+
+
 def write(path: Path, text: str) -> None:
     """Write a new file, readable by its owner only. Raises ExportError."""
     part = path.with_name(f"{path.name}.part")

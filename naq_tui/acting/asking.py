@@ -44,6 +44,19 @@ class Asking:
 
     def why_not(self, action_id: str) -> str:
         """Why an action can't be done now, in a sentence; empty where it can, or only the attempt tells."""
+        is_local = action_id.partition(".")[0] in ("process", "launch")
+        return ("" if is_local else self._no_link) or self._why_unfit(action_id)
+
+    @property
+    def _no_link(self) -> str:
+        """Why nothing can be asked of the server now, in a sentence; empty where it can."""
+        link = self.app.live.link
+        if link.state not in ("lost", "failed"):
+            return ""
+        return f"There is no connection to {link.server_label or 'the server'}: it can be done once there is one."
+
+    def _why_unfit(self, action_id: str) -> str:
+        """Why it can be done to none of the records it is about."""
         records = self.acted_on(action_id)
         return "" if records is None else why_not(action_id, records, self.app.lens())
 
@@ -56,17 +69,20 @@ class Asking:
     def _fitting(self, action_id: str) -> list[Any]:
         """Those of the records that a key is about that it can be done to; where there are none it is said why."""
         records = self.acted_on(action_id) or ()
-        reason = self.why_not(action_id)
+        reason = self._why_unfit(action_id)
         if reason:
             self.app.say(reason, severity="warning")
             return []
         return [record for record in records if fits(action_id, record, self.app.lens())]
 
     def _commands(self) -> Commands | None:
-        """How to act; None, and said so, where this console only looks."""
-        if self.app.commands is None:
-            self.app.say("This console can only look: it was given no way to act.", severity="warning")
-        return self.app.commands
+        """How to act; None, and said so, where this console only looks or has no connection."""
+        commands, reason = self.app.commands, self._no_link
+        if commands is None:
+            reason = "This console can only look: it was given no way to act."
+        if reason:
+            self.app.say(reason, severity="warning")
+        return None if reason else commands
 
     async def _consent(self, question: str, effect: str, verb: str, number: int = 1, noun: str = "") -> Consent | None:
         """Whether the system is to be changed, and the reason for the log; None is no."""

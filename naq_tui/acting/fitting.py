@@ -105,6 +105,8 @@ def _process(item: ProcessItem, _lens: Lens) -> str:
     row, view = item.row, item.row.view
     if view.is_recipe:
         return f"Nothing of {row.name} runs"
+    if view.is_stopping:
+        return f"{row.name} is stopping already"
     if view.is_running:
         return f"{row.name} runs"
     return f"{row.name} has ended and waits for its next start" if view.restart_at else f"{row.name} has ended"
@@ -122,7 +124,7 @@ def _none_runs(item: ProcessItem, _lens: Lens) -> str:
     return f"Nothing of {item.row.recipe or item.row.name} runs"
 
 
-def _runs_or_will(item: ProcessItem, _lens: Lens) -> bool:
+def _runs_or_will(item: ProcessItem) -> bool:
     return item.row.view.is_running or item.row.view.restart_at is not None
 
 
@@ -139,6 +141,7 @@ _RULES = {
     "schedule.toggle": Rule(lambda row, _: row.status in GOING, _schedule, "there is nothing to pause or resume"),
     "schedule.edit": Rule(lambda row, _: row.status in GOING, _schedule, "there is nothing to edit"),
     "schedule.cancel": Rule(lambda row, _: row.status in GOING, _schedule, "there is nothing to cancel"),
+    "schedule.trigger": Rule(lambda row, _: row.status in GOING, _schedule, "there is nothing to fire"),
     "queue.purge": Rule(lambda item, _: item.row.stats.waiting > 0, _queue, "only jobs that wait can be deleted"),
     "worker.stop": Rule(
         lambda row, lens: not row.is_scheduler and not is_dead(row.record, lens),
@@ -147,7 +150,11 @@ _RULES = {
     ),
     "worker.forget": Rule(lambda row, lens: is_dead(row.record, lens), _worker, "only what is dead can be forgotten"),
     "process.restart": Rule(lambda item, _: not item.row.view.is_recipe, _not_launched),
-    "process.stop": Rule(_runs_or_will, _process, "only what runs, or is about to, can be stopped"),
+    "process.stop": Rule(
+        lambda item, _: _runs_or_will(item) and not (item.row.view.is_stopping and item.row.kind != "worker"),
+        _process,
+        "only what runs, or is about to, can be stopped",
+    ),
     "process.kill": Rule(lambda item, _: item.row.view.is_running, _process, "only what runs can be killed"),
     "process.forget": Rule(
         lambda item, _: not (item.row.view.is_running or item.row.view.is_recipe),

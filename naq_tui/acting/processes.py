@@ -50,6 +50,12 @@ _STOP: Effects = {
         "The server ends in good order. Workers and this console lose it.",
     ),
 }
+_STOP_AGAIN: Effects = {
+    "worker": (
+        "It is stopping already. Asked again it gives up its running jobs, which run again elsewhere, and ends.",
+        "They are stopping already. Asked again they give up their running jobs, which run again elsewhere, and end.",
+    ),
+}
 
 
 class ActingOnProcesses(Asking):
@@ -114,7 +120,11 @@ class ActingOnProcesses(Asking):
             consent = await self._consent(f"Leave {rows[0].name} ended?", "It is not started again.", "leave it")
             one = "stays ended"
         else:
-            effect = _effect(_STOP, [row for row in rows if row.view.is_running], len(rows) > 1)
+            # who is asked twice gives up its jobs: that is asked about alone
+            rows = [row for row in rows if not row.view.is_stopping] or rows
+            is_again = bool(rows) and rows[0].view.is_stopping
+            running = [row for row in rows if row.view.is_running]
+            effect = _effect(_STOP_AGAIN if is_again else _STOP, running, len(rows) > 1)
             if waiting:
                 effect = f"{effect} Those that ended are not started again.".strip()
             consent = await self._ask("stop", rows, effect) if rows else None

@@ -197,7 +197,8 @@ class Supervisor:
         process = self._process(process_id)
         self._cancel_restart(process_id)
         if process.is_alive:
-            process.stop()
+            if not process.is_stop_asked:  # asked twice a worker gives up its jobs
+                process.stop()
             self._changed()
             await process.ended.wait()
         if self._is_closed or process_id not in self._processes or process.is_alive:

@@ -81,6 +81,10 @@ class ProcessView:
         return self.status in (ProcessStatus.STARTING, ProcessStatus.RUNNING, ProcessStatus.STOPPING)
 
     @property
+    def is_stopping(self) -> bool:
+        return self.status is ProcessStatus.STOPPING
+
+    @property
     def last_run(self) -> Run | None:
         """Its last life that ended; None where none is known of."""
         return self.runs[-1] if self.runs else None

@@ -103,6 +103,8 @@ class FiguresReading:
         app = self.app
         self._figures_news.clear()
         if "events" not in app.state.loaded or app.state.stale_since is not None:
+            if app.state.figures is None:
+                self._tell_figures()  # what would be counted
             return
         figures, told = self._figures, app.state.figures
         # the state forgets them where the log is another; of a window left long ago all has fallen out

@@ -101,13 +101,13 @@ class FiguresView(TableView[FigureRow]):
             return f"The log could not be read: {told.problem}"
         if told is not None and told.progress is None:
             return f"Nothing was enqueued or ran in {reach(told.window, state)}."
-        if state.link.state in ("connecting", "live"):
+        if _can_be_read(state):
             return "Reading the log…"
         return "Nothing could be read: no connection to the server."
 
     def headline(self, state: State, lens: Lens) -> tuple[Cell, ...]:
         told = state.figures
-        if told is None:
+        if told is None or (not told.rows and not told.problem and not _can_be_read(state)):
             return ()
         done, failed = sum(row.done for row in told.rows), sum(row.failed for row in told.rows)
         return there(
@@ -121,6 +121,10 @@ class FiguresView(TableView[FigureRow]):
                 figure(failed, "failed", "failed" if failed else "muted"),
             ]
         )
+
+
+def _can_be_read(state: State) -> bool:
+    return state.link.state in ("connecting", "live")
 
 
 def reach(window: Window, state: State) -> str:

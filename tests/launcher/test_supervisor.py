@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -21,6 +22,15 @@ from naq_tui.launcher import (
     crashes,
 )
 from tests.launcher.watched import DEAF, PARENT, SLEEPER, Watched, gone, script
+
+TELLS_SIGNALS = """
+import signal
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+signal.signal(signal.SIGWINCH, lambda *_: print("there", flush=True))
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
 
 
 async def test_a_process_runs_in_its_own_session_without_terminal_and_is_told_running(watched: Watched) -> None:
@@ -80,6 +90,22 @@ async def test_restart_keeps_the_row_and_its_output(watched: Watched) -> None:
     assert (first, last) == ("up", "up")
     assert re.fullmatch(r"── asked to end, SIGTERM after .*s, started again at \S+Z ──", note)
     assert len(watched.supervisor.snapshot()) == 1
+
+
+async def test_a_restart_does_not_hurry_one_that_is_stopping(watched: Watched) -> None:
+    """Asked twice a worker gives up its jobs."""
+    process_id = watched.supervisor.launch(script(TELLS_SIGNALS))
+    pid = (await watched.until_said(process_id, "up")).pid
+    watched.supervisor.stop(process_id)
+    await watched.until_said(process_id, "asked")
+    restart = asyncio.create_task(watched.supervisor.restart(process_id))
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGWINCH)  # heard after what was sent before
+    await watched.until_said(process_id, "there")
+    assert watched.text(process_id) == ("up", "asked", "there")
+    watched.supervisor.kill(process_id)
+    await restart
+    assert watched.row(process_id).pid != pid
 
 
 async def test_names_are_given_and_guarded(watched: Watched, tmp_path: Path) -> None:

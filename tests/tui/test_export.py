@@ -19,13 +19,13 @@ from textual.pilot import Pilot
 from naq.models.event import StoredEvent
 from naq.settings import Settings
 from naq_tui.app import NaqConsole
-from naq_tui.export import ExportError, checked_path, harmless, rows_csv
+from naq_tui.export import ExportError, checked_path, harmless, rows_csv, whole
 from naq_tui.feed.fake import first_batch
 from naq_tui.feed.sample import results
 from naq_tui.screens.export import Exportable, ExportScreen
 from naq_tui.screens.help import HelpScreen
 from naq_tui.store.updates import ResultsChanged
-from tests.tui.conftest import fake_console, gone, settle, shown
+from tests.tui.conftest import fake_console, gone, settle, shown, until
 
 SIZE = (120, 40)
 EVIL = replace(
@@ -70,6 +70,32 @@ async def exported(pilot_keys: tuple[str, ...], name: str, *batches: object) -> 
         await pilot.pause()
         assert not isinstance(console.screen, ExportScreen)
     return read(name)
+
+
+@pytest.mark.parametrize("at_home", [True, False])
+async def test_it_is_told_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_home: bool) -> None:
+    folder = tmp_path / "exports of the week" / "2026-11-24"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path if at_home else tmp_path / "another"))
+    console = fake_console()
+    async with console.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "x")
+        await shown(pilot, ExportScreen)
+        await pilot.press("ctrl+u", *"q.csv", "enter")
+        await gone(pilot, ExportScreen)
+        await until(pilot, lambda: len(console._notifications) == 1)
+        (note,) = console._notifications
+        path = "~/exports of the week/2026-11-24/q.csv" if at_home else f"{folder}/q.csv"
+        assert note.message == f"Written to {path}: 4 rows of Queues."
+
+
+def test_a_file_is_told_from_the_root_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert whole(Path("/home/ann/a.csv")) == "~/a.csv"
+    assert whole(Path("/home/anna/a.csv")) == "/home/anna/a.csv"
+    assert whole(Path("a.csv")) == str(Path.cwd() / "a.csv")
 
 
 async def test_a_list_as_json_holds_whole_records_in_its_order() -> None:

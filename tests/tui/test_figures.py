@@ -24,6 +24,7 @@ from naq_tui.store.figures import WINDOWS, FiguresTold
 from naq_tui.store.updates import EventsAppended, EventsRange
 from naq_tui.views.command_line import command_line
 from naq_tui.views.copying import copy_text
+from naq_tui.views.figures import FiguresView
 from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on, until
 
 EVENTS = job_events()
@@ -49,6 +50,11 @@ def is_read(console: NaqConsole) -> bool:
 
 def done(console: NaqConsole) -> dict[str | None, int]:
     return {row.name: row.done for row in told(console).rows}
+
+
+def chosen(console: NaqConsole) -> list[str]:
+    line = FiguresView().top_line(console.state, "", 120, ascii_only=False)
+    return [cell.text.strip() for cell in line if cell.tone == "chip"]
 
 
 def feed_of(console: NaqConsole) -> FakeFeed:
@@ -221,7 +227,9 @@ async def test_nothing_is_counted_while_the_link_is_lost() -> None:
         feed.push(link(state="lost"))
         await until(pilot, lambda: console.state.stale_since is not None)
         await pilot.press("0")
-        assert "Nothing could be read: no connection to the server." in text_on(pilot)
+        await until(pilot, lambda: "Nothing could be read: no connection to the server." in text_on(pilot))
+        assert chosen(console) == ["function", "1 h"], "what would be counted is shown"
+        assert console.main.panes["figures"].headline == (), "no figure of what was not read"
         feed.push(link())
         await until(pilot, lambda: is_read(console) and done(console))
 

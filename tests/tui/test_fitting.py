@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from naq.client import AsyncClient
+from naq.connection import LinkState
+from naq.errors import NaqConnectionError
 from naq.models.event import JobEvent, JobEventType
+from naq.settings import Settings
 from naq_tui import keys
 from naq_tui.acting.fitting import why_not
 from naq_tui.app import NaqConsole
+from naq_tui.feed import commands as feed_commands
+from naq_tui.feed.commands import NatsCommands
 from naq_tui.feed.fake import FakeCommands, FakeFeed, FakeProcesses, first_batch
-from naq_tui.feed.sample import T0, schedules, stored
+from naq_tui.feed.sample import T0, link, schedules, stored
 from naq_tui.screens.detail import DetailScreen
 from naq_tui.screens.help import HelpScreen, help_lines
 from naq_tui.store.updates import EventsAppended, SchedulesChanged
 from naq_tui.views.table import Lens
-from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on
+from tests.tui.conftest import NOTHING, fake_console, settle, shown, text_on, until
 from tests.tui.test_launcher_screens import MAIL, REPORTS, views
 
 ENDED = tuple(replace(schedule, status="CANCELLED") for schedule in schedules())
@@ -94,9 +101,16 @@ def is_process(name: str) -> Any:
         (
             "schedules",
             lambda row: row.schedule_id == "nightly",
-            "schedule.toggle schedule.edit schedule.cancel",
+            "schedule.toggle schedule.edit schedule.cancel schedule.trigger",
             "P",
             "Schedule nightly has ended (cancelled): there is nothing to pause or resume.",
+        ),
+        (
+            "schedules",
+            lambda row: row.schedule_id == "nightly",
+            "schedule.toggle schedule.edit schedule.cancel schedule.trigger",
+            "T",
+            "Schedule nightly has ended (cancelled): there is nothing to fire.",
         ),
         (
             "processes",
@@ -151,6 +165,63 @@ async def test_what_can_not_be_done_to_a_row_is_dimmed_and_says_why(
         assert words in said
         assert isinstance(console.commands, FakeCommands)
         assert console.commands.calls == []
+
+
+async def test_without_a_connection_nothing_is_asked_of_the_server_and_the_keys_say_so() -> None:
+    console = usual()
+    async with console.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        assert isinstance(console.feed, FakeFeed)
+        console.feed.push(link(state="lost"))
+        await until(pilot, lambda: console.state.link.state == "lost")
+        reason = "There is no connection to local: it can be done once there is one."
+        for place, acts in (("3", "RXDC"), ("4", "PD"), ("5", "KD"), ("6", "PTEXA"), ("9", "R")):
+            await pilot.press(place)
+            await pilot.pause()
+            here = [action for action in console.actions if action.acts and action.works_in(console.place)]
+            remote = {action.id for action in here if not action.id.startswith("launch.")}
+            assert console.main.key_line.unfit == remote
+            for key in acts:
+                console.clear_notifications()
+                await pilot.press(key)
+                await until(pilot, lambda: reason in messages(console))
+                assert console.screen is console.main, "it asks nothing"
+        await pilot.press("8")
+        await pilot.pause()
+        assert not [name for name in console.main.unfit().values() if "connection" in name], "these are of this machine"
+        console.feed.push(link())
+        await pilot.press("4")
+        await until(pilot, lambda: reason not in console.main.unfit().values())
+
+
+class Client(AsyncClient):
+    """Knows the link, sends nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(nats_url="nats://localhost:4229"))
+        self.paused: list[str] = []
+
+    async def pause_queue(self, queue: str, **_: Any) -> None:
+        self.paused.append(queue)
+
+
+async def test_what_is_asked_for_while_the_link_is_down_waits_for_it_or_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client()
+    commands = NatsCommands(lambda: client)
+    asked = asyncio.create_task(commands.pause_queue("mail"))
+    await asyncio.sleep(0)
+    assert client.paused == []
+    client.connection._set_state(LinkState.LIVE)
+    await asked
+    assert client.paused == ["mail"]
+    client.connection._set_state(LinkState.LOST)
+    monkeypatch.setattr(feed_commands, "LINK_WITHIN_S", 0.0)
+    with pytest.raises(NaqConnectionError, match="nothing was sent: no connection to nats"):
+        await commands.pause_queue("reports")
+    assert client.paused == ["mail"]
+    assert client.connection._listeners == []
 
 
 async def test_the_footer_stays_in_place_while_a_job_ends() -> None:

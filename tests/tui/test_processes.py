@@ -84,6 +84,33 @@ async def test_what_ends_or_restarts_a_process_asks_first(row: str, key: str, ca
         assert asked(app) == [call]
 
 
+async def test_a_worker_that_is_stopping_is_asked_again_only_by_itself() -> None:
+    shown = process("mail-9", "worker", 4190, "finishes", status=ProcessStatus.STOPPING, status_text="stopping")
+    app = fake_console(processes=FakeProcesses(shown, process("mail-8", "worker", 4180, "up")))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "K")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "Asked again it gives up its running jobs" in app.screen.effect
+        await press(pilot, "escape", "a", "K")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.screen.question == "Stop mail-8 (pid 4180)?"
+        await press(pilot, "y")
+        assert asked(app) == [("stop", "mail-8")]
+
+
+async def test_a_scheduler_that_is_stopping_is_not_asked_again() -> None:
+    shown = process("scheduler-1", "scheduler", 4130, "ends", status=ProcessStatus.STOPPING, status_text="stopping")
+    app = fake_console(processes=FakeProcesses(shown))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot)
+        await press(pilot, "8", "K")
+        assert "process.stop" in app.main.key_line.unfit
+        assert "process.kill" not in app.main.key_line.unfit
+        (note,) = app._notifications
+        assert note.message.startswith("scheduler-1 is stopping already")
+
+
 async def test_a_server_that_has_ended_is_started_again_before_the_log_is_told() -> None:
     class Waiting(FakeCommands):
         async def tell(self, action: str, details: Mapping[str, Any], *, reason: str | None = None) -> str:
