@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from naq_tui.views.report import Report
-from naq_tui.views.values import Line, Value, all_rows
+from naq_tui.views.values import Line, Row, Value, ValueRows
 
 
 def lines_of(report: Report, cells: int = 120) -> Iterator[Line]:
@@ -19,3 +19,11 @@ def lines_of(report: Report, cells: int = 120) -> Iterator[Line]:
 
 def texts_of(report: Report, cells: int = 120) -> list[str]:
     return ["".join(text for text, _ in line).rstrip() for line in lines_of(report, cells)]
+
+
+def all_rows(shown: Value, cells: int = 80) -> list[Row]:
+    """A value laid out as a whole."""
+    rows = ValueRows(shown, cells)
+    while rows.lay() is not None:
+        pass
+    return rows.rows

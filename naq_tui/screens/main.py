@@ -10,7 +10,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Static
 
-from naq_tui import hints, keys
+from naq_tui import keys
 from naq_tui.acting.fitting import ROW_ONLY
 from naq_tui.acting.jobs import ActingOnJobs, AddingJobs
 from naq_tui.acting.matching import Matching, of_causes, of_list
@@ -19,11 +19,11 @@ from naq_tui.acting.queues import ActingOnQueues
 from naq_tui.acting.schedules import ActingOnSchedules
 from naq_tui.acting.targets import Target, targets_of
 from naq_tui.acting.workers import ActingOnWorkers
-from naq_tui.format import count
 from naq_tui.messages import Open
 from naq_tui.mistakes import TellingMistakes
 from naq_tui.screens.comparing import Comparing
 from naq_tui.screens.figures_reading import FiguresReading
+from naq_tui.screens.framing import log_headline, table_footing
 from naq_tui.screens.looking import Looking
 from naq_tui.screens.results_reading import ResultsReading
 from naq_tui.screens.saved_views import SavingViews
@@ -37,7 +37,7 @@ from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
 from naq_tui.views.results import ResultsView
 from naq_tui.views.schedules import SchedulesView
-from naq_tui.views.table import Cell, Lens, marked_words, spread, there, with_unreadable
+from naq_tui.views.table import Cell, Lens, with_unreadable
 from naq_tui.views.workers import WorkersView
 from naq_tui.widgets.alarm_line import AlarmLine
 from naq_tui.widgets.event_log import EventLog
@@ -195,37 +195,14 @@ class MainScreen(
         self._frame_log(self.app.state)
 
     def _frame_log(self, state: State) -> None:
-        log = self.log_view
-        pane = self.panes["events"]
-        today = self.app.lens().now.date()
-        if log.is_following:
-            words = "following" if state.as_of is None else "up to this instant"
-            pane.headline = (Cell(words, "muted"),) if state.events else ()
-        else:
-            new, row = log.new_count, log.selected
-            pane.headline = there(
-                [
-                    # the rows tell the time of day only
-                    Cell(f"{row.at:%a %d %b}", "strong") if row is not None and row.at.date() != today else None,
-                    Cell(f"{f'+{count(new)} new' if new else 'not following':>13}", "waiting"),
-                    Cell(hints.hint("list.last", "follows"), "muted"),
-                ]
-            )
+        log, pane = self.log_view, self.panes["events"]
+        pane.headline = log_headline(log, state, self.app.lens().now.date())
         pane.footing = self.log_footing() or ((Cell(total(state), "muted"),) if state.events else ())
         pane.chips = log.needle.chips
 
     def _footing(self, table: LineTable) -> tuple[Cell, ...]:  # type: ignore[type-arg]
-        is_results = table.view.name == "results"
-        is_part = (table.needle or table.facet) and not is_results
-        parts = [
-            *marked_words(len(table.marks), table.not_marked, table.not_held if table.takes_all else None),
-            Cell(f"{count(table.row_count)} shown", "muted") if is_part else None,
-            Cell(f"{count(table.unjudged)} more without known {_unknown(table)}", "waiting")
-            if table.unjudged
-            else None,
-        ]
+        told, is_results = table_footing(table), table.view.name == "results"
         more = self.results_footing() if is_results and (self._reading or not table.has_marks) else ()
-        told = spread(parts)
         return (*told, *((Cell(" · ", "muted"),) if told and more else ()), *more)
 
     # arrangement
@@ -411,9 +388,3 @@ class MainScreen(
         if place == "overview":
             return None
         return self._content(place).selected
-
-
-def _unknown(table: LineTable) -> str:  # type: ignore[type-arg]
-    """What the filter asks for that is not known of every row."""
-    asked = {term.field for term in table.needle.terms}
-    return " or ".join(words for name, words in (("arg", "arguments"), ("tag", "tags")) if name in asked)

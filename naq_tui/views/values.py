@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -18,8 +17,9 @@ import orjson
 
 from naq_tui import masking
 from naq_tui.format import plural
-from naq_tui.jsontext import NO_KEY, TAG, Box, Span, box_of, hidden, leaf, one_line
+from naq_tui.jsontext import NO_KEY, Box, Span, box_of, hidden, leaf, one_line
 from naq_tui.text import safe, width, wrap
+from naq_tui.views.value_tones import COLON, tone_of, toned
 
 Line = tuple[Span, ...]
 MARGIN: Final = "  "
@@ -32,11 +32,7 @@ PAUSES = 12
 """Pieces of long texts that are searched for secrets, at most, before what there is of rows is shown."""
 _WHOLE = 1 << 30
 _NARROWEST = 24
-_COLON: Span = (": ", "muted")
 _READING: Line = ((f"{MARGIN}… reading on", "muted"),)
-_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+"?|[^\s"\[\]{}(),]+?(?=: |[\s"\[\]{}(),]|$))(: )?|[\s\[\]{}(),]+')
-_NUMBER = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
-_WORDS = frozenset({"null", "true", "false"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,7 +278,7 @@ class _Walk:
                 yield from self._poured(lead, _quoted(key) if is_long else [name], "accent", ":", depth)
                 lead = (self._rows.indent(depth + 1),)
             else:
-                lead = (*lead, (name, "accent"), _COLON)
+                lead = (*lead, (name, "accent"), COLON)
         secret = hidden(key, value)
         box = None if secret else box_of(value)
         if secret:
@@ -292,7 +288,7 @@ class _Walk:
         else:
             short = self._on_one_row(lead, value, box, depth)
             if short is not None:
-                yield Row((*lead, *_toned(short), (tail, "muted")), depth)
+                yield Row((*lead, *toned(short), (tail, "muted")), depth)
                 return
             head = Head(value, lead, tail, self._rows.is_folded(value, depth))
             if not head.is_folded:
@@ -307,7 +303,7 @@ class _Walk:
         return short if width(short) <= room or not box.size else None
 
     def _leaf(self, lead: Line, value: Any, tail: str, depth: int) -> Iterator[Row | None]:
-        tone = _tone_of(value)
+        tone = tone_of(value)
         body = value["v"] if isinstance(value, Mapping) else value
         if isinstance(body, str) and len(body) > LONG:
             yield from self._poured(lead, _quoted(body) if body is value else _plain(body), tone, tail, depth)
@@ -400,41 +396,3 @@ def _ended(box: Box, tail: str) -> Line:
 
 def _cells(line: Line) -> int:
     return sum(width(text) for text, _ in line)
-
-
-def _tone_of(value: Any) -> str:
-    if isinstance(value, str):
-        return "string"
-    if value is None or isinstance(value, bool):
-        return "word"
-    is_number = isinstance(value, int | float) or value.get(TAG) in ("int", "float", "decimal")
-    return "number" if is_number else ""
-
-
-def _toned(text: str) -> Iterator[Span]:
-    """What stands on one row, each part in its own tone."""
-    for found in _TOKEN.finditer(text):
-        word, colon = found.groups()
-        if word is None:
-            yield found.group(), "muted"
-        elif colon:
-            yield word, "accent"
-            yield _COLON
-        else:
-            yield word, _word_tone(word)
-
-
-def _word_tone(word: str) -> str:
-    if word in _WORDS:
-        return "word"
-    if word == masking.MASK:
-        return "muted"
-    return "string" if word.startswith('"') else "number" if _NUMBER.fullmatch(word) else ""
-
-
-def all_rows(shown: Value, cells: int = 80) -> list[Row]:
-    """A value laid out as a whole."""
-    rows = ValueRows(shown, cells)
-    while rows.lay() is not None:
-        pass
-    return rows.rows

@@ -20,9 +20,10 @@ from naq_tui.screens.detail import DetailScreen
 from naq_tui.store.updates import ResultsChanged
 from naq_tui.text import width
 from naq_tui.views.extra import FOLD_ALL
-from naq_tui.views.values import Row, Value, ValueRows, all_rows
+from naq_tui.views.values import Row, Value, ValueRows
 from naq_tui.widgets import document as document_module
 from naq_tui.widgets.document import FIRST_ROWS, Document
+from tests.reports import all_rows
 from tests.tui.conftest import fake_console, settle
 
 JOB = "job-4711"
