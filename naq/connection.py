@@ -201,8 +201,9 @@ class Connection:
             NaqConnectionError: no answer in time.
         """
         data = b"" if payload is None else codec.dumps(payload)
+        timeout_s = timeout or self.settings.connect_timeout_s
         try:
-            reply = await self._ask(verb, data, timeout or self.settings.connect_timeout_s)
+            reply = await self._ask(verb, data, timeout_s)
         except nats.errors.NoRespondersError:
             raise JetStreamUnavailableError(
                 f"JetStream is not available on {self.settings.server_label}: "
@@ -211,9 +212,8 @@ class Connection:
         except (TimeoutError, nats.errors.Error) as exc:
             hint = "; are most servers of its cluster up?" if self.cluster_name else ""
             asked = f"$JS.API.{verb.split('.')[0]}"
-            raise NaqConnectionError(
-                f"no answer from {self.settings.server_label} to {asked}: {exc or 'timed out'}{hint}"
-            ) from exc
+            why = str(exc) or f"nothing came within {timeout_s:g} s"
+            raise NaqConnectionError(f"no answer from {self.settings.server_label} to {asked}: {why}{hint}") from exc
         answer = codec.loads(reply.data)
         if not isinstance(answer, dict):
             raise JetStreamError(f"unexpected answer to $JS.API.{verb}", 0)

@@ -401,4 +401,4 @@ def _write_error(exc: Exception, subject: str, data: bytes, limit: int) -> NaqEx
     if isinstance(exc, nats.errors.MaxPayloadError):
         told = f"{len(data):,} bytes is more than the server takes in one message ({limit:,})"
         return StorageRefusedError(f"{subject}: {told}: pass a reference to the data instead of the data")
-    return NaqConnectionError(f"{subject}: {exc or type(exc).__name__}")
+    return NaqConnectionError(f"{subject}: {str(exc) or type(exc).__name__}")

@@ -87,6 +87,12 @@ async def test_something_else_on_the_port_is_told() -> None:
             await Connection(Settings(nats_url=f"nats://127.0.0.1:{port}", connect_timeout_s=1)).open()
 
 
+async def test_how_long_an_answer_was_waited_for_is_told(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.connection.requests, "ask", AsyncMock(side_effect=TimeoutError))
+    with pytest.raises(NaqConnectionError, match=r"to \$JS\.API\.STREAM: nothing came within 0\.2 s$"):
+        await client.connection.api("STREAM.INFO.any", timeout=0.2)
+
+
 async def test_missing_files_are_named() -> None:
     with pytest.raises(ConfigurationError, match="creds file '/nowhere'"):
         await Connection(Settings(nats_url="nats://127.0.0.1:1", creds="/nowhere")).open()
