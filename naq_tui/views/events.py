@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from naq_tui import hints, status
 from naq_tui.format import at_ms, count
 from naq_tui.store.rows import EventRow
@@ -18,6 +20,14 @@ COLUMNS = (
     Column(id="job", title="job", width=6, most=8, grow=2, keep=6, is_id=True),
     Column(id="seq", title="#", width=11, right=True, keep=1),
 )
+_FUNCTION, _WORKER = (
+    next(i for i, column in enumerate(COLUMNS) if column.id == name) for name in ("function", "worker")
+)
+
+
+def has_worker(placed: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether the worker has a column among those that fit (see `lay_out`)."""
+    return any(place == _WORKER for place, _, _ in placed)
 
 
 def cells(row: EventRow, lens: Lens) -> tuple[Cell, ...]:
@@ -34,6 +44,13 @@ def cells(row: EventRow, lens: Lens) -> tuple[Cell, ...]:
         Cell(row.job, "muted"),
         Cell(count(row.seq), "muted"),
     )
+
+
+def without_worker(cells: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The cells where there is no room for the worker's column: an event of a worker has it in place of a function."""
+    if cells[_FUNCTION][0] or not cells[_WORKER][0]:
+        return cells
+    return [*cells[:_FUNCTION], (cells[_WORKER][0], cells[_FUNCTION][1]), *cells[_FUNCTION + 1 :]]
 
 
 def empty(state: State) -> str:

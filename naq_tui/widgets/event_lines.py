@@ -56,7 +56,10 @@ class EventLines(Lines):
         """One cell per column, as many as fit; `mark` is the scrollbar's."""
         line: list[tuple[str, str]] = [(" ", "")]
         room = self.line_width - _MARGIN
-        for place, gap, cell_width in run_on(self._layout(room), view.COLUMNS, cells):
+        placed = self._layout(room)
+        if not view.has_worker(placed):
+            cells = view.without_worker(cells)
+        for place, gap, cell_width in run_on(placed, view.COLUMNS, cells):
             text, tone = cells[place]
             if view.COLUMNS[place].id == "time":
                 text = text[:cell_width]  # without the milliseconds where room is short

@@ -14,6 +14,7 @@ from naq_tui import format as fmt
 from naq_tui.feed.sample import T0, first_batch, link, process, queues, results, schedules, stored, workers
 from naq_tui.launcher import ProcessStatus
 from naq_tui.store.fold import apply
+from naq_tui.store.rows import event_row
 from naq_tui.store.state import EMPTY, State
 from naq_tui.store.updates import (
     EventsAppended,
@@ -28,7 +29,8 @@ from naq_tui.store.updates import (
 from naq_tui.views.alarm import alarms
 from naq_tui.views.command_line import command_line
 from naq_tui.views.detail import detail
-from naq_tui.views.events import COLUMNS
+from naq_tui.views.events import COLUMNS, without_worker
+from naq_tui.views.events import cells as event_cells
 from naq_tui.views.jobs import JobsView
 from naq_tui.views.processes import ProcessesView
 from naq_tui.views.queues import QueuesView
@@ -86,6 +88,15 @@ def test_a_long_text_runs_on_into_the_empty_cells_beside_it(row: tuple[str, ...]
     cells = [(text, "") for text in (*row, "!")]
     placed = run_on(lay_out(columns, 27), columns, cells)
     assert "".join(" " * gap + columns[i].fitted(cells[i][0], room) for i, gap, room in placed) == line
+
+
+def test_an_event_of_a_worker_names_it_where_its_column_has_no_room() -> None:
+    event = JobEvent.of(JobEventType.WORKER_STOPPED, worker_id="w-9", reason="asked to stop")
+    told = event_cells(event_row(stored(1, T0, event)), lens())
+    assert [text for text, _ in without_worker(told)][3:6] == ["w-9", "w-9", "asked to stop"]
+    of_job = JobEvent.of(JobEventType.STARTED, job_id="a", worker_id="w-9", function="shop:send")
+    told = event_cells(event_row(stored(2, T0, of_job)), lens())
+    assert without_worker(told) is told
 
 
 def test_a_worker_dies_as_time_passes_without_any_event() -> None:
