@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from naq import codec, ids
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.errors import SerializationError
 from naq.eventlog import DIRECT_BATCH_SINCE, direct_batch, direct_get, stream_range
+from naq.jetstream import JetStreamError
 from naq.models.times import format_time
 
 PAGE = 500

@@ -16,11 +16,12 @@ from typing import Any
 import nats.errors
 
 from naq import access, codec, forked
-from naq.errors import JetStreamUnavailableError, NaqConnectionError, NaqException, PermissionDeniedError
+from naq.errors import NaqConnectionError, PermissionDeniedError
+from naq.jetstream import JetStreamApi
 from naq.models.times import parse_time, utcnow
 from naq.natsclient import NatsClient
 from naq.outbox import Outbox
-from naq.requests import Answer, Requests
+from naq.requests import Requests
 from naq.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,6 @@ PING_INTERVAL_S = 5
 LEAST_CONNECT_S = 1.0
 """Given to each of several servers, so that one that is stopped does not use up the time of the others."""
 
-ASK_AGAIN_S = 1.5
-UNAVAILABLE = 10008
-"""What a server says that knows no leader: of the cluster, or of the stream."""
-_UNAVAILABLE = b'"err_code":%d,' % UNAVAILABLE
-NO_LEADER = "the cluster has no leader for it now: most of the servers it is stored on must be up"
-_REPEATABLE = ("INFO", "STREAM.INFO.", "STREAM.CREATE.", "CONSUMER.CREATE.", "CONSUMER.DURABLE.", "CONSUMER.INFO.")
-
 MAX_DENIALS = 1000
 """Kept of what the server did not permit."""
 _DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"', re.IGNORECASE)
@@ -51,14 +45,6 @@ class LinkState(StrEnum):
     LOST = "lost"
     """Was live; reconnecting without end."""
     CLOSED = "closed"
-
-
-class JetStreamError(NaqException):
-    """The JetStream API refused a request; `code` is its error code (10071: wrong last sequence, …)."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Connection:
@@ -85,6 +71,7 @@ class Connection:
         self._client = NatsClient()
         self._client.needs_tls = access.wants_tls(settings)
         self.requests = Requests(self._client)
+        self._api = JetStreamApi(self)
         self.outbox = Outbox(self)
         self._listeners: list[Callable[[LinkState], None]] = []
         self._clock_offset = timedelta(0)
@@ -192,58 +179,8 @@ class Connection:
         await self._abandon()
 
     async def api(self, verb: str, payload: object = None, *, timeout: float | None = None) -> dict[str, Any]:
-        """One request to the JetStream API (`$JS.API.<verb>`), answered as a JSON object.
-
-        Raises:
-            JetStreamError: the server's refusal, with its code.
-            JetStreamUnavailableError: JetStream is off.
-            PermissionDeniedError: this user may not ask that, or not hear the answer.
-            NaqConnectionError: no answer in time.
-        """
-        data = b"" if payload is None else codec.dumps(payload)
-        timeout_s = timeout or self.settings.connect_timeout_s
-        try:
-            reply = await self._ask(verb, data, timeout_s)
-        except nats.errors.NoRespondersError:
-            raise JetStreamUnavailableError(
-                f"JetStream is not available on {self.settings.server_label}: "
-                "start that nats-server with JetStream on (-js), or enable it for this account"
-            ) from None
-        except (TimeoutError, nats.errors.Error) as exc:
-            hint = "; are most servers of its cluster up?" if self.cluster_name else ""
-            asked = f"$JS.API.{verb.split('.')[0]}"
-            why = str(exc) or f"nothing came within {timeout_s:g} s"
-            raise NaqConnectionError(f"no answer from {self.settings.server_label} to {asked}: {why}{hint}") from exc
-        answer = codec.loads(reply.data)
-        if not isinstance(answer, dict):
-            raise JetStreamError(f"unexpected answer to $JS.API.{verb}", 0)
-        error = answer.get("error")
-        if isinstance(error, dict):
-            code = codec.whole(error, "err_code", 0)
-            text = codec.text(error, "description", "unknown error")
-            if code == UNAVAILABLE:
-                raise NaqConnectionError(f"{verb}: {NO_LEADER} ({text})")
-            if code in (10039, 10076):
-                raise JetStreamUnavailableError(
-                    f"JetStream is off on {self.settings.server_label} ({text}): start it with -js, "
-                    "or enable it for this account"
-                )
-            raise JetStreamError(f"{verb}: {text}", code)
-        return answer
-
-    async def _ask(self, verb: str, data: bytes, timeout: float) -> Answer:
-        """What a cluster is asked while it elects a leader is never answered: asked again, where that is harmless."""
-        loop, subject = asyncio.get_running_loop(), f"$JS.API.{verb}"
-        until = loop.time() + timeout
-        while (left := until - loop.time()) > ASK_AGAIN_S and verb.startswith(_REPEATABLE):
-            try:
-                answer = await self.requests.ask(subject, data, timeout=ASK_AGAIN_S)
-            except TimeoutError:
-                continue
-            if _UNAVAILABLE not in answer.data:
-                return answer
-            await asyncio.sleep(RECONNECT_WAIT_S)
-        return await self.requests.ask(subject, data, timeout=max(RECONNECT_WAIT_S, left))
+        """One request to the JetStream API (`$JS.API.<verb>`), answered as a JSON object; see `JetStreamApi.ask`."""
+        return await self._api.ask(verb, payload, timeout=timeout)
 
     async def sync_clock(self) -> timedelta:
         """Compare clocks with the server (half a round trip exact); keeps and returns the offset.

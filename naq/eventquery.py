@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from naq.connection import JetStreamError
 from naq.errors import ConfigurationError
 from naq.eventlog import EventLog, StreamRange
+from naq.jetstream import JetStreamError
 from naq.models.event import StoredEvent
 from naq.names import Names, check_queue_name
 from naq.topology import STREAM_NOT_FOUND

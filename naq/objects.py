@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from naq import codec
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.errors import JobNotFoundError, SerializationError
 from naq.eventlog import read_page
+from naq.jetstream import JetStreamError
 from naq.models.result import ValueRef
 from naq.models.times import format_time, utcnow
 from naq.topology import STREAM_NOT_FOUND, ensure_objects

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from naq import codec
 from naq.actor import current_actor
 from naq.backlog import WaitingJob, remove, waiting_jobs
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.errors import ConflictError, SerializationError
 from naq.eventlog import stream_range
 from naq.events import Events
+from naq.jetstream import JetStreamError
 from naq.kv import Bucket
 from naq.models.event import JobEvent, JobEventType
 from naq.models.job import Job, JobStatus

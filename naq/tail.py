@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import nats.errors
 
 from naq import codec
-from naq.connection import Connection, JetStreamError, LinkState
+from naq.connection import Connection, LinkState
 from naq.delivery import Delivery
 from naq.errors import NaqException, PermissionDeniedError
+from naq.jetstream import JetStreamError
 from naq.models.times import format_time, parse_time
 from naq.wire import headers_of, status_of
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from naq import codec
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.errors import PermissionDeniedError
+from naq.jetstream import JetStreamError
 
 NANOSECONDS = 1_000_000_000
 DEDUPE_S = 60

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from naq import codec
 from naq.actor import current_actor
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.doctor.checks import Check, ok, problem, size, warning
 from naq.events import Events
+from naq.jetstream import JetStreamError
 from naq.models.event import JobEvent, JobEventType
 from naq.topology import (
     NANOSECONDS,

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from naq import codec
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.doctor.checks import Check, Level, ok, problem, size, warning
 from naq.doctor.cluster_checks import cluster_checks
+from naq.jetstream import JetStreamError
 from naq.topology import stream_configs
 
 OLDEST = (2, 10, 0)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from naq import codec
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
+from naq.jetstream import JetStreamError
 from naq.models.result import Attempt, JobError, JobResult
 from naq.objects import Objects
 from naq.outbox import StorageRefusedError

@@ -14,10 +14,11 @@ from datetime import timedelta
 from typing import Any
 
 from naq.client import AsyncClient
-from naq.connection import JetStreamError, LinkState
+from naq.connection import LinkState
 from naq.errors import NaqException, PermissionDeniedError, SerializationError
 from naq.eventlog import StreamRange, stream_range
 from naq.inspector import worker_of
+from naq.jetstream import JetStreamError
 from naq.kv import Entry
 from naq.models.times import utcnow
 from naq.schedules import schedule_of

@@ -14,6 +14,7 @@ from naq_tui.views.judging import worker_status
 from naq_tui.views.processes import by_place, status_cell, worker_of
 from naq_tui.views.related import Related
 from naq_tui.views.report import Report
+from naq_tui.views.running import running_now
 from naq_tui.views.table import Lens
 
 _RESTART = {
@@ -106,13 +107,4 @@ def _worker(report: Report, worker: WorkerRow, lens: Lens) -> None:
     report.fact("  jobs", f"{record.busy} of {record.concurrency} run")
     report.fact("  completed", count(record.completed))
     report.fact("  failed", (count(record.failed), "failed" if record.failed else ""))
-    if worker.jobs:
-        report.section("Running now")
-        report.table(
-            ("job", "function", "queue", "since"),
-            [
-                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
-                for (job, function, since), running in zip(worker.jobs, record.running, strict=True)
-            ],
-            [Related("job", running.job_id) for running in record.running],
-        )
+    running_now(report, worker, lens)

@@ -14,6 +14,7 @@ from naq_tui.views.events import cells as event_cells
 from naq_tui.views.judging import worker_status
 from naq_tui.views.related import Related
 from naq_tui.views.report import Report, ago
+from naq_tui.views.running import running_now
 from naq_tui.views.table import Lens
 from naq_tui.views.why import nobody_takes_from
 
@@ -49,16 +50,8 @@ def worker_report(state: State, row: WorkerRow, lens: Lens) -> Report:
     report.fact("version", row.version)
     if current == "DEAD":
         _had(report, state, row, lens)
-    elif row.jobs:
-        report.section("Running now")
-        report.table(
-            ("job", "function", "queue", "since"),
-            [
-                ((job, "muted"), (function, "strong"), (safe(running.queue, 60), ""), (age(since, lens.now), ""))
-                for (job, function, since), running in zip(row.jobs, record.running, strict=True)
-            ],
-            [Related("job", running.job_id, "running") for running in record.running],
-        )
+    else:
+        running_now(report, row, lens)
     if not row.is_scheduler:
         report.section("Jobs")
         beside = len(record.running) - record.busy

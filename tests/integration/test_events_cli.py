@@ -11,9 +11,10 @@ import pytest
 
 from naq import eventquery
 from naq.client import AsyncClient
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.eventquery import EventQuery
 from naq.examples import tasks
+from naq.jetstream import JetStreamError
 from naq.models.event import JobEvent, JobEventType
 from naq.models.times import format_time
 from naq.settings import Settings

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from naq.client import AsyncClient
-from naq.connection import JetStreamError
 from naq.errors import JobExecutionError, JobNotFoundError, SerializationError
+from naq.jetstream import JetStreamError
 from naq.models.job import JobStatus
 from naq.models.result import JobResult
 from naq.objects import Objects

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from naq.client import AsyncClient
-from naq.connection import Connection, JetStreamError
+from naq.connection import Connection
 from naq.examples import tasks
 from naq.figures import RELATIVE_ERROR
+from naq.jetstream import JetStreamError
 from naq.models.event import JobEvent
 from naq.models.times import format_time
 from naq.settings import Settings
