@@ -61,9 +61,7 @@ class JetStreamApi:
             hint = "; are most servers of its cluster up?" if self._connection.cluster_name else ""
             asked = f"$JS.API.{verb.split('.')[0]}"
             why = str(exc) or f"nothing came within {timeout_s:g} s"
-            raise NaqConnectionError(
-                f"no answer from {settings.server_label} to {asked}: {why}{hint}"
-            ) from exc
+            raise NaqConnectionError(f"no answer from {settings.server_label} to {asked}: {why}{hint}") from exc
         answer = codec.loads(reply.data)
         if not isinstance(answer, dict):
             raise JetStreamError(f"unexpected answer to $JS.API.{verb}", 0)

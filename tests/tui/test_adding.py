@@ -23,7 +23,6 @@ from naq.cli import enqueue as cli_enqueue
 from naq.cli import schedules as cli_schedules
 from naq.cli.schedule_options import given
 from naq.errors import ConflictError, EnqueueError
-from naq_tui.app import NaqConsole
 from naq_tui.config import ContextEntry
 from naq_tui.contexts import Context
 from naq_tui.feed.fake import FakeCommands, first_batch
@@ -42,15 +41,11 @@ from naq_tui.views.firing import times_of
 from naq_tui.views.moment import parse_due
 from naq_tui.widgets.choice import Choice
 from naq_tui.widgets.facts import Facts
+from tests.tui.commands import commands_of
 from tests.tui.conftest import NOTHING, fake_console, gone, settle, shown, text_on
 from tests.tui.test_hostile import MIXED, hostile_batch
 
 SIZE = (120, 40)
-
-
-def commands_of(console: NaqConsole) -> FakeCommands:
-    assert isinstance(console.commands, FakeCommands)
-    return console.commands
 
 
 async def opened(pilot: Pilot[Any], *keys: str) -> FormScreen[Any]:

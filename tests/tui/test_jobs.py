@@ -1,8 +1,7 @@
-"""The list of jobs: states, marks, and what can be done to one or many."""
+"""The list of jobs and the report of one: what is told of a job, from its events and records."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,23 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.widgets import Input, Static, TextArea
 
-from naq import codec
-from naq.errors import ConflictError, EnqueueError
 from naq.models.event import JobEvent, JobEventType, StoredEvent
 from naq.models.result import Attempt, JobResult
 from naq.models.worker import RunningJob, WorkerRecord
-from naq_tui import masking
-from naq_tui.acting.bulk import BulkAction
-from naq_tui.acting.targets import Target, breakdown
 from naq_tui.app import NaqConsole
-from naq_tui.feed.fake import FakeCommands
 from naq_tui.feed.sample import T0, job_id, stored
 from naq_tui.feed.sample_failures import waiting_jobs
 from naq_tui.format import exact
-from naq_tui.screens.bulk import BulkScreen
-from naq_tui.screens.clone import CloneScreen, parse
 from naq_tui.store import failures
 from naq_tui.store.failures import groups
 from naq_tui.store.fold import apply
@@ -41,7 +31,6 @@ from naq_tui.store.updates import (
     WorkersChanged,
     in_slices,
 )
-from naq_tui.views.arguments import editable, loads, put_back
 from naq_tui.views.error_group import error_report
 from naq_tui.views.errors import ErrorsView
 from naq_tui.views.extra import NOTHING, Extra
@@ -50,9 +39,8 @@ from naq_tui.views.table import Lens
 from naq_tui.views.timeline import phases
 from naq_tui.views.traceback import own_frames
 from naq_tui.views.usual import FEWEST, usual_of
-from naq_tui.widgets.choice import Choice
 from tests.reports import texts_of
-from tests.tui.conftest import fake_console, gone, settle, shown, text_on
+from tests.tui.conftest import fake_console, settle, text_on
 
 A = job_id(1)
 
@@ -64,9 +52,6 @@ def event(seq: int, kind: JobEventType, job: str = A, after_s: float = 0.0, **fi
 
 def folded(*updates: Update) -> State:
     return apply(EMPTY, updates)
-
-
-# the fold
 
 
 def test_a_job_is_followed_from_event_to_event() -> None:
@@ -344,6 +329,17 @@ def test_frames_of_libraries_are_left_out() -> None:
     assert own_frames(text) == [("mail.py:12", "send", "smtp.send(message)")]
 
 
+def test_what_waits_is_known_by_its_arguments_whatever_told_of_it_first() -> None:
+    job = waiting_jobs()[-1]
+    told = EventsAppended((event(1, JobEventType.ENQUEUED, job=job.job_id),))
+    for state in (folded(told, JobsFound((job,))), folded(JobsFound((job,)), told)):
+        call = state.jobs[job.job_id].call
+        assert call is not None
+        assert call["args"] == job.args
+        started = apply(state, [EventsAppended((event(2, JobEventType.STARTED, job=job.job_id, after_s=1),))])
+        assert started.jobs[job.job_id].call is call
+
+
 # the list
 
 
@@ -380,382 +376,6 @@ async def test_marks_outlive_the_filter_and_escape_takes_them_off() -> None:
         assert len(table.marks) == 0
 
 
-# acting
-
-
-def commands_of(console: NaqConsole) -> FakeCommands:
-    assert isinstance(console.commands, FakeCommands)
-    return console.commands
-
-
-async def test_one_job_is_retried_with_a_reason() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("3", "left", "R")
-        await shown(pilot, BulkScreen)
-        console.screen.query_one("#field-reason", Input).value = "upstream is back"
-        await pilot.press("right", "enter")
-        await gone(pilot, BulkScreen)
-        verbs = [verb for verb, _ in commands_of(console).calls]
-        assert verbs == ["begin retry jobs", "retry", "finish retry jobs"]
-        assert commands_of(console).reasons[:2] == ["upstream is back", "upstream is back"]
-
-
-async def test_no_is_the_default() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("3", "left", "D")
-        await shown(pilot, BulkScreen)
-        await pilot.press("enter")
-        await gone(pilot, BulkScreen)
-        assert commands_of(console).calls == []
-
-
-async def test_ten_or_more_need_their_number_typed() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("9", "down", "R")
-        await shown(pilot, BulkScreen)
-        assert isinstance(console.screen, BulkScreen)
-        number = len(console.screen.targets)
-        assert number >= 10
-        assert console.focused is console.screen.query_one("#field-count"), "it is what there is to do"
-        await pilot.press("enter", "right", "enter")
-        await pilot.pause()
-        assert str(number) in str(console.screen.query_one("#mistake", Static).render())
-        assert commands_of(console).calls == []
-        await pilot.press("up", *"fixed", "down", *str(number), "down", "right", "enter")
-        await gone(pilot, BulkScreen)
-        calls = commands_of(console).calls
-        assert calls[0] == ("begin retry jobs", str(number))
-        assert sum(verb == "retry" for verb, _ in calls) == number
-        assert calls[-1] == ("finish retry jobs", f"{number} done, 0 refused")
-        assert commands_of(console).reasons[0] == "fixed"
-
-
-async def test_many_that_wait_for_an_answer_are_cancelled_side_by_side() -> None:
-    answered = asyncio.Event()
-
-    class Slow(FakeCommands):
-        async def cancel_job(self, job_id: str, *, reason: str | None = None, action_id: str | None = None) -> str:
-            self.calls.append(("asked", job_id))
-            await answered.wait()
-            return await super().cancel_job(job_id, reason=reason, action_id=action_id)
-
-    many = [event(1 + number, JobEventType.ENQUEUED, job=job_id(number)) for number in range(100)]
-    console = fake_console((EventsAppended(tuple(many)),), commands=Slow())
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("3", "a", "X")
-        await shown(pilot, BulkScreen)
-        await pilot.press(*"100", "down", "right", "enter")
-        calls = commands_of(console).calls
-        async with asyncio.timeout(10):
-            while sum(verb == "asked" for verb, _ in calls) < 64:
-                await pilot.pause(0.02)
-        assert sum(verb == "cancel job" for verb, _ in calls) == 0
-        answered.set()
-        await gone(pilot, BulkScreen)
-        assert sum(verb == "cancel job" for verb, _ in calls) == 100
-
-
-async def test_what_cannot_be_done_to_a_job_is_said() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("3", "left", "X")
-        await pilot.pause()
-        assert console.screen is console.main
-        assert commands_of(console).calls == []
-
-
-async def test_a_clone_is_edited() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("7", "C")
-        await shown(pilot, CloneScreen)
-        area = console.screen.query_one(TextArea)
-        area.text = '{"args": [1'
-        await pilot.press("ctrl+s")
-        await pilot.pause()
-        assert isinstance(console.screen, CloneScreen)
-        area.text = '{"args": [1], "kwargs": {"dry": true}}'
-        await pilot.press("tab", *"wrong year", "enter")
-        assert isinstance(console.focused, Choice), "the answer itself is always chosen"
-        await pilot.press("ctrl+s")
-        await gone(pilot, CloneScreen)
-        await pilot.pause()
-        assert [(args, kwargs) for _, args, kwargs in commands_of(console).clones] == [([1], {"dry": True})]
-        assert commands_of(console).reasons == ["wrong year"]
-
-
-async def test_the_key_twice_before_its_form_is_there_is_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the job was called with is read first."""
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        go_on, read = asyncio.Event(), console.feed.read_payload
-
-        async def slowly(job_id: str) -> Any:
-            await go_on.wait()
-            return await read(job_id)
-
-        monkeypatch.setattr(console.feed, "read_payload", slowly)
-        await pilot.press("7", "C", "C")
-        go_on.set()
-        await shown(pilot, CloneScreen)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert console.screen is console.main
-
-
-class DoubtfulCommands(FakeCommands):
-    """Never says that a clone is stored."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[tuple[str, str]] = []
-
-    async def clone_job(self, *_call: Any, new_id: str, action_id: str | None = None, **_how: Any) -> str:
-        self.asked.append((new_id, action_id or ""))
-        raise EnqueueError("no answer: it may be stored")
-
-
-async def test_the_same_clone_once_more_is_the_same_job() -> None:
-    """So that a yes after an answer that did not come never makes two of it."""
-    commands = DoubtfulCommands()
-    console = fake_console(commands=commands)
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("7", "C")
-        await shown(pilot, CloneScreen)
-        for count, text in enumerate(('{"args": [1]}', '{"args": [1]}', '{"args": [true]}'), 1):
-            console.screen.query_one(TextArea).text = text
-            await pilot.pause()
-            await pilot.press("ctrl+s")
-            async with asyncio.timeout(5):
-                while len(commands.asked) < count or "no answer" not in text_on(pilot):
-                    await pilot.pause(0.02)
-    first, again, other = commands.asked
-    assert first == again
-    assert not set(first) & set(other)
-
-
-async def test_a_clone_needs_no_reason() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("7", "C")
-        await shown(pilot, CloneScreen)
-        await pilot.press("ctrl+s")
-        await gone(pilot, CloneScreen)
-        await pilot.pause()
-        assert commands_of(console).reasons == [None]
-
-
-async def test_a_clone_that_is_refused_is_still_in_its_form() -> None:
-    console = fake_console()
-    async with console.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("7", "C")
-        await shown(pilot, CloneScreen)
-        area = console.screen.query_one(TextArea)
-        area.text = '{"args": [1], "kwargs": {}}'
-        commands_of(console).refuses[""] = EnqueueError("the stream naq_jobs is full")
-        await pilot.press("ctrl+s")
-        await pilot.pause()
-        assert isinstance(console.screen, CloneScreen)
-        assert str(console.screen.query_one("#mistake", Static).render()) == "the stream naq_jobs is full"
-        assert area.text == '{"args": [1], "kwargs": {}}'
-        commands_of(console).refuses.clear()
-        await pilot.press("ctrl+s")
-        await gone(pilot, CloneScreen)
-        assert [args for _, args, _ in commands_of(console).clones] == [[1]]
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"args": {}}', '{"kwargs": []}', '{"more": 1}', "[" * 100_000])
-def test_what_is_no_call_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        parse(text)
-
-
-def test_hidden_values_left_alone_are_kept() -> None:
-    original = {"args": [1, {"token": "t0p", "to": "a"}], "kwargs": {"password": "secret", "n": 1}}
-    assert "t0p" not in editable(original)
-    edited = {"args": [2, {"token": masking.MASK, "to": "b"}], "kwargs": {"password": masking.MASK, "n": 1}}
-    assert put_back(edited, original) == {
-        "args": [2, {"token": "t0p", "to": "b"}],
-        "kwargs": {"password": "secret", "n": 1},
-    }
-
-
-@pytest.mark.parametrize(
-    "args",
-    [[{"token": masking.MASK, "to": "a"}, 1, 2], [{"key": masking.MASK}, 1], [masking.MASK, 1], [{"token": "x•••"}, 1]],
-)
-def test_a_hidden_value_that_would_be_lost_is_refused(args: list[Any]) -> None:
-    with pytest.raises(ValueError, match="can't be kept where it stands now"):
-        put_back(args, [{"token": "t0p"}, 1])
-
-
-ANN, BOB = {"name": "a", "pin_token": "s-a", "n": 1}, {"name": "b", "pin_token": "s-b", "n": 1}
-"""Two that look different with their secrets hidden."""
-PIN, PAN = {"token": "s-p"}, {"token": "s-q"}
-"""Two that look the same."""
-
-
-def hidden_of(*items: Any, **changes: Any) -> list[Any]:
-    """As they are shown, all with these changes."""
-    shown = loads(editable(list(items)))
-    return [{**item, **changes} for item in shown] if changes else shown
-
-
-@pytest.mark.parametrize(
-    ("original", "edited", "whole"),
-    [
-        pytest.param([ANN, BOB], hidden_of(BOB, ANN), [BOB, ANN], id="changed places"),
-        pytest.param([ANN, BOB], hidden_of(BOB), [BOB], id="one left out"),
-        pytest.param(
-            [ANN, BOB], [{"name": "c"}, *hidden_of(ANN, BOB)], [{"name": "c"}, ANN, BOB], id="one put in front"
-        ),
-        pytest.param(
-            [ANN, BOB, 1], [*hidden_of(ANN), *hidden_of(BOB, n=2), 1], [ANN, {**BOB, "n": 2}, 1], id="one changed"
-        ),
-        pytest.param([PIN, PAN, 1], [*hidden_of(PIN, PAN), 2], [PIN, PAN, 2], id="alike, where they were"),
-        pytest.param([PIN, PIN, 1], [2, *hidden_of(PIN)], [2, PIN], id="the same secret"),
-        pytest.param([[PIN, 1], [PIN, 2]], hidden_of([PIN, 2], [PIN, 1]), [[PIN, 2], [PIN, 1]], id="lists in it"),
-    ],
-)
-def test_a_hidden_value_goes_with_what_it_belongs_to(original: Any, edited: Any, whole: Any) -> None:
-    assert put_back(edited, original) == whole
-
-
-@pytest.mark.parametrize(
-    ("original", "edited"),
-    [
-        pytest.param([ANN, BOB], hidden_of(BOB, ANN, n=2), id="changed, and perhaps places too"),
-        pytest.param([ANN, BOB], hidden_of(ANN, BOB, n=2), id="all changed"),
-        pytest.param([PIN, PAN], hidden_of(PAN), id="one of two alike left out"),
-        pytest.param([PIN, PAN], [*hidden_of(PAN), {"token": "new"}], id="one of two alike is left"),
-        pytest.param([PIN, PAN, 1], [1, *hidden_of(PAN, PIN)], id="alike, and moved"),
-        pytest.param([ANN], [*hidden_of(ANN, n=2), 1], id="changed, and another put in"),
-    ],
-)
-def test_where_it_can_not_be_told_which_hidden_value_is_meant_it_is_asked_for(original: Any, edited: Any) -> None:
-    with pytest.raises(ValueError, match="type it out"):
-        put_back(edited, original)
-
-
-SECRETS = st.lists(
-    st.fixed_dictionaries({"name": st.sampled_from("ab"), "token": st.sampled_from(["s-1", "s-2", "s-3"])}), max_size=4
-)
-
-
-@given(SECRETS, st.data())
-def test_no_secret_comes_to_stand_where_another_was(original: list[dict[str, str]], data: st.DataObject) -> None:
-    """Items left out and put into any order: either each has its own, or it is refused."""
-    order = data.draw(st.lists(st.sampled_from(range(len(original))), unique=True)) if original else []
-    wanted = [original[place] for place in order]
-    try:
-        whole = put_back(hidden_of(*wanted), original)
-    except ValueError:
-        return
-    for place, (item, mine) in enumerate(zip(whole, wanted, strict=True)):
-        were, are = (
-            [at for at, one in enumerate(items) if one["name"] == mine["name"]] for items in (original, wanted)
-        )
-        # those that look alike are where they were, as far as anybody can see
-        assert item == (original[place] if were == are else mine)
-
-
-def test_what_is_put_back_is_in_packed_form() -> None:
-    held = codec.pack([T0, {"at": T0, "n": 1}, (1, 2)])
-    edited = loads(editable(held))
-    edited[1]["n"] = 2**80
-    assert put_back(edited, held) == codec.pack([T0, {"at": T0, "n": 2**80}, (1, 2)])
-
-
-@pytest.mark.parametrize("value", [True, 1.0])
-def test_what_is_equal_and_not_the_same_is_a_change(value: Any) -> None:
-    (changed,) = put_back([value], [1])
-    assert type(changed) is type(value)
-
-
-@pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\x9b3J", "\ud800", "a\u200bb"])
-def test_what_is_edited_is_harmless_and_the_same(text: str) -> None:
-    assert editable([text]).isascii()
-    assert loads(editable([text])) == [text]
-    assert editable(["Müller 日本"]) == '["Müller 日本"]'
-
-
-# many at once
-
-
-def targets(number: int) -> tuple[Target, ...]:
-    return tuple(Target(job_id(i), f"{i}", "FAILED", "send", f"q{i % 5}", "KeyError", "") for i in range(number))
-
-
-async def test_a_bulk_action_is_paused_goes_on_and_counts_refusals() -> None:
-    began = asyncio.Event()
-    hold = asyncio.Event()
-
-    async def act(job: str) -> None:
-        began.set()
-        await hold.wait()
-        if job == job_id(3):
-            raise ConflictError("it moved on")
-
-    action = BulkAction(targets(100), act, lambda: None)
-    running = asyncio.create_task(action.run())
-    await began.wait()
-    action.toggle_pause()
-    hold.set()
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert action.done + action.refused == 16, "while it is paused, only what had begun comes to its end"
-    action.toggle_pause()
-    await running
-    assert (action.done, action.refused, action.left) == (99, 1, 0)
-    assert action.problems == ["it moved on"]
-
-
-async def test_what_many_are_refused_for_is_told_once() -> None:
-    async def act(key: str) -> None:
-        raise ConflictError(f"job {key} keeps changing" if key == job_id(2) else "no such stream")
-
-    action = BulkAction(targets(20), act)
-    await action.run()
-    assert action.refused == 20
-    assert action.problems == ["no such stream", f"job {job_id(2)} keeps changing"]
-
-
-async def test_a_cancelled_bulk_action_begins_no_more() -> None:
-    hold = asyncio.Event()
-
-    async def act(job: str) -> None:
-        await hold.wait()
-
-    action = BulkAction(targets(100), act, lambda: None)
-    running = asyncio.create_task(action.run())
-    await asyncio.sleep(0)
-    action.cancel()
-    hold.set()
-    await running
-    assert action.done <= 16
-    assert action.left >= 84
-
-
-def test_a_breakdown_names_the_most_frequent() -> None:
-    lines = dict(breakdown(targets(12)))
-    assert lines["queues"] == "q0 3 · q1 3 · q2 2 · 2 more"
-    assert lines["functions"] == "send 12"
-    assert lines["errors"] == "KeyError 12"
-
-
 async def test_a_filter_by_arguments_tells_of_how_many_jobs_it_can_not_say() -> None:
     console = fake_console()
     async with console.run_test(size=(120, 40)) as pilot:
@@ -774,14 +394,3 @@ async def test_a_filter_by_arguments_tells_of_how_many_jobs_it_can_not_say() -> 
         await pilot.press("escape", "slash", *"send", "enter")
         await pilot.pause()
         assert "without known" not in text_on(pilot)
-
-
-def test_what_waits_is_known_by_its_arguments_whatever_told_of_it_first() -> None:
-    job = waiting_jobs()[-1]
-    told = EventsAppended((event(1, JobEventType.ENQUEUED, job=job.job_id),))
-    for state in (folded(told, JobsFound((job,))), folded(JobsFound((job,)), told)):
-        call = state.jobs[job.job_id].call
-        assert call is not None
-        assert call["args"] == job.args
-        started = apply(state, [EventsAppended((event(2, JobEventType.STARTED, job=job.job_id, after_s=1),))])
-        assert started.jobs[job.job_id].call is call
