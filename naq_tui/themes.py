@@ -10,6 +10,22 @@ LIGHT = "naq-light"
 HIGH_CONTRAST = "naq-high-contrast"
 ANSI = "naq-ansi"
 
+_SIXTEEN = {
+    "naq-muted": "ansi_bright_black",
+    "naq-faint": "ansi_bright_black",
+    "naq-off": "ansi_bright_black",
+    "naq-strong": "ansi_default",
+    "naq-cursor": "ansi_bright_black",
+    "naq-bar": "ansi_default",
+    "naq-alarm": "ansi_default",
+    "naq-caution": "ansi_default",
+    "naq-production": "ansi_magenta",
+    "naq-production-bar": "ansi_default",
+    "naq-string": "ansi_cyan",
+    "naq-number": "ansi_magenta",
+    "naq-word": "ansi_magenta",
+}
+"""Our colour names out of the terminal's own sixteen, which can't be mixed."""
 _PLUM = Color.parse("#8b5fd0")
 _SAGE = Color.parse("#5f9f78")
 _TEAL = Color.parse("#3f9fb0")
@@ -120,19 +136,7 @@ THEMES = (
         boost="ansi_default",
         variables={
             **BUILTIN_THEMES["ansi-dark"].variables,
-            "naq-muted": "ansi_bright_black",
-            "naq-faint": "ansi_bright_black",
-            "naq-off": "ansi_bright_black",
-            "naq-strong": "ansi_default",
-            "naq-cursor": "ansi_bright_black",
-            "naq-bar": "ansi_default",
-            "naq-alarm": "ansi_default",
-            "naq-caution": "ansi_default",
-            "naq-production": "ansi_magenta",
-            "naq-production-bar": "ansi_default",
-            "naq-string": "ansi_cyan",
-            "naq-number": "ansi_magenta",
-            "naq-word": "ansi_magenta",
+            **_SIXTEEN,
         },
     ),
 )
@@ -140,26 +144,11 @@ THEMES = (
 
 def variable_defaults(theme: Theme) -> dict[str, str]:
     """Our colour names for a theme that doesn't define them, mixed from the colours it has."""
+    if theme.ansi:
+        return dict(_SIXTEEN)
     colors = theme.to_color_system().generate()
-    try:
-        background, foreground = Color.parse(colors["background"]), Color.parse(colors["foreground"])
-        primary, error, warning = (Color.parse(colors[name]) for name in ("primary", "error", "warning"))
-    except Exception:  # a theme of the terminal's own 16 colours has none to mix
-        return {
-            "naq-muted": "ansi_bright_black",
-            "naq-faint": "ansi_bright_black",
-            "naq-off": "ansi_bright_black",
-            "naq-strong": "ansi_default",
-            "naq-cursor": "ansi_bright_black",
-            "naq-bar": "ansi_default",
-            "naq-alarm": "ansi_default",
-            "naq-caution": "ansi_default",
-            "naq-production": "ansi_magenta",
-            "naq-production-bar": "ansi_default",
-            "naq-string": "ansi_cyan",
-            "naq-number": "ansi_magenta",
-            "naq-word": "ansi_magenta",
-        }
+    background, foreground = Color.parse(colors["background"]), Color.parse(colors["foreground"])
+    primary, error, warning = (Color.parse(colors[name]) for name in ("primary", "error", "warning"))
     return {
         "naq-muted": foreground.blend(background, 0.35, 1.0).hex,
         "naq-faint": foreground.blend(background, 0.75, 1.0).hex,
