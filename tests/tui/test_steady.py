@@ -26,8 +26,10 @@ from naq_tui.store.updates import (
     WorkersChanged,
 )
 from naq_tui.text import width
-from naq_tui.views.events import COLUMNS
-from naq_tui.views.table import Column
+from naq_tui.views.events import COLUMNS, has_worker, without_worker
+from naq_tui.views.events import cells as event_cells
+from naq_tui.views.table import Column, run_on
+from naq_tui.widgets.event_log import EventLog
 from tests.tui.conftest import fake_console, settle, text_on
 
 LONG, WIDE = "a-name-that-is-longer-than-any-column-of-any-list", "請求書を送る" * 8
@@ -91,6 +93,9 @@ def processes() -> Iterator[tuple[Any, ...]]:
     yield (process("p", "worker", 1, ""),)
 
 
+NO_CELLS = (("", ""),) * 20
+
+
 def columns_of(console: NaqConsole, name: str) -> tuple[Any, tuple[Column, ...], list[tuple[int, int, int]], int]:
     """The list, its columns, where they are, and the line of its first row."""
     if name == "events":
@@ -122,6 +127,19 @@ def frames(pilot: Pilot[Any]) -> list[tuple[int, int]]:
     return corners
 
 
+def cells_of(widget: Any, row: int) -> Any:
+    """The cells of a row in sight; none where there is no row."""
+    if not isinstance(widget, EventLog):
+        place = widget._top + row
+        return widget.view.cells(widget.items[place], widget._lens) if place < widget.row_count else NO_CELLS
+    place = widget._place_of(widget._top_seq) + row
+    found = widget.pages.get(widget._seq_at(place)) if place < widget._count else None
+    if found is None:
+        return NO_CELLS
+    told = event_cells(found, widget._lens)
+    return told if has_worker(widget._layout(widget.line_width - 2)) else without_worker(told)
+
+
 def spilled(console: NaqConsole) -> list[str]:
     """Rows in sight in which anything stands between the columns."""
     found = []
@@ -132,7 +150,7 @@ def spilled(console: NaqConsole) -> list[str]:
             for character in widget.render_line(y).text:
                 cells += [character, *([""] * (width(character) - 1))]
             left = 1
-            for index, gap, size in layout:
+            for index, gap, size in run_on(layout, columns, cells_of(widget, y - first)):
                 if "".join(cells[left : left + gap]).strip():
                     found.append(f"{name}, before {columns[index].id}: {''.join(cells)}")
                 left += gap + size
