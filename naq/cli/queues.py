@@ -109,9 +109,12 @@ def run_pause(args: argparse.Namespace) -> int:
     check_queue_name(args.queue)
 
     async def use(client: AsyncClient) -> int:
-        with suppress(NaqException):  # who may pause need not be let to look
-            await _tell_unused(client, args.queue)
+        unused = None
+        with suppress(NaqException):  # who may pause need not be let to look; a paused queue looks unused
+            unused = await _unused(client, args.queue)
         pause = await client.pause_queue(args.queue, reason=args.reason, action_id=args.action_id)
+        if unused is not None:
+            print(unused, file=sys.stderr)
         at = format_time(pause.at) if pause.at else None
         print_act(
             args,
@@ -123,12 +126,12 @@ def run_pause(args: argparse.Namespace) -> int:
     return with_client(args, use)
 
 
-async def _tell_unused(client: AsyncClient, name: str) -> None:
-    """Say so where nothing shows that there is such a queue: it may be paused before its first job, or misspelt."""
+async def _unused(client: AsyncClient, name: str) -> str | None:
+    """What to say where nothing shows that there is such a queue: it may not have had its first job, or be misspelt."""
     used = [queue.queue for queue in await client.list_queues() if queue.waiting or queue.running or queue.pulls]
-    if name not in used:
-        hint = nearest(name, used)
-        print(f"naq: no job waits in queue {name!r} and no worker takes from it{hint}", file=sys.stderr)
+    if name in used:
+        return None
+    return f"naq: no job waits in queue {name!r} and no worker takes from it{nearest(name, used)}"
 
 
 def run_resume(args: argparse.Namespace) -> int:
