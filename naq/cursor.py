@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -16,8 +17,6 @@ from naq.errors import NaqConnectionError
 from naq.tail import NANOSECONDS, TailMessage, parse_delivered
 from naq.wire import status_of
 
-EXTENDED_EVERY_S = 0.05
-"""How often what has come gives the rest more time: a timer for each message would cost as much as reading it."""
 FORGOTTEN_AFTER_S = 10
 """Unused for so long the server drops the consumer by itself: the reader died before it could."""
 _NO_MORE = ("404", "408")
@@ -49,8 +48,7 @@ class StreamCursor:
         self._arrived: list[TailMessage] = []
         self._wanted = 0
         self._done: asyncio.Future[None]
-        self._limit = asyncio.timeout(None)
-        self._extended_at = 0.0
+        self._came_at = 0.0
         self.pending = 0
         """Matching messages that have not been taken."""
 
@@ -107,9 +105,8 @@ class StreamCursor:
             with self._connection.requests.refusable(subject, self._done):
                 request = {"batch": self._wanted, "no_wait": True}
                 await client.publish(subject, codec.dumps(request), reply=self._inbox)
-                self._extended_at = asyncio.get_running_loop().time()
-                async with asyncio.timeout(self._connection.settings.connect_timeout_s) as self._limit:
-                    await self._done
+                patience_s = self._connection.settings.connect_timeout_s
+                await client.patiently(self._done, patience_s, patience_s, lambda: self._came_at)
         except (TimeoutError, nats.errors.Error) as exc:
             raise NaqConnectionError(
                 f"no answer from {self._connection.settings.server_label} to a read of {self._stream}"
@@ -130,16 +127,9 @@ class StreamCursor:
         except ValueError:
             return  # nothing that a stream delivers
         self._arrived.append(parsed)
+        self._came_at = time.monotonic()
         if len(self._arrived) >= self._wanted or not self.pending:
             self._end()
-        else:
-            self._extend()
-
-    def _extend(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._extended_at > EXTENDED_EVERY_S and not self._done.done() and not self._limit.expired():
-            self._extended_at = now
-            self._limit.reschedule(now + self._connection.settings.connect_timeout_s)
 
     def _end(self) -> None:
         if not self._done.done():

@@ -21,8 +21,6 @@ from naq.wire import Message
 
 DIRECT_BATCH_SINCE = (2, 11, 0)
 """Servers before this answer one direct read at a time."""
-EXTENDED_EVERY_S = 0.05
-"""How often what has come gives a batch more time: a timer for each message would cost as much as reading it."""
 FIRST_WITHIN_S = (0.5, 1.5)
 """After which a batch of which nothing has come is asked for again: the server that was to answer may be stopped."""
 
@@ -55,10 +53,8 @@ async def direct_batch(connection: Connection, stream: str, request: Mapping[str
     """
     patience_s = connection.settings.connect_timeout_s
     for first_within_s in (*FIRST_WITHIN_S, patience_s):
-        try:
+        with contextlib.suppress(TimeoutError):
             return await _read_batch(connection, stream, request, min(first_within_s, patience_s))
-        except TimeoutError:
-            connection.client.suspect()
     raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}")
 
 
@@ -68,32 +64,28 @@ async def _read_batch(connection: Connection, stream: str, request: Mapping[str,
     inbox = client.new_inbox()
     messages: list[TailMessage] = []
     end: asyncio.Future[dict[str, str]] = loop.create_future()
-    limit, has_ended, extended_at = asyncio.timeout(within_s), False, 0.0
+    came_at = 0.0
 
     def on_message(message: Message) -> None:
-        nonlocal extended_at
+        nonlocal came_at
         headers = message.headers
         if not message.data and "Status" in headers:
             if not end.done():
                 end.set_result(headers)
             return
-        now = loop.time()
-        if now - extended_at > EXTENDED_EVERY_S and not end.done() and not has_ended:
-            extended_at = now
-            limit.reschedule(now + connection.settings.connect_timeout_s)
+        came_at = loop.time()
         messages.append(_stored(message.data, headers))
 
     subject = f"$JS.API.DIRECT.GET.{stream}"
     subscription = await client.receive(inbox, on_message)
     try:
         with connection.requests.refusable(subject, end):
-            async with limit:
-                await client.publish(subject, codec.dumps(request), reply=inbox)
-                headers = await end
+            await client.publish(subject, codec.dumps(request), reply=inbox)
+            patience_s = connection.settings.connect_timeout_s
+            headers = await client.patiently(end, within_s, patience_s, lambda: came_at)
     except nats.errors.Error as exc:
         raise NaqConnectionError(f"no answer from {connection.settings.server_label} to a read of {stream}") from exc
     finally:
-        has_ended = True
         with contextlib.suppress(nats.errors.Error):
             await subscription.unsubscribe()
     status = headers.get("Status")

@@ -8,7 +8,8 @@ still waits for an answer asks again by himself, and what was given up meanwhile
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import nats.errors
 from nats.aio.client import Srv
@@ -16,8 +17,12 @@ from nats.aio.client import Srv
 from naq.access import NoEncryptionError
 from naq.wire import Wire
 
+T = TypeVar("T")
+Came = Callable[[], float]
 PONG_WITHIN_S = 3.0
 """Silence of a server, after an answer has failed to come, for which another one is looked for."""
+SILENT_S = 3.0
+"""Silence after which a link carries nothing any more; less is a pause between two pieces on a slow one."""
 
 
 class NatsClient(Wire):
@@ -44,6 +49,50 @@ class NatsClient(Wire):
         await asyncio.wait([pong], timeout=PONG_WITHIN_S)
         if self._transport is link and self.is_connected and self._frames.received == heard:
             await self._process_op_err(nats.errors.StaleConnectionError())
+
+    async def patiently(
+        self, answer: asyncio.Future[T], within_s: float, more_within_s: float = 0.0, came_at: Came = lambda: 0.0
+    ) -> T:
+        """What comes of `answer`.
+
+        Time alone says nothing on a slow line, where an answer comes behind all that was asked for before it; to ask
+        anew would only make the line longer.
+
+        Args:
+            within_s: the time there is for it, or for its first part.
+            more_within_s: the time there is for each further part.
+            came_at: when the last part came, by the loop's clock; before the call where none has.
+
+        Raises:
+            TimeoutError: that time is over, and all that the server had sent by then is read.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while not answer.done():
+            came = came_at()
+            until = came + more_within_s if came > begun else begun + within_s
+            if (left := until - loop.time()) > 0:
+                await asyncio.wait([answer], timeout=left)
+                continue
+            self.suspect()
+            await self.read_up()
+            if not answer.done() and came_at() == came:
+                raise TimeoutError
+        return answer.result()
+
+    async def read_up(self) -> None:
+        """Wait until all that the server has sent by now is read, or the link is lost or silent."""
+        loop, link = asyncio.get_running_loop(), self._transport
+        pong: asyncio.Future[Any] = loop.create_future()
+        is_asked = False
+        while self.is_connected and self._transport is link and not pong.done():
+            left = self._frames.heard_at + SILENT_S - loop.time()
+            if left <= 0:
+                return
+            if not is_asked:
+                is_asked = True
+                await self._send_ping(pong)
+            await asyncio.wait([pong], timeout=min(left, 1.0))
 
     @property
     def server_info(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Requests:
 
         Raises:
             nats.errors.NoRespondersError: nobody listens there.
-            TimeoutError: no answer within `timeout` seconds.
+            TimeoutError: no answer within `timeout` seconds, on a slow line once all is read that came before.
             PermissionDeniedError: the server does not permit this user the question, or to hear the answer.
             nats.errors.Error: the link is closed or its buffer full.
         """
@@ -71,16 +71,11 @@ class Requests:
                 self._reads[token] = subject, data
             if not self._client.write(subject, self._inbox + token, data):
                 await self._client.publish(subject, data, reply=self._inbox + token)
-            given_up = loop.call_later(timeout, _give_up, answer)
-            if subject.startswith(DIRECT):
+            if subject.startswith(DIRECT) and self._client.server_info.get("cluster"):
                 loop.call_later(DIRECT_AGAIN_S, self._ask_again, subject, token, data, answer, DIRECT_AGAIN_S)
             try:
-                message = await answer
-            except TimeoutError:
-                self._client.suspect()
-                raise
+                message = await self._client.patiently(answer, timeout)
             finally:
-                given_up.cancel()
                 self._reads.pop(token, None)
         if not message.data and message.headers.get("Status") == NO_RESPONDERS:
             raise nats.errors.NoRespondersError
@@ -126,8 +121,3 @@ class Requests:
         _, _, answer = self._waiting.get(subject[len(self._inbox) :].decode(), (None, None, None))
         if answer is not None and not answer.done():
             answer.set_result(Answer(data, headers_of(headers)))
-
-
-def _give_up(answer: asyncio.Future[Answer]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())

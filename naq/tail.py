@@ -39,6 +39,9 @@ CERTAINLY_NEW = timedelta(seconds=1)
 """How much later than its consumer a message must be stored to be none of those that waited for it."""
 NANOSECONDS = 1_000_000_000
 
+Frame = tuple[bytes, str, bytes, bytes]
+"""Subject, reply subject, data and header block of a message."""
+
 
 class TailMessage(NamedTuple):
     """One stored message."""
@@ -144,9 +147,7 @@ class Tail:
                     if asked < batch:
                         await self._pull(pull, inbox, batch - asked)
                         asked = batch
-                # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
-                async with asyncio.timeout(HEARTBEAT_S * 2.5):
-                    arrived = await arrivals.take()
+                arrived = await self._next_of(arrivals)
                 messages: list[TailMessage] = []
                 restart = arrivals.is_ended
                 for subject, reply, data, block in arrived:
@@ -182,6 +183,18 @@ class Tail:
                 await subscription.unsubscribe()
             except (nats.errors.Error, OSError):
                 log.debug("unsubscribe failed", exc_info=True)
+
+    async def _next_of(self, arrivals: _Arrivals) -> list[Frame]:
+        """Raises TimeoutError where there is none, not even a heartbeat, and none is on its way on a slow line."""
+        # not wait_for: in 3.11 that can swallow a cancellation which meets an arrival
+        try:
+            async with asyncio.timeout(HEARTBEAT_S * 2.5):
+                return await arrivals.take()
+        except TimeoutError:
+            await self._connection.client.read_up()
+            if arrivals.has_news:
+                return await arrivals.take()
+            raise
 
     async def _pull(self, subject: str, inbox: str, batch: int) -> None:
         request = {
@@ -261,7 +274,7 @@ class _Arrivals:
     """Frames as the connection reads them, until they are taken together."""
 
     def __init__(self) -> None:
-        self._frames: list[tuple[bytes, str, bytes, bytes]] = []
+        self._frames: list[Frame] = []
         self._news = asyncio.Event()
         self.is_ended = False
         """Whether whoever reads must begin anew."""
@@ -274,7 +287,12 @@ class _Arrivals:
         self.is_ended = True
         self._news.set()
 
-    async def take(self) -> list[tuple[bytes, str, bytes, bytes]]:
+    @property
+    def has_news(self) -> bool:
+        """Whether `take` has something to take."""
+        return self._news.is_set()
+
+    async def take(self) -> list[Frame]:
         """All that has come by the time there is any, or the end of it."""
         await self._news.wait()
         self._news.clear()

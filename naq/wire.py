@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -140,6 +141,8 @@ class Frames(Parser):
         """By subscription id as the server writes it."""
         self.received = 0
         """Bytes that have come from any server."""
+        self.heard_at = float("-inf")
+        """When the last of them came, by the loop's clock."""
         self._complaints: dict[str, str] = {}
         super().__init__(client)
 
@@ -179,6 +182,7 @@ class Frames(Parser):
     def cut(self, data: bytes) -> list[bytes]:
         """Hand messages to those who listen; returns the other frames."""
         self.received += len(data)
+        self.heard_at = time.monotonic()
         if self._kept:
             self._kept.append(data)
             self._missing -= len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import timedelta
@@ -19,11 +20,12 @@ from naq.models.event import Entity, JobEventType, StoredEvent
 from naq.models.job import Job
 from naq.tail import TailMessage
 from naq_tui.feed.log import backwards
-from naq_tui.feed.results import FIRST
+from naq_tui.feed.results import FIRST, PIECE
 from naq_tui.store.failures import FAILURES_KEPT
 
 WAITING_READ = 500
 PAST_RESULTS = 500
+RESULTS_S = 3.0
 FAILURES_SINCE = timedelta(days=1)
 _PIECE = 1_000
 
@@ -52,14 +54,20 @@ def _jobs(stored: Iterable[backlog.WaitingJob]) -> tuple[Job, ...]:
 
 async def newest_results(client: AsyncClient, held: StreamRange) -> tuple[int, list[Entry]]:
     """The entries stored last of those that the bucket of results holds, oldest first, with marks of deleted ones; and
-    from which sequence on they are all there are, `FIRST` where that is the whole bucket."""
-    bucket, first = client.results.bucket, max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
-    entries: list[Entry] = []
-    if held.messages:
-        wanted = {"seq": first, "batch": PAST_RESULTS, "next_by_subj": f"$KV.{bucket.name}.>"}
+    from which sequence on they are all there are, `FIRST` where that is the whole bucket.
+
+    In pieces, so that on a narrow line others get their answers in between, and no more than come in `RESULTS_S`:
+    older ones are a key away.
+    """
+    bucket, loop = client.results.bucket, asyncio.get_running_loop()
+    oldest = max(held.first_seq, held.last_seq - PAST_RESULTS + 1)
+    begun, first, entries = loop.time(), held.last_seq + 1, list[Entry]()
+    while first > oldest and (not entries or loop.time() - begun < RESULTS_S):
+        last, first = first - 1, max(oldest, first - PIECE)
+        wanted = {"seq": first, "batch": PIECE, "next_by_subj": f"$KV.{bucket.name}.>"}
         page = await read_page(client.connection, bucket.stream, wanted)
-        entries = [bucket.entry_of(message) for message in page.messages if message.seq <= held.last_seq]
-    return FIRST if first == held.first_seq else first, entries
+        entries[:0] = [bucket.entry_of(message) for message in page.messages if message.seq <= last]
+    return FIRST if first <= held.first_seq else first, entries
 
 
 async def past_failures(client: AsyncClient) -> AsyncIterator[tuple[StoredEvent, ...]]:

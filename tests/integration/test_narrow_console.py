@@ -13,6 +13,7 @@ import pytest
 
 from naq.client import AsyncClient
 from naq.models.event import JobEvent, JobEventType
+from naq.models.result import JobResult
 from naq.models.times import utcnow
 from naq.settings import Settings
 from naq_tui.feed.nats import NatsFeed
@@ -99,6 +100,33 @@ async def test_a_console_on_a_narrow_line_says_that_it_is_behind_and_loses_nothi
             held = await client.log.range()
             await console.when(lambda: console.seqs[-1] >= held.last_seq and console.state.link.behind_at is None)
             assert console.seqs == list(range(console.seqs[0], held.last_seq + 1)), "lost or doubled"
+        finally:
+            narrow.cancel()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await feed.close()
+
+
+async def test_a_console_comes_up_on_a_narrow_line_whatever_is_stored(client: AsyncClient, settings: Settings) -> None:
+    """An answer comes behind all that was asked for before it: who asks anew meanwhile hears nothing any more."""
+    value = "some words of a result " * 30
+    results = [JobResult(job_id=f"j-{n}", status="COMPLETED", value=value) for n in range(400)]
+    await asyncio.gather(
+        *(client.results.bucket.put(result.job_id, result.to_wire()) for result in results),
+        *(client.events.write(JobEvent.of(JobEventType.ENQUEUED, job_id=f"j-{n}", queue="q")) for n in range(1000)),
+    )
+    async with Proxy(urlsplit(settings.nats_url).port or 4222).running() as proxy:
+        narrow = asyncio.create_task(proxy.slow(60, delay_s=0.05, bytes_a_second=15_000))
+        feed = NatsFeed(settings.with_(nats_url=f"nats://127.0.0.1:{proxy.port}"))
+        console = Console(feed)
+        following = asyncio.create_task(console.run())
+        try:
+            await console.when(lambda: console.state.loaded >= {"workers", "queues", "schedules", "results"})
+            assert list(console.state.results) == [f"j-{n}" for n in range(400)][-len(console.state.results) :]
+            assert 50 <= len(console.state.results) < 400, "the line carried them all: it was not narrow"
+            await console.when(lambda: len(console.seqs) > 100)
+            narrow.cancel()
+            await console.when(lambda: len(console.seqs) == 1000 and "failures" in console.state.loaded)
         finally:
             narrow.cancel()
             following.cancel()
