@@ -243,7 +243,8 @@ class Connection:
         text = f"{self.last_error or ''} {exc}"
         if isinstance(exc, ConnectionRefusedError) or "Connect call failed" in text or "refused" in text:
             return f"no server answers at {label}: start one there ('naq server'), or name another with --server"
-        reason = self.last_error or str(exc) or f"no answer within {self.settings.connect_timeout_s:g} s"
+        silence = f"no answer within {self.settings.connect_timeout_s:g} s (NAQ_CONNECT_TIMEOUT)"
+        reason = self.last_error or str(exc) or silence
         return f"can't connect to {label}: {reason}; is it a NATS server, and is the address right?"
 
     async def _abandon(self) -> None:
