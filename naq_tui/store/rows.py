@@ -275,8 +275,10 @@ def function_name(reference: str) -> str:
 
 def error_text(kind: Any, message: Any) -> str:
     """`TimeoutError: upstream`, the first line only."""
-    line = str(message or "").strip().partition("\n")[0]
-    return told(f"{kind}: {line}" if line else str(kind))
+    # cut first: either may be megabytes
+    line = str(message or "").lstrip()[:4_000].partition("\n")[0].rstrip()
+    name = str(kind)[:4_000]
+    return told(f"{name}: {line}" if line else name)
 
 
 def told(text: str, limit: int = ERROR_LIMIT) -> str:
